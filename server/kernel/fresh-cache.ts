@@ -1,0 +1,92 @@
+// A bounded map of things loaded from the database, so that the serving thread need not ask for each request.
+// A value is used as it is for `freshMs`, then loaded again; while loading fails it goes on serving until `staleMs`.
+// Invariant: `invalidate` wins over a load that began before it (a generation number per key), so a revoked entry
+// cannot come back through a slow read.
+import { type Clock, systemClock } from './clock.ts'
+
+interface Entry<Value> {
+  value: Value
+  loadedAt: number
+}
+
+export interface FreshCache<Key, Value> {
+  /** The value, from memory or the loader. Rejects with the loader's error where nothing servable is held. */
+  get(key: Key): Promise<Value>
+  /** The value only if it is fresh in memory; the hot path's synchronous look. */
+  peek(key: Key): Value | undefined
+  invalidate(key: Key): void
+  clear(): void
+  readonly size: number
+}
+
+export function createFreshCache<Key, Value>(options: {
+  load: (key: Key) => Promise<Value>
+  /** Most entries held; the oldest loaded goes first. */
+  max: number
+  freshMs?: number
+  staleMs?: number
+  clock?: Clock
+}): FreshCache<Key, Value> {
+  const { load, max, freshMs = 5_000, staleMs = 60_000, clock = systemClock } = options
+  const entries = new Map<Key, Entry<Value>>()
+  const loading = new Map<Key, Promise<Value>>()
+  const generations = new Map<Key, number>()
+  let epoch = 0
+
+  async function loadInto(key: Key): Promise<Value> {
+    const generation = generations.get(key) ?? 0
+    const startedEpoch = epoch
+    const value = await load(key)
+    if ((generations.get(key) ?? 0) === generation && epoch === startedEpoch) {
+      entries.delete(key)
+      entries.set(key, { value, loadedAt: clock.monotonic() })
+      if (entries.size > max) entries.delete(entries.keys().next().value as Key)
+    }
+    return value
+  }
+
+  function startLoad(key: Key): Promise<Value> {
+    const running = loading.get(key)
+    if (running) return running
+    const promise = loadInto(key).finally(() => {
+      if (loading.get(key) === promise) loading.delete(key)
+      if (loading.size === 0) generations.clear()
+    })
+    loading.set(key, promise)
+    return promise
+  }
+
+  return {
+    async get(key) {
+      const entry = entries.get(key)
+      const age = entry ? clock.monotonic() - entry.loadedAt : Infinity
+      if (entry && age < freshMs) return entry.value
+      try {
+        return await startLoad(key)
+      } catch (error) {
+        const held = entries.get(key)
+        if (held && clock.monotonic() - held.loadedAt < staleMs) return held.value
+        throw error
+      }
+    },
+    peek(key) {
+      const entry = entries.get(key)
+      return entry && clock.monotonic() - entry.loadedAt < freshMs ? entry.value : undefined
+    },
+    invalidate(key) {
+      entries.delete(key)
+      if (loading.has(key)) {
+        generations.set(key, (generations.get(key) ?? 0) + 1)
+        loading.delete(key)
+      }
+    },
+    clear() {
+      epoch++
+      entries.clear()
+      loading.clear()
+    },
+    get size() {
+      return entries.size
+    },
+  }
+}

@@ -1,0 +1,65 @@
+// Identifiers. Stored ids are bare: lower-case UUIDs for users, ULIDs for everything else. `pk_`, `req_`, `ak_` and the
+// like are put on, and taken off, at the HTTP edge only.
+import { randomBytes, randomUUID } from 'node:crypto'
+
+const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export type IdPrefix = 'pk' | 'req' | 'ak' | 'sess' | 'inv' | 'aud' | 'team' | 'lease'
+
+let pool = randomBytes(4096)
+let poolOffset = 0
+
+/** A ULID: 48 bits of wall milliseconds and 80 random bits, 26 characters of Crockford base 32. */
+export function createUlid(now: number = Date.now()): string {
+  if (poolOffset + 10 > pool.length) {
+    pool = randomBytes(4096)
+    poolOffset = 0
+  }
+  let time = ''
+  let rest = now
+  for (let i = 0; i < 10; i++) {
+    time = CROCKFORD[rest % 32] + time
+    rest = Math.floor(rest / 32)
+  }
+  let random = ''
+  // Ten random bytes are read as two groups of 40 bits, each giving eight characters.
+  for (let group = 0; group < 2; group++) {
+    let high = pool[poolOffset++]!
+    let low = pool.readUInt32BE(poolOffset)
+    poolOffset += 4
+    let part = ''
+    for (let i = 0; i < 8; i++) {
+      part = CROCKFORD[low & 31]! + part
+      low = (low >>> 5) | ((high & 31) << 27)
+      high >>>= 5
+    }
+    random += part
+  }
+  return time + random
+}
+
+export function createUuid(): string {
+  return randomUUID()
+}
+
+export function isUlid(text: string): boolean {
+  return ULID.test(text)
+}
+
+/** The public form of a stored id, for example `pk_01J8…`. */
+export function toPublicId(prefix: IdPrefix, id: string): string {
+  return `${prefix}_${id}`
+}
+
+/** The stored id in a public one; undefined when the text is not of that form. Rows taken over from the seed keep UUIDs. */
+export function parsePublicId(prefix: IdPrefix, text: string): string | undefined {
+  if (!text.startsWith(`${prefix}_`)) return undefined
+  const id = text.slice(prefix.length + 1)
+  return ULID.test(id) || UUID.test(id) ? id : undefined
+}
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
+}
