@@ -5,7 +5,7 @@ CREATE TABLE key_registry (
   backend TEXT NOT NULL,
   key_ref TEXT,
   state TEXT NOT NULL CHECK (state IN ('active', 'decrypt', 'retired')),
-  key_check TEXT NOT NULL,
+  "check" TEXT NOT NULL,
   wraps BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   activated_at BIGINT,
@@ -16,9 +16,7 @@ CREATE TABLE vault_jobs (
   name TEXT PRIMARY KEY,
   holder TEXT,
   fence BIGINT NOT NULL,
-  lease_until BIGINT NOT NULL,
-  state TEXT NOT NULL,
-  detail TEXT NOT NULL
+  lease_until BIGINT NOT NULL
 );
 
 CREATE TABLE vault_instances (
