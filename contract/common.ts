@@ -1,0 +1,29 @@
+// Shapes that several slices share.
+import { z } from 'zod'
+
+/** Why a server key may stand in for a user's own. */
+export const FALLBACK_REASONS = ['no_key', 'invalid', 'outage', 'rate_limited', 'exhausted'] as const
+export type FallbackReason = (typeof FALLBACK_REASONS)[number]
+
+/** A policy on an account, a provider key or an API key: all reasons, none, or those listed. */
+export const fallbackSchema = z
+  .union([z.literal('allow'), z.literal('never'), z.array(z.enum(FALLBACK_REASONS)).max(FALLBACK_REASONS.length)])
+  .meta({ id: 'Fallback' })
+export type FallbackPolicy = z.infer<typeof fallbackSchema>
+
+export const PAYERS = ['user', 'team', 'server'] as const
+export type Payer = (typeof PAYERS)[number]
+export const payerSchema = z.enum(PAYERS).meta({ id: 'Payer' })
+
+/** A spending limit: US dollars per period. Periods end at UTC midnight; `total` never ends. */
+export const budgetSchema = z
+  .strictObject({ usd: z.number().positive().max(1_000_000), period: z.enum(['day', 'month', 'total']) })
+  .meta({ id: 'Budget' })
+export type Budget = z.infer<typeof budgetSchema>
+
+export const errorSchema = z
+  .object({ error: z.string(), code: z.string(), details: z.unknown().optional() })
+  .meta({ id: 'Error' })
+
+/** ISO 8601 in UTC. */
+export const timestampSchema = z.iso.datetime()
