@@ -31,11 +31,13 @@ export interface ControlRequest<Body = unknown, Query = unknown, Params = unknow
   readonly body: Body
   readonly query: Query
   readonly params: Params
-  readonly headers: IncomingMessage['headers']
+  /** Lower-case names on a null prototype; repeated fields are joined by commas. */
+  readonly headers: RequestHeaders
   /** The peer's address, through TRUST_PROXY. */
   readonly ip: string
   /** Did the client reach us by https (through TRUST_PROXY)? */
   readonly secure: boolean
+  /** Our own, bare ULID; the answer's `x-request-id` shows it as `req_…`. */
   readonly requestId: string
 }
 
@@ -50,7 +52,10 @@ export interface ControlReply {
 
 export interface RouteFacts {
   readonly method: Method
-  /** `/admin/provider-keys/:ref`: a `:name` segment matches one segment. */
+  /**
+   * `/admin/provider-keys/:ref`: a `:name` segment matches one segment. On the data plane the last segment may be
+   * `*name`, which matches the rest of the path, slashes included, encoded or not (model ids).
+   */
   readonly path: string
   readonly credential: CredentialKind
   /** The least role of a session. */
@@ -72,22 +77,48 @@ export interface ControlRoute<Body = any, Query = any, Params = any> extends Rou
   readonly handle: (request: ControlRequest<Body, Query, Params>) => Promise<ControlReply>
 }
 
+/** Where a data route can be reached besides its own path: `/openai/v1/…`, `/anthropic/v1/…`, `/gemini/v1beta/…`. */
+export type Mount = 'openai' | 'anthropic' | 'gemini'
+
 /** A traffic address: handed the socket, since bytes are relayed as they are. */
 export interface DataRoute extends RouteFacts {
   readonly plane: 'data'
-  readonly handle: (request: IncomingMessage, response: ServerResponse, match: RouteMatch) => void
+  /** `generateContent` for `/v1beta/models/x:generateContent`; only with a `*name` path. Taken off before decoding. */
+  readonly verb?: string
+  /** Mounts that lead here; all of them where absent. */
+  readonly mounts?: readonly Mount[]
+  readonly handle: (request: IncomingMessage, response: ServerResponse, match: RouteMatch) => void | Promise<void>
 }
 
 export type Route = ControlRoute | DataRoute
 
+/** Request headers by lower-case name, on a null prototype. */
+export type RequestHeaders = Readonly<Record<string, string | undefined>>
+
 export interface RouteMatch {
   readonly route: Route
+  /** Decoded, on a null prototype. */
   readonly params: Readonly<Record<string, string>>
-  /** The normalised path, without the query. */
+  /** The normalised path, without the query: mount and doubled version segment taken off, ids as sent. */
   readonly path: string
   readonly query: URLSearchParams
+  /** Our own, bare ULID; `x-request-id` and `request-id` are already set on the response as `req_…`. */
   readonly requestId: string
+  /** The client's own `x-request-id`, cleaned; for the log only, never a key. */
+  readonly clientRequestId: string | null
+  /** The mount the client came through, a hint of its dialect. */
+  readonly mount: Mount | null
+  readonly headers: RequestHeaders
+  /** The peer's address, through TRUST_PROXY. */
+  readonly ip: string
+  /** Did the client reach us by https (through TRUST_PROXY)? */
+  readonly secure: boolean
 }
+
+/** What a request shows to prove who calls; the one handed-in function turns it into a Principal or throws. */
+export type Credential =
+  { readonly kind: 'session'; readonly token: string } | { readonly kind: 'api-key'; readonly key: string }
+export type Authenticate = (credential: Credential) => Promise<Principal>
 
 /** Declares a management route; the types of body, query and params come from its schemas. */
 export function defineControlRoute<Body = undefined, Query = undefined, Params = undefined>(
