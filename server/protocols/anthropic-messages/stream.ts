@@ -1,0 +1,23 @@
+// How a Messages stream begins to fail, ends, and tells its usage.
+import type { StreamFacts } from '../protocol.ts'
+import { asCount, asObject, asText, lastMember, parseJson } from '../read.ts'
+import { anthropicErrorObject, anthropicStatus, decodeAnthropicError } from './error.ts'
+import { mergeAnthropicUsage } from './usage.ts'
+
+export const messagesStream: StreamFacts = {
+  readError(event) {
+    const data = asObject(parseJson(event.data))
+    if (!data || (asText(data['type']) !== 'error' && event.event !== 'error')) return null
+    return decodeAnthropicError(200, event.data)
+  },
+  isComplete: ({ tail }) => /"type"\s*:\s*"message_stop"/.test(tail) || /^event: ?error\s/m.test(tail),
+  readUsage(firstEvent, tail) {
+    const data = firstEvent.slice(firstEvent.indexOf('{'))
+    const start = asObject(asObject(asObject(parseJson(data))?.['message'])?.['usage'])
+    const delta = lastMember(tail, 'usage', (value) => asCount(value['output_tokens']) !== null)
+    return mergeAnthropicUsage(start, delta)
+  },
+  encodeError: (error) =>
+    `event: error\ndata: ${JSON.stringify(anthropicErrorObject(error, anthropicStatus(error)))}\n\n`,
+  keepAlive: 'event: ping\ndata: {"type": "ping"}\n\n',
+}

@@ -1,0 +1,20 @@
+// How a Gemini stream begins to fail, ends, and tells its usage.
+import { UNKNOWN_USAGE } from '../canonical.ts'
+import type { StreamFacts } from '../protocol.ts'
+import { asCount, asObject, lastMember, parseJson } from '../read.ts'
+import { decodeGeminiError, geminiErrorObject } from './error.ts'
+import { readGeminiUsage } from './usage.ts'
+
+export const geminiStream: StreamFacts = {
+  readError(event) {
+    const data = asObject(parseJson(event.data))
+    return data?.['error'] === undefined ? null : decodeGeminiError(200, event.data)
+  },
+  isComplete: ({ tail }) => /"finishReason"\s*:\s*"/.test(tail) || /"blockReason"\s*:\s*"/.test(tail),
+  readUsage(_firstEvent, tail) {
+    const usage = lastMember(tail, 'usageMetadata', (value) => asCount(value['promptTokenCount']) !== null)
+    return usage ? readGeminiUsage(usage) : UNKNOWN_USAGE
+  },
+  encodeError: (error) => `data: ${JSON.stringify(geminiErrorObject(error))}\n\n`,
+  keepAlive: ': ping\n\n',
+}

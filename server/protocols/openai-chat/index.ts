@@ -1,0 +1,27 @@
+// OpenAI Chat Completions, and Embeddings beside it: the dialect of OpenAI and of every server compatible with it.
+import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
+import type { Protocol } from '../protocol.ts'
+import { asCount, asText } from '../read.ts'
+import { chatStream } from './stream.ts'
+import { readChatUsage } from './usage.ts'
+
+export const openaiChat: Protocol = {
+  id: 'openai-chat',
+  vendor: 'openai',
+  operations: {
+    chat: { id: 'chat', upstreamPath: () => '/chat/completions', modelIn: 'body', streaming: 'body', query: [] },
+    embeddings: { id: 'embeddings', upstreamPath: () => '/embeddings', modelIn: 'body', streaming: 'never', query: [] },
+  },
+  peekKeys: new Set(['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens']),
+  peek: (_scan, read) => ({
+    model: asText(read('model')),
+    stream: read('stream') === true,
+    storedReference: false,
+    maxOutput: asCount(read('max_completion_tokens')) ?? asCount(read('max_tokens')),
+  }),
+  usageKeys: new Set(['usage']),
+  readUsage: (read) => readChatUsage(read('usage')),
+  encodeError: encodeOpenaiError,
+  decodeError: decodeOpenaiError,
+  stream: chatStream,
+}

@@ -1,0 +1,24 @@
+// How a Chat Completions stream begins to fail, ends, and tells its usage.
+import { UNKNOWN_USAGE } from '../canonical.ts'
+import { decodeOpenaiError, openaiErrorObject } from '../openai-error.ts'
+import type { StreamFacts } from '../protocol.ts'
+import { asCount, asObject, lastMember, parseJson } from '../read.ts'
+import { readChatUsage } from './usage.ts'
+
+export const chatStream: StreamFacts = {
+  readError(event) {
+    const data = asObject(parseJson(event.data))
+    if (!data || (data['error'] === undefined && event.event !== 'error') || data['error'] === null) return null
+    return decodeOpenaiError(200, event.data)
+  },
+  isComplete({ tail }) {
+    // Some compatible servers end a whole stream without [DONE]: a finish reason is an ending too.
+    return /(?:^|\n)data: ?\[DONE\]/.test(tail) || /"finish_reason"\s*:\s*"/.test(tail)
+  },
+  readUsage(_firstEvent, tail) {
+    const usage = lastMember(tail, 'usage', (value) => asCount(value['prompt_tokens']) !== null)
+    return usage ? readChatUsage(usage) : UNKNOWN_USAGE
+  },
+  encodeError: (error) => `data: ${JSON.stringify({ error: openaiErrorObject(error) })}\n\n`,
+  keepAlive: ': ping\n\n',
+}

@@ -1,0 +1,30 @@
+// OpenAI Responses: item-based, with state that OpenAI may store for the account.
+import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
+import type { Protocol } from '../protocol.ts'
+import { asCount, asText } from '../read.ts'
+import { responsesStream } from './stream.ts'
+import { readResponsesUsage } from './usage.ts'
+
+export const openaiResponses: Protocol = {
+  id: 'openai-responses',
+  vendor: 'openai',
+  operations: {
+    responses: { id: 'responses', upstreamPath: () => '/responses', modelIn: 'body', streaming: 'body', query: [] },
+  },
+  peekKeys: new Set(['model', 'stream', 'max_output_tokens', 'previous_response_id', 'conversation']),
+  peek: (_scan, read) => ({
+    model: asText(read('model')),
+    stream: read('stream') === true,
+    storedReference: isGiven(read('previous_response_id')) || isGiven(read('conversation')),
+    maxOutput: asCount(read('max_output_tokens')),
+  }),
+  usageKeys: new Set(['usage']),
+  readUsage: (read) => readResponsesUsage(read('usage')),
+  encodeError: encodeOpenaiError,
+  decodeError: decodeOpenaiError,
+  stream: responsesStream,
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null
+}

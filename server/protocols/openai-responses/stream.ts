@@ -1,0 +1,43 @@
+// How a Responses stream begins to fail, ends, and tells its usage.
+import { UNKNOWN_USAGE } from '../canonical.ts'
+import { decodeOpenaiError, openaiErrorObject } from '../openai-error.ts'
+import type { StreamFacts } from '../protocol.ts'
+import { asCount, asObject, asText, lastMember, parseJson } from '../read.ts'
+import { readResponsesUsage } from './usage.ts'
+
+const TERMINAL =
+  /"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^event: ?(?:response\.(?:completed|incomplete|failed)|error)\s/m
+
+export const responsesStream: StreamFacts = {
+  readError(event) {
+    const data = asObject(parseJson(event.data))
+    if (!data) return null
+    const type = asText(data['type']) ?? event.event
+    if (type === 'error') return decodeOpenaiError(200, event.data)
+    if (type !== 'response.failed') return null
+    return decodeOpenaiError(200, JSON.stringify({ error: asObject(data['response'])?.['error'] ?? {} }))
+  },
+  isComplete({ lastEventHead, tail }) {
+    // A trailing `data: [DONE]` of compatible servers makes the event before it the last one that matters.
+    return TERMINAL.test(lastEventHead) || /(?:^|\n)data: ?\[DONE\]/.test(tail)
+  },
+  readUsage(_firstEvent, tail) {
+    const usage = lastMember(tail, 'usage', (value) => asCount(value['input_tokens']) !== null)
+    return usage ? readResponsesUsage(usage) : UNKNOWN_USAGE
+  },
+  encodeError(error) {
+    const { message, code } = openaiErrorObject(error)
+    // Only `response.failed` is heard by every client; a bare `error` event is ignored by some.
+    const response = {
+      id: `resp_${error.requestId.replace(/^req_/, '')}`,
+      object: 'response',
+      created_at: 0,
+      status: 'failed',
+      error: { code, message },
+      output: [],
+    }
+    const data = { type: 'response.failed', sequence_number: Number.MAX_SAFE_INTEGER, response }
+    return `event: response.failed\ndata: ${JSON.stringify(data)}\n\n`
+  },
+  keepAlive: ': ping\n\n',
+}

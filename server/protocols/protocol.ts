@@ -1,0 +1,89 @@
+// What every wire dialect implements. A protocol is pure: bytes and objects in, bytes and objects out; it knows no
+// provider, no key and no socket. Provider facts live in providers/, the order of keys in gateway/plan.ts.
+import type { ErrorCode, ErrorOrigin } from '../kernel/errors.ts'
+import type { JsonScan } from '../kernel/json-scan.ts'
+import type { Usage } from './canonical.ts'
+
+export type ProtocolId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini'
+
+export interface Operation {
+  /** Stands in the ledger, for example `chat` or `count-tokens`. */
+  readonly id: string
+  /** Path behind the version segment at the provider, `/chat/completions`; `model` is percent-encoded where it stands in the path. */
+  upstreamPath(model: string): string
+  /** Where the model's name stands in a request. */
+  readonly modelIn: 'body' | 'path'
+  /** Does the answer stream: as the body's `stream` says, always, or never? */
+  readonly streaming: 'body' | 'always' | 'never'
+  /** Query parameters of the client that go on to the provider. */
+  readonly query: readonly string[]
+}
+
+/** All the planner needs of a request, read from its raw bytes. */
+export interface Peek {
+  /** As the client wrote it; null where the body names none. */
+  readonly model: string | null
+  readonly stream: boolean
+  /** The request names something an account stores (a previous response, a conversation), so only own keys may serve. */
+  readonly storedReference: boolean
+  /** Most output tokens asked for, if said. */
+  readonly maxOutput: number | null
+}
+
+/** An error as one dialect's client shall see it. */
+export interface ErrorView {
+  readonly code: ErrorCode | string
+  readonly status: number
+  readonly origin: ErrorOrigin
+  readonly message: string
+  readonly retryAfter: number | undefined
+  readonly requestId: string
+}
+
+/** What an upstream's error body says, in no particular provider's terms. */
+export interface UpstreamError {
+  /** Machine-readable words of the body, lower case: code, type, status, reasons. */
+  readonly signals: readonly string[]
+  readonly message: string
+  readonly retryAfterMs: number | null
+}
+
+export interface StreamFacts {
+  /** The error in an event, where it is one; null for every other event. `data` is the JSON text behind `data:`. */
+  readError(event: SseEvent): UpstreamError | null
+  /** Did the stream end as the dialect ends? Judged from the head of its last events and the tail of its bytes. */
+  isComplete(end: StreamEnd): boolean
+  /** Usage from the first event and the tail; null values where unsaid. */
+  readUsage(firstEvent: string, tail: string): Usage
+  /** The dialect's own error event, complete with its blank line. */
+  encodeError(error: ErrorView): string
+  readonly keepAlive: string
+}
+
+export interface SseEvent {
+  readonly event: string | null
+  readonly data: string
+}
+
+export interface StreamEnd {
+  /** First bytes of the last event, as text. */
+  readonly lastEventHead: string
+  /** Last few KB of the stream, as text. */
+  readonly tail: string
+}
+
+export interface Protocol {
+  readonly id: ProtocolId
+  /** The provider a bare, unknown model name belongs to when asked for in this dialect. */
+  readonly vendor: string
+  readonly operations: Readonly<Record<string, Operation>>
+  /** Top-level keys of a request body that `peek` wants found. */
+  readonly peekKeys: ReadonlySet<string>
+  peek(scan: JsonScan, read: (key: string) => unknown): Peek
+  /** Usage from a whole answer: `read` gives the parsed value of a top-level key. */
+  readonly usageKeys: ReadonlySet<string>
+  readUsage(read: (key: string) => unknown): Usage
+  encodeError(error: ErrorView): { status: number; body: string }
+  decodeError(status: number, body: string): UpstreamError
+  readonly stream: StreamFacts
+}

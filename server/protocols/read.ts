@@ -1,0 +1,92 @@
+// Careful reading of JSON that others wrote: a wrong type is an absent value, never an exception.
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export function asObject(value: unknown): JsonObject | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null
+}
+
+export function asText(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+/** A whole number of at least 0; an explicit 0 is a 0, anything else is unknown. */
+export function asCount(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** The sum of what is known; null when nothing is. */
+export function addCounts(...counts: (number | null)[]): number | null {
+  let sum: number | null = null
+  for (const count of counts) if (count !== null) sum = (sum ?? 0) + count
+  return sum
+}
+
+/**
+ * The last JSON value that stands behind `"key":` in a text that may begin in the middle of a JSON document.
+ * A quoted key cannot stand inside a JSON string unescaped, so the match is a real member; `accept` tells whether it is
+ * the one meant.
+ */
+export function lastMember(text: string, key: string, accept: (value: JsonObject) => boolean): JsonObject | null {
+  const pattern = `"${key}"`
+  for (let at = text.lastIndexOf(pattern); at !== -1; at = at === 0 ? -1 : text.lastIndexOf(pattern, at - 1)) {
+    const start = skipColon(text, at + pattern.length)
+    if (start === -1 || text[start] !== '{') continue
+    const end = endOfObject(text, start)
+    if (end === -1) continue
+    const value = asObject(parseJson(text.slice(start, end)))
+    if (value && accept(value)) return value
+  }
+  return null
+}
+
+function skipColon(text: string, from: number): number {
+  const match = /\s*:\s*/y
+  match.lastIndex = from
+  return match.test(text) ? match.lastIndex : -1
+}
+
+function endOfObject(text: string, start: number): number {
+  let depth = 0
+  let inString = false
+  for (let index = start; index < text.length; index++) {
+    const char = text[index]
+    if (inString) {
+      if (char === '\\') index++
+      else if (char === '"') inString = false
+    } else if (char === '"') inString = true
+    else if (char === '{' || char === '[') depth++
+    else if ((char === '}' || char === ']') && --depth === 0) return index + 1
+  }
+  return -1
+}
+
+/** Everything in an error body that a machine reads, in lower case, and the sentence for people. Any vendor's shape. */
+export function readErrorBody(body: string): { signals: string[]; message: string; details: readonly unknown[] } {
+  let parsed = parseJson(body)
+  if (Array.isArray(parsed)) parsed = parsed[0]
+  const root = asObject(parsed)
+  if (!root) return { signals: [], message: '', details: [] }
+  const inner = asObject(root['error'])
+  const error = inner ?? root
+  const signals: string[] = []
+  for (const value of [error['code'], error['type'], error['status'], root['code'], root['type']]) {
+    if (typeof value === 'string' && value !== 'error') signals.push(value.toLowerCase())
+  }
+  const details = Array.isArray(error['details']) ? (error['details'] as unknown[]) : []
+  for (const detail of details) {
+    const reason = asText(asObject(detail)?.['reason'])
+    if (reason) signals.push(reason.toLowerCase())
+  }
+  const message = asText(error['message']) ?? asText(root['error']) ?? asText(root['message']) ?? ''
+  return { signals, message, details }
+}

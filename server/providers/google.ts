@@ -1,0 +1,34 @@
+// Google's Gemini API. A bad key is a 400 here; clients ask for /v1 or /v1beta.
+import type { Provider } from './provider.ts'
+
+export const google: Omit<Provider, 'origin' | 'basePath'> = {
+  id: 'google',
+  name: 'Google',
+  version: '/v1beta',
+  versions: ['v1', 'v1beta', 'v1alpha'],
+  dialects: new Set(['gemini']),
+  modelPrefixes: ['gemini', 'models/', 'gemini-embedding'],
+  keyPrefixes: ['AIza', 'AQ.'],
+  keyless: false,
+  streamUsage: true,
+  streamSilenceMs: 120_000,
+  modelListPath: '/models?pageSize=1000',
+  forwardHeaders: ['x-goog-api-client', 'x-server-timeout'],
+  authHeader: () => ({ name: 'x-goog-api-key', scheme: '' }),
+  defaultHeaders: {},
+  errorRules: [
+    { statuses: [400, 401, 403], signal: 'api_key_invalid', verdict: 'invalid' },
+    { statuses: [400, 403], message: /api key (?:not valid|expired|not found|was reported)/i, verdict: 'invalid' },
+    { statuses: [403], signal: 'api_key_service_blocked', verdict: 'invalid' },
+    { statuses: [403], signal: 'service_disabled', verdict: 'invalid' },
+    { statuses: [403], message: /unregistered callers/i, verdict: 'invalid' },
+    {
+      statuses: [400, 403, 429],
+      message:
+        /billing (?:account|details)?.*(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
+      verdict: 'exhausted',
+    },
+    // A per-day quota, or none at all, will not come back in minutes.
+    { statuses: [429], message: /per_?day|limit: 0\b/i, verdict: 'exhausted' },
+  ],
+}

@@ -1,0 +1,33 @@
+// OpenAI.
+import type { Provider } from './provider.ts'
+
+export const openai: Omit<Provider, 'origin' | 'basePath'> = {
+  id: 'openai',
+  name: 'OpenAI',
+  version: '/v1',
+  versions: ['v1'],
+  dialects: new Set(['openai-chat', 'openai-responses']),
+  modelPrefixes: ['gpt-', 'o1', 'o3', 'o4', 'chatgpt-', 'text-embedding-', 'codex'],
+  keyPrefixes: ['sk-', 'sk-proj-', 'sk-svcacct-', 'sk-admin-', 'sess-'],
+  keyless: false,
+  streamUsage: true,
+  streamSilenceMs: 120_000,
+  modelListPath: '/models',
+  forwardHeaders: [
+    'openai-beta',
+    'session-id',
+    'thread-id',
+    'x-client-request-id',
+    'x-codex-*',
+    'originator',
+    'idempotency-key',
+  ],
+  authHeader: () => ({ name: 'authorization', scheme: 'Bearer ' }),
+  defaultHeaders: {},
+  errorRules: [
+    { statuses: [429], message: /exceeded your current quota/i, verdict: 'exhausted' },
+    { signal: 'billing_hard_limit_reached', verdict: 'exhausted' },
+    { signal: 'billing_not_active', verdict: 'exhausted' },
+    { signal: 'account_deactivated', verdict: 'invalid' },
+  ],
+}

@@ -1,0 +1,44 @@
+// One small question with a whole answer: key tests and model lists. Bounded in time and size.
+import type { Upstream, UpstreamHeaders, UpstreamRequest } from './upstream.ts'
+import { UpstreamFailure } from './upstream.ts'
+
+export type OnceResult =
+  | { kind: 'answer'; status: number; headers: UpstreamHeaders; body: Buffer; latencyMs: number }
+  | { kind: 'unreachable'; why: 'timeout' | 'too-large' | UpstreamFailure['kind']; latencyMs: number }
+
+export function requestOnce(
+  upstream: Upstream,
+  request: UpstreamRequest,
+  limits: { timeoutMs: number; maxBytes: number },
+): Promise<OnceResult> {
+  const startedAt = performance.now()
+  const latencyMs = (): number => Math.round(performance.now() - startedAt)
+  return new Promise((resolve) => {
+    let status = 0
+    let headers: UpstreamHeaders = {}
+    let size = 0
+    const chunks: Buffer[] = []
+    const finish = (result: OnceResult): void => {
+      clearTimeout(timer)
+      resolve(result)
+    }
+    const giveUp = (why: 'timeout' | 'too-large'): void => {
+      call.abort()
+      finish({ kind: 'unreachable', why, latencyMs: latencyMs() })
+    }
+    const timer = setTimeout(() => giveUp('timeout'), limits.timeoutMs)
+    const call = upstream.send(request, {
+      head(code, fields) {
+        status = code
+        headers = fields
+      },
+      data(chunk) {
+        size += chunk.length
+        if (size > limits.maxBytes) giveUp('too-large')
+        else chunks.push(chunk)
+      },
+      end: () => finish({ kind: 'answer', status, headers, body: Buffer.concat(chunks), latencyMs: latencyMs() }),
+      failed: (failure) => finish({ kind: 'unreachable', why: failure.kind, latencyMs: latencyMs() }),
+    })
+  })
+}

@@ -1,0 +1,197 @@
+// Outbound HTTP. One keep-alive pool per origin, HTTP/1.1, no pipelining, no redirects, and no timer of its own but the
+// connect limit: the caller watches time. Plain callbacks, since a stream of ten thousand chunks pays for each.
+// Invariants: a socket is destroyed, never reused, after an abort; redirects are never followed (a provider's 3xx is an
+// upstream error); origins that users chose pass the address guard inside the connector, so no path can miss it.
+import { Pool, type Dispatcher } from 'undici'
+import { createGuardedConnect, AddressRefused } from './address-guard.ts'
+import { createDecoder, type Decoder } from './decode-body.ts'
+
+export interface UpstreamRequest {
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** Was the origin chosen by a user (then the address guard applies) or by the operator? */
+  readonly guarded: boolean
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** Names and values in turn. */
+  readonly headers: readonly string[]
+  readonly body: readonly Uint8Array[] | null
+}
+
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface UpstreamSink {
+  head(status: number, headers: UpstreamHeaders): void
+  data(chunk: Buffer): void
+  end(): void
+  failed(failure: UpstreamFailure): void
+}
+
+export interface UpstreamCall {
+  /** Ends the call and destroys its socket; the sink hears nothing more. */
+  abort(): void
+  pause(): void
+  resume(): void
+}
+
+export class UpstreamFailure extends Error {
+  override readonly name = 'UpstreamFailure'
+  /** connect: nothing was sent · reset: the connection broke · malformed: not HTTP, or a body that does not decode. */
+  readonly kind: 'connect' | 'refused-address' | 'reset' | 'malformed'
+  /** May the provider have run the request? */
+  readonly sent: boolean
+
+  constructor(kind: UpstreamFailure['kind'], sent: boolean, cause: unknown) {
+    super(`upstream ${kind}`, { cause })
+    this.kind = kind
+    this.sent = sent
+  }
+}
+
+export interface Upstream {
+  send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall
+  close(): Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+const MOST_GUARDED_POOLS = 256
+
+export function createUpstream(options: { connectTimeoutMs?: number } = {}): Upstream {
+  const timeout = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+  const pools = new Map<string, Pool>()
+  const guardedPools = new Map<string, Pool>()
+
+  function createPool(origin: string, guarded: boolean): Pool {
+    return new Pool(origin, {
+      connections: null,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: 64 * 1024,
+      connect: guarded ? createGuardedConnect(timeout) : { timeout, allowH2: false },
+    })
+  }
+
+  function poolFor(origin: string, guarded: boolean): Pool {
+    const map = guarded ? guardedPools : pools
+    let pool = map.get(origin)
+    if (!pool) {
+      pool = createPool(origin, guarded)
+      map.set(origin, pool)
+      if (guarded && map.size > MOST_GUARDED_POOLS) closeOldest(map)
+    }
+    return pool
+  }
+
+  return {
+    send(request, sink) {
+      const call = new Call(sink)
+      const body = request.body
+      poolFor(request.origin, request.guarded).dispatch(
+        {
+          path: request.path,
+          method: request.method,
+          headers: request.headers as string[],
+          body: body === null ? null : body.length === 1 ? body[0]! : Buffer.concat(body),
+        },
+        call,
+      )
+      return call
+    },
+    async close() {
+      const all = [...pools.values(), ...guardedPools.values()]
+      pools.clear()
+      guardedPools.clear()
+      await Promise.all(all.map((pool) => pool.destroy()))
+    },
+  }
+}
+
+function closeOldest(map: Map<string, Pool>): void {
+  const [origin, pool] = map.entries().next().value!
+  map.delete(origin)
+  // `close` lets running calls finish; its rejection only says that the pool was destroyed meanwhile.
+  pool.close().catch(() => undefined)
+}
+
+class Call implements Dispatcher.DispatchHandler, UpstreamCall {
+  readonly #sink: UpstreamSink
+  #controller: Dispatcher.DispatchController | null = null
+  #over = false
+  #decoder: Decoder | null = null
+
+  constructor(sink: UpstreamSink) {
+    this.#sink = sink
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(new Error('aborted'))
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
+    if (this.#over || status < 200) return
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity' && encoding !== '') {
+      this.#decoder = createDecoder(String(encoding), {
+        data: (chunk) => this.#over || this.#sink.data(chunk),
+        end: () => this.#finish(),
+        failed: (error) => this.#fail(new UpstreamFailure('malformed', true, error)),
+      })
+      if (!this.#decoder)
+        return this.#fail(new UpstreamFailure('malformed', true, `content-encoding ${String(encoding)}`))
+    }
+    this.#sink.head(status, headers)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return
+    if (this.#decoder) this.#decoder.write(chunk)
+    else this.#sink.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return
+    if (this.#decoder) this.#decoder.end()
+    else this.#finish()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const sent = this.#controller !== null
+    const code = (error as { code?: unknown }).code
+    const guard = error instanceof AddressRefused || error.cause instanceof AddressRefused
+    const malformed = code === 'HPE_UNEXPECTED_CONTENT_LENGTH' || (typeof code === 'string' && code.startsWith('HPE_'))
+    const kind = guard ? 'refused-address' : !sent ? 'connect' : malformed ? 'malformed' : 'reset'
+    this.#fail(new UpstreamFailure(kind, sent, error))
+  }
+
+  abort(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#decoder?.destroy()
+    this.#controller?.abort(new Error('aborted'))
+  }
+
+  pause(): void {
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    this.#controller?.resume()
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#sink.end()
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#over) return
+    this.#over = true
+    this.#decoder?.destroy()
+    if (!this.#controller?.aborted) this.#controller?.abort(failure)
+    this.#sink.failed(failure)
+  }
+}
