@@ -1,0 +1,99 @@
+// Signing in: set-up, registration, sessions, profile and password reset, as `/auth/*` takes and answers them.
+import { z } from 'zod'
+import { fallbackSchema, timestampSchema } from './common.ts'
+
+/** Lower case, so that one mailbox is one account however it is typed. */
+export const emailSchema = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .pipe(z.email('Give an e-mail address like name@example.com.'))
+
+// Only the outer bounds stand here; the least length is the operator's (PASSWORD_MIN_LENGTH) and checked by the service.
+export const newPasswordSchema = z.string().min(1).max(256, 'A password has at most 256 characters.')
+const presentedPasswordSchema = z.string().min(1).max(256)
+export const personNameSchema = z.string().trim().min(1).max(100)
+const codeSchema = z.string().trim().min(1).max(200)
+
+export const roleSchema = z.enum(['admin', 'user']).meta({ id: 'Role' })
+
+export const userSchema = z
+  .object({
+    id: z.uuid(),
+    email: z.string(),
+    name: z.string(),
+    role: roleSchema,
+    is_active: z.boolean(),
+    fallback: fallbackSchema,
+    last_login_at: timestampSchema.nullable(),
+    created_at: timestampSchema,
+    updated_at: timestampSchema,
+  })
+  .meta({ id: 'User' })
+export type User = z.infer<typeof userSchema>
+export const userAnswerSchema = z.object({ user: userSchema }).meta({ id: 'UserAnswer' })
+
+export const messageAnswerSchema = z.object({ message: z.string() }).meta({ id: 'MessageAnswer' })
+
+export const setupStatusSchema = z.object({ needed: z.boolean() }).meta({ id: 'SetupStatus' })
+export const setupBodySchema = z
+  .strictObject({
+    code: codeSchema,
+    email: emailSchema,
+    password: newPasswordSchema,
+    name: personNameSchema.optional(),
+  })
+  .meta({ id: 'SetupBody' })
+export type SetupBody = z.infer<typeof setupBodySchema>
+
+export const registerBodySchema = z
+  .strictObject({
+    email: emailSchema,
+    password: newPasswordSchema,
+    name: personNameSchema.optional(),
+    invite: codeSchema.optional(),
+  })
+  .meta({ id: 'RegisterBody' })
+export type RegisterBody = z.infer<typeof registerBodySchema>
+
+export const loginBodySchema = z
+  .strictObject({ email: emailSchema, password: presentedPasswordSchema })
+  .meta({ id: 'LoginBody' })
+export type LoginBody = z.infer<typeof loginBodySchema>
+
+/** The access token; the refresh token travels in an HttpOnly cookie only. */
+export const sessionAnswerSchema = z
+  .object({ token: z.string(), expires_at: timestampSchema, user: userSchema })
+  .meta({ id: 'SessionAnswer' })
+export type SessionAnswer = z.infer<typeof sessionAnswerSchema>
+
+export const profileBodySchema = z
+  .strictObject({ name: personNameSchema.optional(), fallback: fallbackSchema.optional() })
+  .meta({ id: 'ProfileBody' })
+export type ProfileBody = z.infer<typeof profileBodySchema>
+
+export const passwordBodySchema = z
+  .strictObject({ current_password: presentedPasswordSchema, new_password: newPasswordSchema })
+  .meta({ id: 'PasswordBody' })
+export type PasswordBody = z.infer<typeof passwordBodySchema>
+
+export const resetRequestBodySchema = z.strictObject({ email: emailSchema }).meta({ id: 'ResetRequestBody' })
+export const resetBodySchema = z
+  .strictObject({ code: codeSchema, password: newPasswordSchema })
+  .meta({ id: 'ResetBody' })
+export type ResetBody = z.infer<typeof resetBodySchema>
+
+export const sessionSchema = z
+  .object({
+    id: z.string(),
+    current: z.boolean(),
+    user_agent: z.string(),
+    ip: z.string(),
+    created_at: timestampSchema,
+    last_used_at: timestampSchema,
+    expires_at: timestampSchema,
+  })
+  .meta({ id: 'Session' })
+export const sessionListSchema = z.object({ sessions: z.array(sessionSchema) }).meta({ id: 'SessionList' })
+export const sessionParamsSchema = z.strictObject({ id: z.string().max(64) })

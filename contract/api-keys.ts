@@ -1,0 +1,69 @@
+// UniRoute's own API keys (`ur_…`): what `/auth/api-keys` takes and answers. The key itself is in one answer only,
+// the one that made it.
+import { z } from 'zod'
+import { budgetSchema, fallbackSchema, payerSchema, timestampSchema } from './common.ts'
+
+const nameSchema = z.string().trim().min(1).max(100)
+const limitSchema = z.number().int().min(1).max(1_000_000_000)
+const allowedModelsSchema = z.array(z.string().trim().min(1).max(200)).min(1).max(500)
+const allowedPayersSchema = z.array(payerSchema).min(1).max(3)
+
+/** null means no limit. */
+const limitFields = {
+  expires_at: timestampSchema.nullable().optional(),
+  rate_limit_per_minute: limitSchema.nullable().optional(),
+  rate_limit_per_day: limitSchema.nullable().optional(),
+  budget: budgetSchema.nullable().optional(),
+  allowed_models: allowedModelsSchema.nullable().optional(),
+  allowed_payers: allowedPayersSchema.nullable().optional(),
+  fallback: fallbackSchema.optional(),
+}
+
+export const createApiKeyBodySchema = z
+  .strictObject({ name: nameSchema, ...limitFields })
+  .meta({ id: 'CreateApiKeyBody' })
+export type CreateApiKeyBody = z.infer<typeof createApiKeyBodySchema>
+
+/** Only the fields sent are changed. With `version`, the change fails with 409 if somebody was faster. */
+export const updateApiKeyBodySchema = z
+  .strictObject({ name: nameSchema.optional(), ...limitFields, version: z.number().int().min(1).optional() })
+  .meta({ id: 'UpdateApiKeyBody' })
+export type UpdateApiKeyBody = z.infer<typeof updateApiKeyBodySchema>
+
+export const ROTATION_OVERLAPS = [0, 900, 3600, 21_600, 86_400] as const
+export const rotateApiKeyBodySchema = z
+  .strictObject({
+    /** How long the old key lives on beside the new one; a second rotation ends it early. */
+    overlap_seconds: z.literal(ROTATION_OVERLAPS).default(0),
+  })
+  .meta({ id: 'RotateApiKeyBody' })
+
+const apiKeyFields = {
+  id: z.string(),
+  name: z.string(),
+  prefix: z.literal('ur_'),
+  last4: z.string(),
+  is_active: z.boolean(),
+  expires_at: timestampSchema.nullable(),
+  rate_limit_per_minute: z.number().nullable(),
+  rate_limit_per_day: z.number().nullable(),
+  budget: budgetSchema.nullable(),
+  allowed_models: z.array(z.string()).nullable(),
+  allowed_payers: z.array(payerSchema).nullable(),
+  fallback: fallbackSchema,
+  /** Until when the key before the last rotation still works; null when it does not. */
+  previous_expires_at: timestampSchema.nullable(),
+  version: z.number(),
+  last_used_at: timestampSchema.nullable(),
+  created_at: timestampSchema,
+  updated_at: timestampSchema,
+}
+export const apiKeySchema = z.object(apiKeyFields).meta({ id: 'ApiKey' })
+export type ApiKey = z.infer<typeof apiKeySchema>
+export const newApiKeySchema = z.object({ ...apiKeyFields, key: z.string() }).meta({ id: 'NewApiKey' })
+export const apiKeyListSchema = z.object({ keys: z.array(apiKeySchema) }).meta({ id: 'ApiKeyList' })
+export const apiKeyListQuerySchema = z.strictObject({
+  /** `true` lists the revoked ones too. */
+  revoked: z.enum(['true', 'false']).default('false'),
+})
+export const apiKeyParamsSchema = z.strictObject({ id: z.string().max(64) })
