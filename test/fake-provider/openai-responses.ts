@@ -1,0 +1,174 @@
+// OpenAI Responses as the fake speaks it: items, and events with a rising sequence number.
+import {
+  composeReply,
+  createHexId,
+  cutText,
+  nowSeconds,
+  textOf,
+  type Json,
+  type Reply,
+  type Turn,
+  type Usage,
+} from './turn.ts'
+import { eventFrame, jsonAnswer, type Answer } from './wire.ts'
+
+export function checkResponsesBody(body: Json): string | undefined {
+  if (typeof body?.model !== 'string' && body?.prompt === undefined) return "Missing required parameter: 'model'."
+  const input = body.input
+  if (typeof input !== 'string' && !Array.isArray(input) && body.prompt === undefined) {
+    return "Missing required parameter: 'input'."
+  }
+  return undefined
+}
+
+export function readResponsesTurn(body: Json): Turn {
+  const items: Json[] = Array.isArray(body.input) ? body.input : [{ role: 'user', content: body.input ?? '' }]
+  const lastUser = items.findLast((item) => item.role === 'user')
+  const last = items.at(-1)
+  const choice = body.tool_choice
+  const result = last?.type === 'function_call_output' ? last.output : undefined
+  return {
+    model: body.model ?? 'gpt-5.5',
+    lastText: textOf(lastUser?.content),
+    toolResult: result === undefined ? undefined : typeof result === 'string' ? result : textOf(result),
+    tools: (body.tools ?? [])
+      .filter((tool: Json) => tool.type === 'function')
+      .map((tool: Json) => ({ name: tool.name, schema: tool.parameters })),
+    toolChoice: choice === 'required' ? 'any' : choice === 'none' ? 'none' : choice?.name,
+    wantsReasoning: body.reasoning?.effort !== undefined && body.reasoning.effort !== 'none',
+    jsonSchema: body.text?.format?.schema,
+    promptCharacters: JSON.stringify(items).length + textOf(body.instructions).length,
+    hasCacheHints: false,
+    maxTokens: body.max_output_tokens ?? undefined,
+  }
+}
+
+export function answerResponses(body: Json, text: string | undefined): Answer {
+  const turn = readResponsesTurn(body)
+  const reply = composeReply(turn, text)
+  const items = writeItems(body, reply)
+  const response = (status: string, output: Json[], usage: Json): Json => ({
+    id: responseId,
+    object: 'response',
+    created_at: createdAt,
+    status,
+    background: false,
+    completed_at: usage === null ? null : nowSeconds(),
+    error: null,
+    incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    model: turn.model,
+    output,
+    parallel_tool_calls: true,
+    previous_response_id: null,
+    reasoning: body.reasoning ?? { effort: null, summary: null },
+    service_tier: 'default',
+    store: body.store ?? true,
+    temperature: 1.0,
+    text: body.text ?? { format: { type: 'text' }, verbosity: 'medium' },
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: body.tools ?? [],
+    top_p: 1.0,
+    truncation: 'disabled',
+    usage,
+    metadata: {},
+  })
+  const responseId = createHexId('resp_', 25)
+  const createdAt = nowSeconds()
+  const finalStatus = reply.finish === 'length' ? 'incomplete' : 'completed'
+  if (body.stream !== true) return jsonAnswer(200, response(finalStatus, items, writeUsage(reply.usage)))
+
+  let sequence = 0
+  const event = (type: string, fields: Json): string =>
+    eventFrame(type, { type, ...fields, sequence_number: sequence++ })
+  const frames = [
+    event('response.created', { response: response('in_progress', [], null) }),
+    event('response.in_progress', { response: response('in_progress', [], null) }),
+  ]
+  for (const [index, item] of items.entries()) frames.push(...streamItem(item, index, event))
+  frames.push(event(`response.${finalStatus}`, { response: response(finalStatus, items, writeUsage(reply.usage)) }))
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/event-stream; charset=utf-8' },
+    frames,
+    terminalFrames: 1,
+  }
+}
+
+function writeItems(body: Json, reply: Reply): Json[] {
+  const items: Json[] = []
+  if (reply.reasoning !== '') {
+    const encrypted = body.include?.includes('reasoning.encrypted_content') ? `gAAAAA${createHexId('', 40)}` : undefined
+    const summary = body.reasoning?.summary === undefined ? [] : [{ type: 'summary_text', text: reply.reasoning }]
+    items.push({
+      id: createHexId('rs_', 25),
+      type: 'reasoning',
+      ...(encrypted && { encrypted_content: encrypted }),
+      summary,
+    })
+  }
+  if (reply.calls.length === 0) {
+    const content = [{ type: 'output_text', annotations: [], logprobs: [], text: reply.text }]
+    items.push({ id: createHexId('msg_', 25), type: 'message', status: 'completed', content, role: 'assistant' })
+  }
+  for (const call of reply.calls) {
+    items.push({
+      id: createHexId('fc_', 25),
+      type: 'function_call',
+      status: 'completed',
+      arguments: JSON.stringify(call.args),
+      call_id: `call_${call.id}`,
+      name: call.name,
+    })
+  }
+  return items
+}
+
+function streamItem(item: Json, index: number, event: (type: string, fields: Json) => string): string[] {
+  const at = { item_id: item.id, output_index: index }
+  const frames: string[] = []
+  if (item.type === 'reasoning') {
+    frames.push(event('response.output_item.added', { output_index: index, item: { ...item, summary: [] } }))
+    for (const [summaryIndex, part] of item.summary.entries()) {
+      const place = { ...at, summary_index: summaryIndex }
+      const start = { ...place, part: { type: 'summary_text', text: '' } }
+      frames.push(event('response.reasoning_summary_part.added', start))
+      for (const piece of cutText(part.text, 12)) {
+        frames.push(event('response.reasoning_summary_text.delta', { ...place, delta: piece }))
+      }
+      frames.push(event('response.reasoning_summary_text.done', { ...place, text: part.text }))
+      frames.push(event('response.reasoning_summary_part.done', { ...place, part }))
+    }
+  } else if (item.type === 'message') {
+    const part = item.content[0]
+    const place = { ...at, content_index: 0 }
+    const opened = { ...item, status: 'in_progress', content: [] }
+    frames.push(event('response.output_item.added', { output_index: index, item: opened }))
+    frames.push(event('response.content_part.added', { ...place, part: { ...part, text: '' } }))
+    for (const piece of cutText(part.text)) {
+      frames.push(event('response.output_text.delta', { ...place, delta: piece, logprobs: [], obfuscation: 'xyz' }))
+    }
+    frames.push(event('response.output_text.done', { ...place, text: part.text, logprobs: [] }))
+    frames.push(event('response.content_part.done', { ...place, part }))
+  } else {
+    const opened = { ...item, status: 'in_progress', arguments: '' }
+    frames.push(event('response.output_item.added', { output_index: index, item: opened }))
+    for (const piece of cutText(item.arguments)) {
+      frames.push(event('response.function_call_arguments.delta', { ...at, delta: piece, obfuscation: 'xyz' }))
+    }
+    frames.push(event('response.function_call_arguments.done', { ...at, arguments: item.arguments, name: item.name }))
+  }
+  frames.push(event('response.output_item.done', { output_index: index, item }))
+  return frames
+}
+
+function writeUsage(usage: Usage): Json {
+  return {
+    input_tokens: usage.input,
+    input_tokens_details: { cached_tokens: usage.cacheRead },
+    output_tokens: usage.output,
+    output_tokens_details: { reasoning_tokens: usage.reasoning },
+    total_tokens: usage.input + usage.output,
+  }
+}

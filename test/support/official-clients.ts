@@ -1,0 +1,32 @@
+// The official SDKs, from their own package folder (test/clients): real programs that people point at UniRoute. They are
+// loaded by path, so the main package neither installs nor types them.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+// Other people's programs, used as their documentation says.
+type Sdk = any
+
+const folder = new URL('../clients/', import.meta.url)
+const requireClient = createRequire(new URL('package.json', folder))
+
+export const clientsInstalled = existsSync(fileURLToPath(new URL('node_modules/openai', folder)))
+
+export interface OfficialClients {
+  readonly OpenAI: Sdk
+  readonly Anthropic: Sdk
+  readonly GoogleGenAI: Sdk
+  /** The classes of errors that the Google SDK throws. */
+  readonly GoogleApiError: Sdk
+}
+
+export function loadOfficialClients(): OfficialClients {
+  if (!clientsInstalled) throw new Error('Run `npm ci --ignore-scripts` in test/clients first; `npm test` does it.')
+  const google = requireClient('@google/genai')
+  return {
+    OpenAI: requireClient('openai').OpenAI,
+    Anthropic: requireClient('@anthropic-ai/sdk').Anthropic,
+    GoogleGenAI: google.GoogleGenAI,
+    GoogleApiError: google.ApiError,
+  }
+}
