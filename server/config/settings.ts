@@ -1,0 +1,299 @@
+// Every setting of UniRoute, in one table: docs/configuration.md is generated from it, and loadConfig reads by it.
+// A setting whose feature is still to come says so (`planned`); setting it then gives a warning at start, so that nobody
+// relies on what is not there.
+import { FALLBACK_REASONS } from '../../contract/common.ts'
+import * as kinds from './kinds.ts'
+
+export interface Setting<Value = unknown> {
+  readonly kind: kinds.Kind<Value>
+  /** As one would write it in the environment; null when there is none. */
+  readonly default: string | null
+  /** What holds without it, for the reader, where `default` does not say it. */
+  readonly absent?: string
+  /** A right value, shown when a wrong one is refused. */
+  readonly example: string
+  readonly meaning: string
+  /** Has a `_FILE` form, is never shown, and is taken out of the process's environment after reading. */
+  readonly secret?: true
+  /** What it will do, in a release to come. */
+  readonly planned?: true
+}
+
+const LISTENING = {
+  PORT: {
+    kind: kinds.wholeNumber(0, 65535),
+    default: '8084',
+    example: '8084',
+    meaning: 'The port to listen on; `0` picks a free one.',
+  },
+  HOST: {
+    kind: kinds.hostName,
+    default: '127.0.0.1',
+    example: '127.0.0.1',
+    meaning: 'The address to listen on. A public one without TLS in front gives a warning.',
+  },
+  PUBLIC_URL: {
+    kind: kinds.publicUrl,
+    default: null,
+    absent: 'from `HOST` and `PORT`',
+    example: 'https://uniroute.example.com',
+    meaning: 'Where people reach this server: the only source of links.',
+  },
+  TRUST_PROXY: {
+    kind: kinds.addressRanges,
+    default: null,
+    absent: 'nobody',
+    example: '127.0.0.1,10.0.0.0/8',
+    meaning: 'The proxies whose `X-Forwarded-*` headers are believed.',
+  },
+} as const satisfies Record<string, Setting>
+
+const DATA = {
+  DATA_DIR: {
+    kind: kinds.folder,
+    default: './data',
+    example: './data',
+    meaning: 'Holds the embedded database, generated secrets and the usage journal.',
+  },
+  DATABASE_URL: {
+    kind: kinds.secretUrl('postgres:', 'postgresql:'),
+    default: null,
+    absent: 'SQLite in `DATA_DIR`',
+    example: 'postgres://uniroute@127.0.0.1:5432/uniroute',
+    meaning: 'Switches from SQLite to PostgreSQL.',
+    secret: true,
+  },
+  REDIS_URL: {
+    kind: kinds.secretUrl('redis:', 'rediss:'),
+    default: null,
+    example: 'redis://127.0.0.1:6379',
+    meaning: 'Redis or Valkey, for limits and invalidation shared by several instances.',
+    secret: true,
+    planned: true,
+  },
+  WORKERS: {
+    kind: kinds.wholeNumber(1, 64),
+    default: '1',
+    example: '1',
+    meaning: 'Processes sharing the port on one machine.',
+    planned: true,
+  },
+  DRAIN_SECONDS: {
+    kind: kinds.wholeNumber(0, 86_400),
+    default: '600',
+    example: '600',
+    meaning: 'The longest wait for requests in flight at shutdown.',
+  },
+} as const satisfies Record<string, Setting>
+
+const SECRETS = {
+  PROVIDER_KEY_ENCRYPTION_KEY: {
+    kind: kinds.secretText,
+    default: null,
+    absent:
+      '`JWT_SECRET` if that is given (not in production); with neither, generated as `DATA_DIR/master.key` on the first run with SQLite',
+    example: 'the output of: openssl rand -base64 32',
+    meaning: 'Seals the provider keys; at least 32 characters. Losing it loses every stored key.',
+    secret: true,
+  },
+  PROVIDER_KEY_ENCRYPTION_KEYS_OLD: {
+    kind: kinds.secretText,
+    default: null,
+    example: 'the former PROVIDER_KEY_ENCRYPTION_KEY',
+    meaning: 'Former secrets, separated by commas: they open what they sealed, and seal nothing new.',
+    secret: true,
+  },
+  JWT_SECRET: {
+    kind: kinds.secretText,
+    default: null,
+    absent: 'generated as `DATA_DIR/jwt.key`, by the same rules',
+    example: 'the output of: openssl rand -base64 32',
+    meaning: 'Signs the tokens of signed-in users; at least 32 characters.',
+    secret: true,
+  },
+} as const satisfies Record<string, Setting>
+
+const ACCOUNTS = {
+  UNIROUTE_ADMIN_EMAIL: {
+    kind: kinds.emailAddress,
+    default: null,
+    example: 'owner@example.com',
+    meaning: 'With `UNIROUTE_ADMIN_PASSWORD`: the first administrator. Ignored once one exists.',
+  },
+  UNIROUTE_ADMIN_PASSWORD: {
+    kind: kinds.secretText,
+    default: null,
+    example: 'a long passphrase',
+    meaning: "The first administrator's password.",
+    secret: true,
+  },
+  REGISTRATION: {
+    kind: kinds.oneOf('closed', 'invite', 'open'),
+    default: 'closed',
+    example: 'invite',
+    meaning: 'Who may create an account.',
+  },
+  PASSWORD_MIN_LENGTH: {
+    kind: kinds.wholeNumber(8, 128),
+    default: '8',
+    example: '15',
+    meaning: 'The fewest characters of a password; set-up asks for 15.',
+  },
+} as const satisfies Record<string, Setting>
+
+const PROVIDERS = {
+  OPENAI_API_KEY: {
+    kind: kinds.headerToken,
+    default: null,
+    example: 'sk-…',
+    meaning: "The server's own OpenAI key.",
+    secret: true,
+  },
+  ANTHROPIC_API_KEY: {
+    kind: kinds.headerToken,
+    default: null,
+    example: 'sk-ant-…',
+    meaning: "The server's own Anthropic key.",
+    secret: true,
+  },
+  GOOGLE_API_KEY: {
+    kind: kinds.headerToken,
+    default: null,
+    example: 'AIza…',
+    meaning: "The server's own Google key.",
+    secret: true,
+  },
+  OPENAI_BASE_URL: {
+    kind: kinds.endpoint,
+    default: null,
+    absent: 'https://api.openai.com/v1',
+    example: 'https://api.openai.com/v1',
+    meaning:
+      'Another address for OpenAI. A path is kept; private addresses are allowed, since only the operator sets it.',
+  },
+  ANTHROPIC_BASE_URL: {
+    kind: kinds.endpoint,
+    default: null,
+    absent: 'https://api.anthropic.com/v1',
+    example: 'https://api.anthropic.com',
+    meaning: 'Another address for Anthropic.',
+  },
+  GOOGLE_BASE_URL: {
+    kind: kinds.endpoint,
+    default: null,
+    absent: 'https://generativelanguage.googleapis.com/v1beta',
+    example: 'https://generativelanguage.googleapis.com',
+    meaning: 'Another address for Google.',
+  },
+  OLLAMA_BASE_URL: {
+    kind: kinds.endpoint,
+    default: null,
+    example: 'http://127.0.0.1:11434',
+    meaning: 'An Ollama server.',
+  },
+  VLLM_BASE_URL: {
+    kind: kinds.endpoint,
+    default: null,
+    example: 'http://127.0.0.1:8000/v1',
+    meaning: 'A vLLM server.',
+  },
+  PROVIDERS_FILE: {
+    kind: kinds.file,
+    default: null,
+    example: './providers.json',
+    meaning:
+      'A JSON list of further OpenAI-compatible providers: `{"id", "name", "base_url", "api_key_env"?, "dialect"?}`. Their models are asked for as `<id>/<model>`.',
+  },
+  USER_BASE_URLS: {
+    kind: kinds.onOff,
+    default: 'off',
+    example: 'off',
+    meaning: 'Whether users may add keys for OpenAI-compatible https endpoints of their own (provider `custom`).',
+  },
+} as const satisfies Record<string, Setting>
+
+const PAYERS = {
+  SERVER_FALLBACK: {
+    kind: kinds.someOf(FALLBACK_REASONS),
+    default: 'no_key,invalid,outage',
+    example: 'no_key,invalid,outage',
+    meaning: "The reasons for which the server's keys may serve users.",
+  },
+  INVALID_GRACE: {
+    kind: kinds.duration,
+    default: '24h',
+    example: '24h',
+    meaning: "How long a rejected key may lean on the server's keys.",
+  },
+  SERVER_ALLOWANCE_USD_PER_DAY: {
+    kind: kinds.usdAmount,
+    default: null,
+    absent: 'unlimited',
+    example: '2.50',
+    meaning: "What the server's keys may cost, per user and day.",
+    planned: true,
+  },
+} as const satisfies Record<string, Setting>
+
+const OPERATION = {
+  LOG_LEVEL: {
+    kind: kinds.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    example: 'info',
+    meaning: 'The least level that is logged.',
+  },
+  NODE_ENV: {
+    kind: kinds.anyText,
+    default: null,
+    example: 'production',
+    meaning: '`production` makes weak or missing secrets fatal.',
+  },
+  METRICS_TOKEN: {
+    kind: kinds.headerToken,
+    default: null,
+    absent: '`/metrics` is open on loopback only',
+    example: 'a random token',
+    meaning: 'The bearer token that `/metrics` asks for.',
+    secret: true,
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    kind: kinds.httpUrl,
+    default: null,
+    example: 'http://127.0.0.1:4318',
+    meaning: 'Where traces are sent.',
+    planned: true,
+  },
+  SMTP_URL: {
+    kind: kinds.secretUrl('smtp:', 'smtps:'),
+    default: null,
+    example: 'smtps://user:password@mail.example.com',
+    meaning: 'Sends mail. Without it, links are copied by an administrator.',
+    secret: true,
+    planned: true,
+  },
+  STORE_CONTENT: {
+    kind: kinds.offOrDays,
+    default: 'off',
+    example: 'off',
+    meaning: 'Keeps bodies, content state and idempotent answers for so many days.',
+    planned: true,
+  },
+} as const satisfies Record<string, Setting>
+
+/** In the order of the documentation. */
+export const SETTING_GROUPS: readonly { title: string; settings: Readonly<Record<string, Setting>> }[] = [
+  { title: 'Listening', settings: LISTENING },
+  { title: 'Data and processes', settings: DATA },
+  { title: 'Secrets', settings: SECRETS },
+  { title: 'Accounts', settings: ACCOUNTS },
+  { title: "Providers and the server's keys", settings: PROVIDERS },
+  { title: 'Who pays', settings: PAYERS },
+  { title: 'Operation', settings: OPERATION },
+]
+
+export const SETTINGS = { ...LISTENING, ...DATA, ...SECRETS, ...ACCOUNTS, ...PROVIDERS, ...PAYERS, ...OPERATION }
+
+export type SettingName = keyof typeof SETTINGS
+export type SettingValue<Name extends SettingName> = ReturnType<(typeof SETTINGS)[Name]['kind']['parse']>
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[]
