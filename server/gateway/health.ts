@@ -1,0 +1,77 @@
+// What this process knows of keys and providers from the answers it saw: rate limits and missing entitlements per key
+// and model, states of server keys, and a breaker per provider, model and side. One user's bad key never touches what
+// others share: only 5xx, timeouts and broken connections feed a breaker, and while all of them come from one owner it
+// opens for that owner only.
+import type { Clock } from '../kernel/clock.ts'
+import type { KeyFate } from './chain.ts'
+
+export interface Health {
+  /** Why this key cannot serve this model now; null = it can. */
+  keyFate(keyId: string, model: string): KeyFate | null
+  cool(keyId: string, model: string, retryAfterMs: number | null): void
+  restrict(keyId: string, model: string): void
+  /** A state of the whole key; used for server keys, whose states no table keeps. */
+  suspend(keyId: string, fate: 'invalid' | 'exhausted', forMs: number): void
+  forgetKey(keyId: string): void
+  /** Milliseconds until the key serves this model again; null when nothing holds it back. */
+  cooldownLeft(keyId: string, model: string): number | null
+}
+
+const FIRST_COOLDOWN_MS = 5_000
+const LONGEST_COOLDOWN_MS = 300_000
+const RESTRICTED_MS = 3_600_000
+/** The names are the clients', so they are bounded per key. */
+const MODELS_PER_KEY = 256
+const MOST_KEYS = 50_000
+
+interface ModelState {
+  fate: KeyFate
+  until: number
+  /** Length of the last cooldown that nobody told us. */
+  backoffMs: number
+}
+
+export function createHealth({ clock }: { clock: Clock }): Health {
+  const keys = new Map<string, Map<string, ModelState>>()
+  const WHOLE_KEY = ''
+
+  function set(keyId: string, model: string, state: ModelState): void {
+    let models = keys.get(keyId)
+    if (!models) {
+      models = new Map()
+      keys.set(keyId, models)
+      if (keys.size > MOST_KEYS) keys.delete(keys.keys().next().value!)
+    }
+    models.delete(model)
+    models.set(model, state)
+    if (models.size > MODELS_PER_KEY) models.delete(models.keys().next().value!)
+  }
+
+  function live(keyId: string, model: string): ModelState | null {
+    const state = keys.get(keyId)?.get(model)
+    return state && state.until > clock.monotonic() ? state : null
+  }
+
+  return {
+    keyFate: (keyId, model) =>
+      keys.size === 0 ? null : ((live(keyId, WHOLE_KEY) ?? live(keyId, model))?.fate ?? null),
+    cool(keyId, model, retryAfterMs) {
+      const before = keys.get(keyId)?.get(model)
+      const guess = Math.min(
+        before ? Math.max(before.backoffMs * 2, FIRST_COOLDOWN_MS) : FIRST_COOLDOWN_MS,
+        LONGEST_COOLDOWN_MS,
+      )
+      const length = retryAfterMs ?? guess
+      const until = clock.monotonic() + length
+      set(keyId, model, { fate: 'rate_limited', until, backoffMs: retryAfterMs === null ? guess : 0 })
+    },
+    restrict: (keyId, model) =>
+      set(keyId, model, { fate: 'restricted', until: clock.monotonic() + RESTRICTED_MS, backoffMs: 0 }),
+    suspend: (keyId, fate, forMs) => set(keyId, WHOLE_KEY, { fate, until: clock.monotonic() + forMs, backoffMs: 0 }),
+    forgetKey: (keyId) => void keys.delete(keyId),
+    cooldownLeft(keyId, model) {
+      const state = live(keyId, model)
+      return state?.fate === 'rate_limited' ? Math.ceil(state.until - clock.monotonic()) : null
+    },
+  }
+}

@@ -1,0 +1,79 @@
+// The tap says the same for every split of a stream, whatever its line ends.
+import { describe, expect, test } from 'vitest'
+import fc from 'fast-check'
+import { endOfEvent, findFirstEvent, parseSseEvent, SseTap } from './sse.ts'
+
+const event = fc.oneof(
+  fc
+    .string({ unit: 'grapheme', maxLength: 400 })
+    .map((text) => ({ text: `data: ${JSON.stringify({ text })}`, real: true })),
+  fc.constant({ text: 'event: message_start\ndata: {"type":"message_start"}', real: true }),
+  fc.constant({ text: ': keep-alive', real: false }),
+  fc.constant({ text: 'event: ping\ndata: {"type": "ping"}', real: false }),
+)
+const stream = fc.tuple(fc.array(event, { minLength: 1 }), fc.constantFrom('\n', '\r\n', '\r'))
+
+function render(events: readonly { text: string }[], lineEnd: string): Buffer {
+  return Buffer.from(events.map(({ text }) => text.replaceAll('\n', lineEnd) + lineEnd + lineEnd).join(''))
+}
+
+function cut(bytes: Buffer, points: readonly number[]): Buffer[] {
+  const edges = [...new Set([0, ...points.map((point) => point % (bytes.length + 1)), bytes.length])].sort(
+    (a, b) => a - b,
+  )
+  return edges.slice(1).map((end, index) => bytes.subarray(edges[index], end))
+}
+
+describe('SseTap', () => {
+  test('any split gives the same progress, last head and tail', () => {
+    fc.assert(
+      fc.property(stream, fc.array(fc.nat()), ([events, lineEnd], points) => {
+        const bytes = render(events, lineEnd)
+        const whole = new SseTap()
+        const anyProgress = whole.push(bytes)
+        const parts = new SseTap()
+        const progress = cut(bytes, points).map((part) => parts.push(part))
+        expect(anyProgress).toBe(events.some(({ real }) => real))
+        expect(progress.some(Boolean)).toBe(anyProgress)
+        expect(parts.lastEventHead).toBe(whole.lastEventHead)
+        expect(whole.atBoundary && parts.atBoundary).toBe(true)
+        expect(parts.tail.slice(-900)).toBe(whole.tail.slice(-900))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('inside an event there is no boundary', () => {
+    fc.assert(
+      fc.property(stream, fc.nat(), ([events, lineEnd], at) => {
+        const bytes = render(events, lineEnd)
+        const first = endOfEvent(bytes, 0)
+        const inside = 1 + (at % Math.max(1, (first === -1 ? bytes.length : first) - lineEnd.length * 2 - 1))
+        const tap = new SseTap()
+        tap.push(bytes.subarray(0, inside))
+        expect(tap.atBoundary).toBe(false)
+      }),
+    )
+  })
+
+  test('the head of an event far longer than a read is kept', () => {
+    const tap = new SseTap()
+    tap.push(Buffer.from('event: response.completed\ndata: {"type":"response.completed","x":"'))
+    for (let index = 0; index < 50; index++) tap.push(Buffer.alloc(1000, 'y'))
+    tap.push(Buffer.from('"}\n\n'))
+    expect(tap.lastEventHead).toMatch(/^event: response\.completed\ndata: \{"type":"response\.completed"/)
+    expect(tap.atBoundary).toBe(true)
+  })
+})
+
+describe('findFirstEvent', () => {
+  test('skips heartbeats and waits for the whole first event', () => {
+    const text = ': hi\r\n\r\nevent: ping\r\ndata: {}\r\n\r\ndata: {"a":1}\r\n\r\ndata: 2\r\n\r\n'
+    for (let length = 0; length <= text.length; length++) {
+      const found = findFirstEvent(Buffer.from(text.slice(0, length)))
+      const complete = length >= text.indexOf('data: 2')
+      if (complete) expect(parseSseEvent(found!.text)).toEqual({ event: null, data: '{"a":1}' })
+      else if (length < text.indexOf('data: 2') - 1) expect(found).toBe(null)
+    }
+  })
+})

@@ -1,0 +1,142 @@
+// Reading server-sent events at the level of bytes, for relaying: where do events end, which one is the first that
+// matters, what are the head of the last event and the tail of the stream? Nothing is decoded but what is asked for.
+// Line ends may be LF, CRLF or CR, and any byte may be the last of a read.
+
+const LF = 0x0a
+const CR = 0x0d
+const COLON = 0x3a
+const HEAD_BYTES = 256
+const TAIL_BYTES = 4096
+
+export interface SseEvent {
+  readonly event: string | null
+  readonly data: string
+}
+
+/** Is this event's text only a comment or a provider's ping, which say nothing about progress? */
+export function isHeartbeat(text: string): boolean {
+  return /^(?::|event: ?ping\b)/.test(text) || !/^(?:event|data):/m.test(text)
+}
+
+export function parseSseEvent(text: string): SseEvent {
+  let event: string | null = null
+  const data: string[] = []
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5))
+    else if (line.startsWith('event:')) event = line.slice(6).trim()
+  }
+  return { event, data: data.join('\n') }
+}
+
+/** The first event of a stream's beginning that is no heartbeat; null while it is not complete. */
+export function findFirstEvent(bytes: Buffer): { text: string; end: number } | null {
+  let start = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  for (;;) {
+    const end = endOfEvent(bytes, start)
+    if (end === -1) return null
+    const text = bytes.toString('utf8', start, end)
+    if (text.trim() !== '' && !isHeartbeat(text)) return { text, end }
+    start = end
+  }
+}
+
+/** Offset behind the blank line that ends the event beginning at `start`; -1 while it is not there. */
+export function endOfEvent(bytes: Uint8Array, start: number): number {
+  for (let index = start; index < bytes.length; index++) {
+    const byte = bytes[index]!
+    if (byte !== LF && byte !== CR) continue
+    let next = index + 1
+    if (byte === CR && bytes[next] === LF) next++
+    const second = bytes[next]
+    if (second === LF) return next + 1
+    if (second === CR) {
+      // CR at the very end of a read may be half of a CRLF; waiting for the next byte settles it.
+      if (next + 1 === bytes.length) return -1
+      return bytes[next + 1] === LF ? next + 2 : next + 1
+    }
+    index = next - 1
+  }
+  return -1
+}
+
+/** Follows a stream as it is forwarded: event ends, progress, the head of the latest event, the last few KB. */
+export class SseTap {
+  /** Nothing of an unfinished event has been seen: a keep-alive may be put in here. */
+  atBoundary = true
+  #lineBytes = 0 // bytes on the current line
+  #afterCr = false
+  #head: number[] = []
+  #lastHead = ''
+  #tail: Buffer[] = []
+  #tailBytes = 0
+
+  /** Takes the next bytes; true when an event that is no heartbeat ended in them. */
+  push(chunk: Buffer): boolean {
+    let progress = false
+    const head = this.#head
+    for (let index = 0; index < chunk.length; index++) {
+      const byte = chunk[index]!
+      if (byte === LF && this.#afterCr) {
+        this.#afterCr = false
+        if (head.length > 0 && head.length < HEAD_BYTES) head.push(byte)
+        continue
+      }
+      this.#afterCr = byte === CR
+      if (byte === LF || byte === CR) {
+        if (this.#lineBytes === 0) {
+          if (this.#endEvent()) progress = true
+        } else {
+          this.#lineBytes = 0
+          if (head.length < HEAD_BYTES) head.push(byte)
+        }
+        continue
+      }
+      this.#lineBytes++
+      this.atBoundary = false
+      if (head.length < HEAD_BYTES) head.push(byte)
+      else if (this.#lineBytes > 1) {
+        // Inside a long line nothing happens until it ends: jump there.
+        const end = endOfLine(chunk, index)
+        this.#lineBytes += end - index - 1
+        index = end - 1
+      }
+    }
+    this.#keepTail(chunk)
+    return progress
+  }
+
+  get lastEventHead(): string {
+    return this.atBoundary ? this.#lastHead : Buffer.from(this.#head).toString('latin1')
+  }
+
+  get tail(): string {
+    return Buffer.concat(this.#tail).toString('utf8')
+  }
+
+  #endEvent(): boolean {
+    const head = this.#head
+    this.atBoundary = true
+    if (head.length === 0) return false
+    const isComment = head[0] === COLON
+    const text = Buffer.from(head).toString('latin1')
+    this.#head = []
+    if (isComment || isHeartbeat(text)) return false
+    this.#lastHead = text
+    return true
+  }
+
+  #keepTail(chunk: Buffer): void {
+    this.#tail.push(chunk)
+    this.#tailBytes += chunk.length
+    while (this.#tail.length > 1 && this.#tailBytes - this.#tail[0]!.length >= TAIL_BYTES) {
+      this.#tailBytes -= this.#tail.shift()!.length
+    }
+  }
+}
+
+function endOfLine(chunk: Buffer, from: number): number {
+  const lf = chunk.indexOf(LF, from)
+  const cr = chunk.indexOf(CR, from)
+  if (lf === -1) return cr === -1 ? chunk.length : cr
+  return cr === -1 ? lf : Math.min(lf, cr)
+}

@@ -1,0 +1,96 @@
+// The providers of this installation: the three vendors always, Ollama and vLLM where the operator gave an address, and
+// those of PROVIDERS_FILE. The explicit list; a new one is a file beside this and a line here.
+import type { Endpoint } from '../config/endpoint.ts'
+import type { Secret } from '../kernel/secret.ts'
+import { anthropic } from './anthropic.ts'
+import { createCompatibleProvider, ollama, vllm } from './compatible.ts'
+import { google } from './google.ts'
+import { openai } from './openai.ts'
+import { findKeyPrefix, type Provider } from './provider.ts'
+
+const DEFAULT_ENDPOINTS = [
+  { definition: openai, origin: 'https://api.openai.com' },
+  { definition: anthropic, origin: 'https://api.anthropic.com' },
+  { definition: google, origin: 'https://generativelanguage.googleapis.com' },
+] as const
+
+export interface CustomProvider {
+  readonly id: string
+  readonly name: string
+  readonly endpoint: Endpoint
+  /** Does the operator name a key for it? Without one it is called without. */
+  readonly keyNamed: boolean
+}
+
+export interface ProvidersConfig {
+  /** Operator-set endpoints by provider id; the vendors' own where absent. */
+  readonly endpoints: Readonly<Partial<Record<string, Endpoint>>>
+  readonly custom: readonly CustomProvider[]
+  readonly serverKeys: Readonly<Partial<Record<string, Secret>>>
+  readonly userBaseUrls: boolean
+}
+
+export interface Providers {
+  get(id: string): Provider | undefined
+  has(id: string): boolean
+  readonly all: readonly Provider[]
+  readonly names: readonly string[]
+  /** May users store keys for it? */
+  takesKeys(id: string): boolean
+  findKeyPrefix(id: string, key: string): string
+  serverKey(id: string): Secret | undefined
+  /** May the server serve with it: a key of its own, or none needed. */
+  hasServer(id: string): boolean
+  /** The provider `custom` at a user's own base URL. */
+  atBaseUrl(baseUrl: string): Provider
+}
+
+export function createProviders(config: ProvidersConfig): Providers {
+  const all: Provider[] = DEFAULT_ENDPOINTS.map(({ definition, origin }) =>
+    place(definition, config.endpoints[definition.id] ?? { origin, basePath: '', versionSegment: null }),
+  )
+  for (const definition of [ollama, vllm]) {
+    const endpoint = config.endpoints[definition.id]
+    if (endpoint) all.push(place(definition, endpoint))
+  }
+  for (const { id, name, endpoint, keyNamed } of config.custom) {
+    const { origin, basePath, versionSegment } = endpoint
+    const version = versionSegment === null ? '/v1' : versionSegment === '' ? null : `/${versionSegment}`
+    all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless: !keyNamed }))
+  }
+  const byId = new Map(all.map((provider) => [provider.id, provider]))
+  const custom = config.userBaseUrls ? customProvider('https://custom.invalid') : null
+  if (custom) byId.set(custom.id, custom)
+
+  return {
+    get: (id) => byId.get(id),
+    has: (id) => byId.has(id),
+    all,
+    names: [...byId.keys()],
+    takesKeys: (id) => byId.has(id),
+    findKeyPrefix: (id, key) => findKeyPrefix(byId.get(id) ?? { keyPrefixes: [] }, key),
+    serverKey: (id) => config.serverKeys[id],
+    hasServer: (id) => id !== 'custom' && (config.serverKeys[id] !== undefined || byId.get(id)?.keyless === true),
+    atBaseUrl: customProvider,
+  }
+}
+
+function place(definition: Omit<Provider, 'origin' | 'basePath'>, endpoint: Endpoint): Provider {
+  const { origin, basePath, versionSegment } = endpoint
+  const version = versionSegment === null ? definition.version : versionSegment === '' ? null : `/${versionSegment}`
+  return { ...definition, origin, basePath, version }
+}
+
+function customProvider(baseUrl: string): Provider {
+  const url = new URL(baseUrl)
+  const path = url.pathname.replace(/\/+$/, '')
+  const version = /(?:^|\/)v\d[0-9a-z.]*(?:\/|$)/i.test(path) ? null : '/v1'
+  return createCompatibleProvider({
+    id: 'custom',
+    name: url.host,
+    origin: url.origin,
+    basePath: path,
+    version,
+    keyless: false,
+  })
+}
