@@ -1,0 +1,192 @@
+// The way of one request: an id, strictness, the route table, then the plane it belongs to. Errors met on the way, as
+// long as no route has taken over, are put into the dialect of the address by the handed-in encoder.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Clock } from '../kernel/clock.ts'
+import { GatewayError, toGatewayError } from '../kernel/errors.ts'
+import { createUlid, toPublicId } from '../kernel/ids.ts'
+import type { Log } from '../kernel/log.ts'
+import {
+  type Answer,
+  describeException,
+  encodeControlError,
+  type EncodeEarlyError,
+  sendAnswer,
+  setBaseHeaders,
+  withControlHeaders,
+} from './answers.ts'
+import { tooLarge } from './body.ts'
+import { answerControl, type ControlOptions } from './control.ts'
+import { scrubUrl } from './credentials.ts'
+import type { PeerReader } from './forwarded.ts'
+import type { DataRoute, RequestHeaders, Route, RouteMatch } from './route.ts'
+import type { FoundRoute, Router } from './router.ts'
+import { type AcceptedHead, checkRequestHead } from './strictness.ts'
+
+/** What the counters are told when a response is over. */
+export interface AnsweredFacts {
+  readonly route: Route | null
+  readonly method: string
+  readonly status: number
+  readonly durationMs: number
+}
+
+export interface DispatchOptions {
+  readonly router: Router
+  readonly peers: PeerReader
+  readonly clock: Clock
+  readonly log: Log
+  readonly control: ControlOptions
+  readonly encodeEarlyError?: EncodeEarlyError | undefined
+  readonly onAnswered?: ((facts: AnsweredFacts) => void) | undefined
+}
+
+/** One request on its way, as far as it is understood. */
+interface Scene {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly requestId: string
+  /** As asked for, query taken off: chooses the envelope of an early error. */
+  readonly path: string
+  headers: RequestHeaders
+  route: Route | null
+}
+
+export const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null) as Record<string, string>)
+const LONGEST_CLIENT_ID = 128
+
+/** Takes a request from Node; `awaitsContinue` says that the client holds its body back until told to go on. */
+export function dispatchRequest(
+  options: DispatchOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  awaitsContinue: boolean,
+): void {
+  const requestId = createUlid(options.clock.now())
+  const startedAt = options.clock.monotonic()
+  const scene: Scene = { request, response, requestId, path: pathOf(request.url), headers: NO_HEADERS, route: null }
+  setBaseHeaders(response, requestId)
+  response.once('close', () => {
+    const durationMs = options.clock.monotonic() - startedAt
+    options.onAnswered?.({ route: scene.route, method: request.method ?? '', status: response.statusCode, durationMs })
+  })
+  const { method, url, httpVersion, rawHeaders } = request
+  const verdict = checkRequestHead({ method, url, httpVersion, rawHeaders })
+  if ('refused' in verdict) return refuse(options, scene, verdict.refused, {}, true)
+  scene.headers = verdict.accepted.headers
+  chooseRoute(options, scene, verdict.accepted, awaitsContinue)
+}
+
+/** The part of a URL that chooses an error's envelope; empty where there is none. */
+export function pathOf(url: string | undefined): string {
+  return url?.startsWith('/') ? url.split('?', 1)[0]! : ''
+}
+
+/** An error in the shape its address speaks. */
+export function encodeEarly(
+  encode: EncodeEarlyError | undefined,
+  path: string,
+  headers: RequestHeaders,
+  error: GatewayError,
+  requestId: string,
+): Answer {
+  const answer = encode?.(path, headers, error, toPublicId('req', requestId))
+  return answer ?? withControlHeaders(encodeControlError(error))
+}
+
+function chooseRoute(options: DispatchOptions, scene: Scene, head: AcceptedHead, awaitsContinue: boolean): void {
+  const { router } = options
+  if (head.method === 'OPTIONS') {
+    const allow = head.path === '*' ? ['GET', 'OPTIONS', 'POST'] : router.listMethods(head.path)
+    if (allow) return sendAnswer(scene.request, scene.response, { status: 204, headers: { allow: allow.join(', ') } })
+  }
+  if (asksForWebSocket(head) && isDataPath(router, head.path)) {
+    return refuse(options, scene, new GatewayError('upgrade_required'), { upgrade: 'HTTP/1.1' }, true)
+  }
+  const verdict = router.match(head.method, head.path)
+  if ('refused' in verdict) {
+    return refuse(options, scene, verdict.refused, verdict.allow ? { allow: verdict.allow.join(', ') } : {})
+  }
+  const { found } = verdict
+  scene.route = found.route
+  const announced = Number(head.headers['content-length'] ?? 0)
+  if (announced > found.route.bodyCap && found.route.bodyCap > 0) {
+    return refuse(options, scene, tooLarge(found.route.bodyCap))
+  }
+  if (awaitsContinue) scene.response.writeContinue()
+  serve(options, scene, head, found)
+}
+
+function serve(options: DispatchOptions, scene: Scene, head: AcceptedHead, found: FoundRoute): void {
+  const { request, requestId } = scene
+  const encrypted = (request.socket as Socket & { encrypted?: boolean }).encrypted === true
+  const peer = options.peers.readPeer(request.socket.remoteAddress, encrypted, head.headers)
+  const match: RouteMatch = {
+    route: found.route,
+    params: found.params,
+    path: found.path,
+    query: new URLSearchParams(head.query),
+    requestId,
+    clientRequestId: cleanClientId(head.headers['x-request-id']),
+    mount: found.mount,
+    headers: head.headers,
+    ip: peer.ip,
+    secure: peer.secure,
+  }
+  if (found.route.plane === 'data') return serveData(options, scene, found.route, match)
+  answerControl({ route: found.route, request, match, local: peer.local }, options.control)
+    .catch((thrown: unknown) => {
+      const error = toGatewayError(thrown)
+      logFailure(options.log, error, request, requestId)
+      return withControlHeaders(encodeControlError(error))
+    })
+    .then((answer) => sendAnswer(request, scene.response, answer))
+    // An answer that cannot be written (a header the handler got wrong) is our mistake.
+    .catch((thrown: unknown) => refuse(options, scene, new GatewayError('internal_error', { cause: thrown })))
+}
+
+function serveData(options: DispatchOptions, scene: Scene, route: DataRoute, match: RouteMatch): void {
+  const fail = (thrown: unknown): void => refuse(options, scene, toGatewayError(thrown))
+  try {
+    const running = route.handle(scene.request, scene.response, match)
+    if (running) running.catch(fail)
+  } catch (thrown) {
+    fail(thrown)
+  }
+}
+
+/** Answers an error before, or instead of, what the route would have answered. */
+function refuse(
+  options: DispatchOptions,
+  scene: Scene,
+  error: GatewayError,
+  extra: Record<string, string> = {},
+  close = false,
+): void {
+  const { request, response, requestId, path, headers } = scene
+  logFailure(options.log, error, request, requestId)
+  const answer = encodeEarly(options.encodeEarlyError, path, headers, error, requestId)
+  sendAnswer(request, response, { ...answer, headers: { ...answer.headers, ...extra } }, close)
+}
+
+function logFailure(log: Log, error: GatewayError, request: IncomingMessage, requestId: string): void {
+  if (error.status < 500) return
+  const facts = { request_id: requestId, method: request.method, url: scrubUrl(request.url ?? ''), code: error.code }
+  const cause = error.cause === undefined ? {} : { cause: describeException(error.cause) }
+  log.error({ ...facts, ...cause }, 'request failed')
+}
+
+function isDataPath(router: Router, path: string): boolean {
+  const verdict = router.match('POST', path)
+  return 'found' in verdict && verdict.found.route.plane === 'data'
+}
+
+function asksForWebSocket(head: AcceptedHead): boolean {
+  return head.headers['upgrade']?.toLowerCase().includes('websocket') === true
+}
+
+/** A client's own id goes into logs beside ours: printable ASCII, bounded, or nothing. */
+function cleanClientId(shown: string | undefined): string | null {
+  const clean = shown?.replace(/[^\x21-\x7e]/g, '').slice(0, LONGEST_CLIENT_ID)
+  return clean ? clean : null
+}

@@ -1,0 +1,75 @@
+// Who is on the other end, seen through proxies. `X-Forwarded-*` is believed only where the peer itself is inside
+// TRUST_PROXY; the address is the first one from the right that is not a trusted proxy, since everything left of it was
+// written by somebody we do not know.
+import { BlockList, isIP, isIPv6 } from 'node:net'
+import type { RequestHeaders } from './route.ts'
+
+export interface Peer {
+  readonly ip: string
+  readonly secure: boolean
+  /** The request came from this machine itself and no proxy had a hand in it. */
+  readonly local: boolean
+}
+
+export interface PeerReader {
+  readPeer(remoteAddress: string | undefined, encrypted: boolean, headers: RequestHeaders): Peer
+  isTrusted(address: string): boolean
+}
+
+const LOOPBACK = createBlockList(['127.0.0.0/8', '::1/128'])
+
+export function isLoopback(address: string): boolean {
+  return contains(LOOPBACK, address)
+}
+
+/** Takes the CIDRs (or single addresses) of TRUST_PROXY. */
+export function createPeerReader(trustProxy: readonly string[]): PeerReader {
+  const trusted = createBlockList(trustProxy)
+  const isTrusted = (address: string): boolean => contains(trusted, address)
+  return {
+    isTrusted,
+    readPeer(remoteAddress, encrypted, headers) {
+      const peer = normaliseAddress(remoteAddress ?? '')
+      const viaProxy =
+        headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined || headers['via'] !== undefined
+      if (!isTrusted(peer)) return { ip: peer, secure: encrypted, local: isLoopback(peer) && !viaProxy }
+      const hops = (headers['x-forwarded-for'] ?? '').split(',').map((hop) => normaliseAddress(hop.trim()))
+      const scheme = headers['x-forwarded-proto']?.split(',').at(-1)?.trim().toLowerCase()
+      let ip = peer
+      for (const hop of hops.reverse()) {
+        if (isIP(hop) === 0) break
+        ip = hop
+        if (!isTrusted(hop)) break
+      }
+      return { ip, secure: scheme === undefined ? encrypted : scheme === 'https', local: isLoopback(ip) && !viaProxy }
+    },
+  }
+}
+
+/** IPv4 in IPv6 clothes becomes IPv4; brackets, ports and zones go. */
+export function normaliseAddress(text: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(text)
+  let address = bracketed?.[1] ?? text.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
+  address = address.replace(/%.*$/, '')
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
+}
+
+function createBlockList(ranges: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', bits] = range.trim().split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    const widest = family === 'ipv6' ? 128 : 32
+    const prefix = bits === undefined ? widest : Number(bits)
+    if (isIP(address) === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > widest || bits === '') {
+      throw new Error(`TRUST_PROXY: "${range}" is not an address or a range such as 10.0.0.0/8.`)
+    }
+    list.addSubnet(address, prefix, family)
+  }
+  return list
+}
+
+function contains(list: BlockList, address: string): boolean {
+  const version = isIP(address)
+  return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4')
+}
