@@ -1,0 +1,43 @@
+// Rows for insertMany as JSON text per table: the cheapest form to make on the serving thread, readable by the SQLite
+// worker and by PostgreSQL alike. Columns are those any row of the batch names; what a row does not name is NULL.
+// U+0000 and lone surrogates, which PostgreSQL cannot store, become U+FFFD here instead of refusing the batch: one odd
+// model name sent by a client must not hold up everybody's usage.
+
+export interface RowBatch {
+  readonly table: string
+  readonly rows: readonly object[]
+}
+
+export interface PreparedBatch {
+  readonly table: string
+  readonly columns: readonly string[]
+  /** JSON text of the array of rows. */
+  readonly rows: string
+}
+
+// As JSON writes them; text that merely contains a backslash and these letters matches too and comes out unchanged.
+const UNSTORABLE_ESCAPE = /\\u(0000|d[89a-f])/i
+
+export function prepareBatches(batches: readonly RowBatch[]): PreparedBatch[] {
+  return batches
+    .filter(({ rows }) => rows.length > 0)
+    .map(({ table, rows }) => ({ table, columns: columnsOf(rows), rows: storableJson(rows) }))
+}
+
+function columnsOf(rows: readonly object[]): string[] {
+  const columns = new Set<string>()
+  for (const row of rows) for (const column in row) columns.add(column)
+  return [...columns]
+}
+
+function storableJson(rows: readonly object[]): string {
+  const text = JSON.stringify(rows)
+  if (!UNSTORABLE_ESCAPE.test(text)) return text
+  return JSON.stringify(rows, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value,
+  )
+}
+
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,43 @@
+// PostgreSQL's and its driver's errors as ours. Only message, SQLSTATE and constraint are taken over: `detail` and
+// `where` quote rows.
+import pg from 'pg'
+import { GatewayError } from '../../kernel/errors.ts'
+import { StorageError, storageFull, storageUnavailable } from '../errors.ts'
+
+const DISK_FULL = '53100'
+// Query cancelled by the time limit, lock not available, deadlock, serialisation failure: the same may work later.
+const TRY_AGAIN: ReadonlySet<string> = new Set(['57014', '55P03', '40P01', '40001'])
+// Connection exceptions, insufficient resources, operator intervention (shutdown, starting up), system errors.
+const UNAVAILABLE_CLASSES: ReadonlySet<string> = new Set(['08', '53', '57', '58'])
+const CANNOT_STORE: ReadonlySet<string> = new Set(['22021', '22P05'])
+
+export function fromPostgresError(error: unknown): unknown {
+  if (error instanceof GatewayError || error instanceof StorageError || error instanceof RangeError) return error
+  if (error instanceof pg.DatabaseError) return fromServerError(error)
+  if (!isConnectionError(error)) return error
+  return storageUnavailable('The database cannot be reached. Try again.', new Error(messageOf(error)))
+}
+
+function fromServerError(error: pg.DatabaseError): Error {
+  const code = error.code ?? ''
+  const storageError = new StorageError(error.message, code, error.constraint)
+  if (code === DISK_FULL) return storageFull(storageError)
+  if (CANNOT_STORE.has(code)) return new GatewayError('bad_request', { message: 'The text cannot be stored.' })
+  if (TRY_AGAIN.has(code)) return storageUnavailable('The database is busy. Try again.', storageError)
+  if (UNAVAILABLE_CLASSES.has(code.slice(0, 2))) {
+    return storageUnavailable('The database cannot be reached. Try again.', storageError)
+  }
+  return storageError
+}
+
+/** Errors of the socket have a system call; those that pg itself makes for lost connections have only a message. */
+function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if ('syscall' in error || error instanceof AggregateError) return true
+  return /connection|timeout|not queryable/i.test(error.message)
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,242 @@
+// The tables as queries see them: one interface per table of migrations/, changed in the same commit as a migration.
+// Times are epoch milliseconds, money nano-USD, booleans JavaScript booleans on both databases. Nothing has a default
+// in the database: every value of a row is bound by the store that writes it.
+
+export interface UserTable {
+  id: string
+  email: string
+  name: string
+  password_hash: string | null
+  role: 'admin' | 'user'
+  is_active: boolean
+  fallback: string
+  auth_gen: number
+  last_login_at: number | null
+  created_at: number
+  updated_at: number
+}
+
+export interface SessionTable {
+  id: string
+  user_id: string
+  refresh_hash: string
+  previous_hash: string | null
+  rotated_at: number | null
+  authenticated_at: number
+  user_agent: string
+  ip: string
+  created_at: number
+  last_used_at: number
+  expires_at: number
+  revoked_at: number | null
+}
+
+export interface OneTimeCodeTable {
+  id: string
+  code_hash: string
+  purpose: 'reset' | 'invite'
+  user_id: string | null
+  email: string | null
+  created_by: string | null
+  created_at: number
+  expires_at: number
+  used_at: number | null
+}
+
+export interface ApiKeyTable {
+  id: string
+  user_id: string
+  team_id: string | null
+  name: string
+  key_hash: string
+  last4: string
+  previous_hash: string | null
+  previous_expires_at: number | null
+  is_active: boolean
+  expires_at: number | null
+  rate_limit_per_minute: number | null
+  rate_limit_per_day: number | null
+  budget_usd_nanos: number | null
+  budget_period: string | null
+  allowed_models: string | null
+  allowed_payers: string | null
+  fallback: string
+  version: number
+  last_used_at: number | null
+  created_at: number
+  updated_at: number
+}
+
+export interface RequestTable {
+  id: string
+  created_at: number
+  user_id: string
+  team_id: string | null
+  api_key_id: string | null
+  session_id: string | null
+  operation: string
+  requested_model: string | null
+  model: string | null
+  provider: string | null
+  client_dialect: string
+  upstream_dialect: string | null
+  status: number
+  outcome: string
+  error_code: string | null
+  error_source: string | null
+  streamed: boolean
+  billed_to: string | null
+  provider_key_id: string | null
+  fallback: string | null
+  warnings: string
+  attempts: number
+  input_tokens: number | null
+  cache_read_tokens: number | null
+  cache_write_tokens: number | null
+  cache_write_1h_tokens: number | null
+  output_tokens: number | null
+  reasoning_tokens: number | null
+  cost_usd_nanos: number | null
+  cost_source: string
+  price_version: string | null
+  first_byte_ms: number | null
+  duration_ms: number
+  client_request_id: string | null
+}
+
+export interface AttemptTable {
+  request_id: string
+  attempt: number
+  created_at: number
+  user_id: string
+  team_id: string | null
+  api_key_id: string | null
+  provider: string
+  model: string | null
+  dialect: string
+  provider_key_id: string | null
+  billed_to: string
+  status: number | null
+  outcome: string
+  reason: string | null
+  upstream_request_id: string | null
+  input_tokens: number | null
+  cache_read_tokens: number | null
+  cache_write_tokens: number | null
+  cache_write_1h_tokens: number | null
+  output_tokens: number | null
+  reasoning_tokens: number | null
+  cost_usd_nanos: number | null
+  cost_source: string
+  price_version: string | null
+  first_byte_ms: number | null
+  duration_ms: number
+}
+
+export interface SettingTable {
+  name: string
+  value: string
+  updated_at: number
+  updated_by: string | null
+}
+
+export interface AuditEntryTable {
+  sequence: number
+  id: string
+  at: number
+  actor_type: string
+  actor_id: string | null
+  ip: string | null
+  action: string
+  target_type: string | null
+  target_id: string | null
+  details: string
+  previous_hash: string
+  hash: string
+}
+
+export interface UserProviderKeyTable {
+  id: string
+  user_id: string
+  provider: string
+  api_key_encrypted: string
+  kid: string
+  key_version: number
+  version: number
+  is_active: boolean
+  base_url: string | null
+  label: string
+  position: number
+  prefix: string
+  last4: string
+  fingerprint: string
+  status: string
+  status_reason: string | null
+  status_at: number | null
+  worked_at: number | null
+  last_tested_at: number | null
+  last_used_at: number | null
+  expires_at: number | null
+  fallback: string
+  allowed_models: string | null
+  cap_usd_nanos: number | null
+  cap_period: string | null
+  created_at: number
+  updated_at: number
+}
+
+export interface KeyRegistryTable {
+  kid: string
+  backend: string
+  key_ref: string | null
+  state: 'active' | 'decrypt' | 'retired'
+  check: string
+  wraps: number
+  created_at: number
+  activated_at: number | null
+  retired_at: number | null
+}
+
+export interface VaultJobTable {
+  name: string
+  holder: string | null
+  fence: number
+  lease_until: number
+}
+
+export interface VaultInstanceTable {
+  id: string
+  active_kid: string
+  kids: string
+  seen_at: number
+}
+
+export interface VaultSecretTable {
+  name: string
+  kid: string
+  sealed: string
+}
+
+export interface Schema {
+  users: UserTable
+  sessions: SessionTable
+  one_time_codes: OneTimeCodeTable
+  api_keys: ApiKeyTable
+  requests: RequestTable
+  attempts: AttemptTable
+  settings: SettingTable
+  audit_log: AuditEntryTable
+  user_provider_keys: UserProviderKeyTable
+  key_registry: KeyRegistryTable
+  vault_jobs: VaultJobTable
+  vault_instances: VaultInstanceTable
+  vault_secrets: VaultSecretTable
+  schema_migrations: SchemaMigrationTable
+}
+
+/** The migrator's own ledger; `applied_at` is epoch milliseconds. */
+export interface SchemaMigrationTable {
+  name: string
+  checksum: string
+  applied_at: number
+}
