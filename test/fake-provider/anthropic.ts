@@ -50,9 +50,13 @@ export function answerMessages(body: Json, text: string | undefined): Answer {
   const id = createTextId('msg_01', 22)
   const stop = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use' }[reply.finish]
   const message = {
-    ...{ model: body.model, id, type: 'message', role: 'assistant' },
+    model: body.model,
+    id,
+    type: 'message',
+    role: 'assistant',
     content: writeBlocks(body, reply),
-    ...{ stop_reason: stop, stop_sequence: null },
+    stop_reason: stop,
+    stop_sequence: null,
     usage: writeUsage(reply, reply.usage.output),
   }
   if (body.stream !== true) return jsonAnswer(200, message)

@@ -83,8 +83,12 @@ function streamChat(body: Json, reply: Reply, base: Json): Answer {
   const withUsage = body.stream_options?.include_usage === true
   const chunk = (delta: Json, finish: string | null = null): string =>
     dataFrame({
-      ...{ id: base.id, object: 'chat.completion.chunk', created: base.created, model: base.model },
-      ...{ service_tier: 'default', system_fingerprint: 'fp_fake000001' },
+      id: base.id,
+      object: 'chat.completion.chunk',
+      created: base.created,
+      model: base.model,
+      service_tier: 'default',
+      system_fingerprint: 'fp_fake000001',
       choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
       ...(withUsage && { usage: null }),
       obfuscation: 'x'.repeat(5),
@@ -102,8 +106,12 @@ function streamChat(body: Json, reply: Reply, base: Json): Answer {
   if (withUsage) {
     frames.push(
       dataFrame({
-        ...{ id: base.id, object: 'chat.completion.chunk', created: base.created, model: base.model },
-        ...{ service_tier: 'default', system_fingerprint: 'fp_fake000001' },
+        id: base.id,
+        object: 'chat.completion.chunk',
+        created: base.created,
+        model: base.model,
+        service_tier: 'default',
+        system_fingerprint: 'fp_fake000001',
         choices: [],
         usage: writeUsage(reply.usage),
       }),
