@@ -20,8 +20,8 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'uniroute-journal-'))
 })
 
-afterEach(() => {
-  for (const journal of opened.splice(0)) journal.close()
+afterEach(async () => {
+  for (const journal of opened.splice(0)) await journal.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -132,7 +132,7 @@ describe('segments', () => {
     const segment = journal.append('{}')
     journal.push()
     journal.unpin(segment)
-    journal.close()
+    await journal.close()
     await expect.poll(files).toEqual([])
   })
 })
@@ -149,7 +149,7 @@ describe('adoption', () => {
     const first = openJournal()
     const lines = Array.from({ length: 300 }, (_, n) => JSON.stringify({ n, pad: 'y'.repeat(50) }))
     for (const line of lines) first.append(line)
-    first.close()
+    await first.close()
     const second = openJournal()
     const adopted = second.adopt()
     const read = await Promise.all(adopted.map((segment) => second.read(segment)))
@@ -171,7 +171,7 @@ describe('adoption', () => {
     const first = openJournal()
     const lines = Array.from({ length: 300 }, (_, n) => JSON.stringify({ n, pad: 'y'.repeat(50) }))
     for (const line of lines) first.append(line)
-    first.close()
+    await first.close()
     // The second process renamed only the last two segments.
     const second = '7ZZZZZZZZZZZZZZZZZZZZZZZZZ'
     const numbers = segmentFiles()

@@ -2,7 +2,7 @@
 // process, `journal-<boot>.<n>`, each written full of zeros ahead so that its space is certain before a call is made.
 // Invariants: `append` then `push` returns only when the line is with the kernel; a segment is deleted only when nothing
 // in it is needed any more (no pins, not marked for reading again); one fdatasync at most every 50 ms serves all lines.
-import { closeSync, fdatasync, fdatasyncSync, mkdirSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, mkdirSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../kernel/clock.ts'
@@ -48,7 +48,7 @@ export interface Journal {
   /** Deletes an adopted segment. */
   removeAdopted(segment: Segment): void
   /** Syncs, ends the lock; what is still needed stays for the next process. */
-  close(): void
+  close(): Promise<void>
 }
 
 interface OpenSegment extends Segment {
@@ -112,11 +112,20 @@ export function createJournal(options: { directory: string; clock: Clock; log: L
     try {
       const segment = newSegment(await createSegmentFile(path, zeros), path, number)
       notePrepared()
-      if (spare === undefined && !isClosed) spare = segment
+      if (spare === undefined && !isClosed) spare = inOrder(segment)
       else removeUnused(segment)
     } catch (error) {
       notePrepareFailure(error)
     }
+  }
+
+  /** Numbers say in which order lines were written: one that was overtaken while it was made gets a new number. */
+  function inOrder(segment: OpenSegment): OpenSegment {
+    if (segment.number > current.number) return segment
+    const number = nextNumber++
+    const path = join(directory, `journal-${bootId}.${number}`)
+    renameSync(segment.path, path)
+    return newSegment(segment.fd, path, number)
   }
 
   function notePrepareFailure(cause: unknown): GatewayError {
@@ -259,7 +268,7 @@ export function createJournal(options: { directory: string; clock: Clock; log: L
     removeAdopted(segment) {
       if (adopted.delete(segment)) rmSync(segment.path, { force: true })
     },
-    close() {
+    async close() {
       if (isClosed) return
       try {
         push()
@@ -267,6 +276,7 @@ export function createJournal(options: { directory: string; clock: Clock; log: L
         log.error({ err: error }, 'the last lines of the usage journal could not be written')
       }
       isClosed = true
+      await preparing
       clearTimeout(syncTimer)
       if (spare) removeUnused(spare)
       current.closed = true

@@ -1,0 +1,457 @@
+// The ledger on real databases and a real journal: nothing lost, nothing doubled, whatever dies when.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  createPostgresDatabase,
+  describeOnEachDatabase,
+  describePostgres,
+  dropPostgresDatabase,
+  silentLog,
+} from '../../../test/support/databases.ts'
+import { createPrices } from '../../catalog/prices.ts'
+import { type Database, type DatabaseOptions, openDatabase } from '../../database/database.ts'
+import { migrate } from '../../database/migrator.ts'
+import { systemClock } from '../../kernel/clock.ts'
+import { createUlid } from '../../kernel/ids.ts'
+import { UNKNOWN_USAGE } from '../../protocols/canonical.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import type { AttemptIntent, FinishedRequest, SettledAttempt } from './records.ts'
+
+const prices = createPrices({ clock: systemClock })
+let dataDir: string
+const ledgers: Ledger[] = []
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'uniroute-ledger-'))
+})
+
+afterEach(async () => {
+  for (const ledger of ledgers.splice(0)) await ledger.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+function openLedger(database: Database, limits: { segmentBytes?: number; maxQueued?: number } = {}): Ledger {
+  const ledger = createLedger({ database, dataDir, clock: systemClock, log: silentLog, prices, limits })
+  ledgers.push(ledger)
+  return ledger
+}
+
+function describeIntent(requestId: string, attempt: number, more: Partial<AttemptIntent> = {}): AttemptIntent {
+  return {
+    requestId,
+    attempt,
+    at: 1_700_000_000_000,
+    userId: 'u1',
+    teamId: null,
+    apiKeyId: 'a1',
+    sessionId: null,
+    operation: 'chat',
+    clientDialect: 'openai-chat',
+    dialect: 'openai-chat',
+    provider: 'openai',
+    model: 'gpt-4o',
+    requestedModel: 'gpt-4o',
+    providerKeyId: 'k1',
+    billedTo: 'user',
+    promptEstimate: 1000,
+    streamed: false,
+    ...more,
+  }
+}
+
+function describeSettled(requestId: string, attempt: number, more: Partial<SettledAttempt> = {}): SettledAttempt {
+  return {
+    requestId,
+    attempt,
+    status: 200,
+    outcome: 'done',
+    reason: null,
+    upstreamRequestId: null,
+    usage: { ...UNKNOWN_USAGE, input: 7, output: 3 },
+    cost: { usdNanos: 42, source: 'computed', priceVersion: 'v' },
+    firstByteMs: 1.4,
+    durationMs: 2.6,
+    ...more,
+  }
+}
+
+function describeFinished(requestId: string, more: Partial<FinishedRequest> = {}): FinishedRequest {
+  return {
+    requestId,
+    createdAt: 1_700_000_000_000,
+    userId: 'u1',
+    teamId: null,
+    apiKeyId: 'a1',
+    sessionId: null,
+    operation: 'chat',
+    requestedModel: 'gpt-4o',
+    model: 'gpt-4o',
+    provider: 'openai',
+    clientDialect: 'openai-chat',
+    upstreamDialect: 'openai-chat',
+    status: 200,
+    outcome: 'done',
+    errorCode: null,
+    errorSource: null,
+    streamed: false,
+    billedTo: 'user',
+    providerKeyId: 'k1',
+    fallback: 'none',
+    warnings: [],
+    attempts: 1,
+    usage: { ...UNKNOWN_USAGE, input: 7, output: 3 },
+    cost: { usdNanos: 42, source: 'computed', priceVersion: 'v' },
+    firstByteMs: 1,
+    durationMs: 3,
+    clientRequestId: null,
+    ...more,
+  }
+}
+
+function runRequest(ledger: Ledger, requestId = createUlid()): string {
+  ledger.intend(describeIntent(requestId, 1))
+  ledger.settle(describeSettled(requestId, 1))
+  ledger.finish(describeFinished(requestId))
+  return requestId
+}
+
+async function readRequests(database: Database) {
+  return database.query.selectFrom('requests').selectAll().orderBy('id').execute()
+}
+
+async function readAttempts(database: Database) {
+  return database.query.selectFrom('attempts').selectAll().orderBy('request_id').orderBy('attempt').execute()
+}
+
+/** As `kill -9` leaves it: the lock is free, nothing else is done. */
+function segmentNames(): string[] {
+  return readdirSync(join(dataDir, 'journal')).filter((name) => /\.\d+$/.test(name))
+}
+
+describeOnEachDatabase('the ledger', (open) => {
+  test('a finished request and its attempts are rows, as they were said', async () => {
+    const database = await open()
+    const ledger = openLedger(database)
+    const id = createUlid()
+    ledger.intend(describeIntent(id, 1))
+    ledger.settle(
+      describeSettled(id, 1, { status: 429, outcome: 'next', reason: 'rate_limited', usage: UNKNOWN_USAGE }),
+    )
+    ledger.intend(describeIntent(id, 2, { providerKeyId: null, billedTo: 'server', provider: 'anthropic' }))
+    ledger.settle(describeSettled(id, 2))
+    ledger.finish(describeFinished(id, { attempts: 2, warnings: ['a\u0000b'], requestedModel: 'x\u0000'.repeat(2000) }))
+    await ledger.flush()
+    const attempts = await readAttempts(database)
+    expect(attempts.map((row) => [row.attempt, row.status, row.billed_to, row.input_tokens, row.duration_ms])).toEqual([
+      [1, 429, 'user', null, 3],
+      [2, 200, 'server', 7, 3],
+    ])
+    const [request] = await readRequests(database)
+    expect(request).toMatchObject({ id, attempts: 2, streamed: false, cost_usd_nanos: 42, session_id: null })
+    expect(JSON.parse(request!.warnings)).toHaveLength(1)
+    expect(request!.requested_model!.length).toBeLessThanOrEqual(512)
+  })
+
+  test('a request that never reached a provider has a row too', async () => {
+    const database = await open()
+    const ledger = openLedger(database)
+    ledger.finish(
+      describeFinished(createUlid(), { status: 403, errorCode: 'no_usable_key', attempts: 0, provider: null }),
+    )
+    await ledger.flush()
+    expect(await readRequests(database)).toHaveLength(1)
+    expect(await readAttempts(database)).toHaveLength(0)
+  })
+
+  test('rows appear by themselves, without flush', async () => {
+    const database = await open()
+    runRequest(openLedger(database))
+    await expect.poll(() => readRequests(database)).toHaveLength(1)
+  })
+
+  test('a request said to be finished before its attempt settled is one row with that attempt', async () => {
+    const database = await open()
+    const ledger = openLedger(database)
+    const id = createUlid()
+    ledger.intend(describeIntent(id, 1))
+    ledger.finish(describeFinished(id))
+    await ledger.flush()
+    expect(await readRequests(database)).toHaveLength(0)
+    ledger.settle(describeSettled(id, 1))
+    await ledger.flush()
+    expect(await readRequests(database)).toHaveLength(1)
+    expect(await readAttempts(database)).toHaveLength(1)
+  })
+
+  test('a second settlement of one attempt, and one nobody announced, change nothing', async () => {
+    const database = await open()
+    const ledger = openLedger(database)
+    const id = createUlid()
+    ledger.intend(describeIntent(id, 1))
+    expect(() => ledger.intend(describeIntent(id, 1))).toThrow('recorded already')
+    ledger.settle(describeSettled(id, 1))
+    ledger.settle(describeSettled(id, 1, { status: 500 }))
+    ledger.settle(describeSettled(createUlid(), 1))
+    ledger.finish(describeFinished(id))
+    ledger.settle(describeSettled(id, 1, { status: 500 }))
+    await ledger.flush()
+    expect((await readAttempts(database)).map((row) => row.status)).toEqual([200])
+  })
+
+  test('thousands of requests over many segments are each one row, and the segments go', async () => {
+    const database = await open()
+    const ledger = openLedger(database, { segmentBytes: 16_384 })
+    const ids: string[] = []
+    for (let i = 0; i < 3_000; i++) {
+      ids.push(runRequest(ledger))
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    await ledger.flush()
+    expect((await readRequests(database)).map((row) => row.id)).toEqual(ids.toSorted())
+    await expect.poll(() => segmentNames().length).toBeLessThanOrEqual(2)
+  })
+
+  test('a long call does not keep the segments written since; its record is whole after a crash', async () => {
+    const database = await open()
+    const ledger = openLedger(database, { segmentBytes: 16_384 })
+    const long = [createUlid(), createUlid()]
+    ledger.intend(describeIntent(long[0]!, 1, { promptEstimate: 11 }))
+    ledger.intend(describeIntent(long[1]!, 1))
+    ledger.settle(describeSettled(long[1]!, 1))
+    for (let round = 0; round < 40; round++) {
+      ledger.intend(describeIntent(createUlid(), 1, { userId: 'open' }))
+      for (let i = 0; i < 20; i++) runRequest(ledger)
+      await ledger.flush()
+    }
+    expect(segmentNames().length).toBeLessThan(25)
+    await ledger.close()
+    const report = await openLedger(database).recover()
+    expect(report.interrupted).toBeGreaterThanOrEqual(42)
+    const attempts = await readAttempts(database)
+    expect((await readRequests(database)).filter((row) => row.outcome === 'interrupted')).toHaveLength(42)
+    expect(attempts.filter((row) => row.user_id === 'open')).toHaveLength(40)
+    expect(attempts.find((row) => row.request_id === long[0])).toMatchObject({
+      outcome: 'interrupted',
+      input_tokens: 11,
+    })
+    expect(attempts.find((row) => row.request_id === long[1])).toMatchObject({ outcome: 'done', input_tokens: 7 })
+    expect(attempts).toHaveLength(40 + 2 + 800)
+  })
+
+  test('what a crash left open is written as interrupted, with the estimated prompt', async () => {
+    const database = await open()
+    const dead = openLedger(database)
+    const [unsettled, unfinished, unpriced] = [createUlid(), createUlid(), createUlid()]
+    dead.intend(describeIntent(unsettled, 1))
+    dead.intend(describeIntent(unfinished, 1))
+    dead.settle(describeSettled(unfinished, 1, { status: 503 }))
+    dead.intend(describeIntent(unfinished, 2, { billedTo: 'server', providerKeyId: null }))
+    dead.intend(describeIntent(unpriced, 1, { provider: 'vllm' }))
+    await dead.close()
+    const ledger = openLedger(database)
+    expect(await ledger.recover()).toEqual({ requests: 3, interrupted: 3, damaged: 0 })
+    const rows = new Map((await readRequests(database)).map((row) => [row.id, row]))
+    expect(rows.get(unsettled)).toMatchObject({
+      outcome: 'interrupted',
+      status: 499,
+      input_tokens: 1000,
+      output_tokens: null,
+      cost_usd_nanos: 2_500_000,
+      cost_source: 'estimated',
+    })
+    expect(rows.get(unfinished)).toMatchObject({ attempts: 2, billed_to: 'server', cost_usd_nanos: 2_500_042 })
+    expect(rows.get(unpriced)).toMatchObject({ cost_usd_nanos: null, cost_source: 'unknown' })
+    const attempts = await readAttempts(database)
+    expect(attempts.filter((row) => row.request_id === unfinished).map((row) => [row.outcome, row.status])).toEqual([
+      ['done', 503],
+      ['interrupted', null],
+    ])
+    expect(await ledger.recover()).toEqual({ requests: 0, interrupted: 0, damaged: 0 })
+  })
+})
+
+describe('while the database fails', () => {
+  test('everything stays, memory is bounded, and all of it is there afterwards', async () => {
+    const file = join(dataDir, 'usage.db')
+    const database = await openDatabase({ file, statementTimeoutMs: 100 })
+    await migrate(database, { clock: systemClock, log: silentLog })
+    const ledger = openLedger(database, { segmentBytes: 16_384, maxQueued: 50 })
+    const ids = [runRequest(ledger)]
+    await ledger.flush()
+    const outsider = new DatabaseSync(file)
+    outsider.exec('BEGIN EXCLUSIVE')
+    const openRequest = createUlid()
+    ledger.intend(describeIntent(openRequest, 1))
+    for (let i = 0; i < 500; i++) ids.push(runRequest(ledger))
+    await expect(ledger.flush()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    for (let i = 0; i < 500; i++) ids.push(runRequest(ledger))
+    await expect(ledger.flush()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    outsider.exec('ROLLBACK')
+    outsider.close()
+    await expect.poll(() => readRequests(database), { timeout: 15_000 }).toHaveLength(ids.length)
+    expect((await readRequests(database)).map((row) => row.id)).toEqual(ids.toSorted())
+    expect(await readAttempts(database)).toHaveLength(ids.length)
+    ledger.settle(describeSettled(openRequest, 1))
+    ledger.finish(describeFinished(openRequest))
+    await ledger.flush()
+    expect((await readAttempts(database)).find((row) => row.request_id === openRequest)).toMatchObject({ status: 200 })
+    await expect.poll(() => segmentNames().length).toBeLessThanOrEqual(2)
+    await ledger.close()
+    await database.close()
+  })
+
+  test('a process that ends meanwhile leaves it to the next', async () => {
+    const file = join(dataDir, 'usage.db')
+    const database = await openDatabase({ file, statementTimeoutMs: 100 })
+    await migrate(database, { clock: systemClock, log: silentLog })
+    const ledger = openLedger(database, { segmentBytes: 16_384, maxQueued: 50 })
+    const outsider = new DatabaseSync(file)
+    outsider.exec('BEGIN EXCLUSIVE')
+    const ids = Array.from({ length: 200 }, () => runRequest(ledger))
+    await ledger.close()
+    outsider.exec('ROLLBACK')
+    outsider.close()
+    expect(await openLedger(database).recover()).toMatchObject({ requests: 200, interrupted: 0 })
+    expect((await readRequests(database)).map((row) => row.id)).toEqual(ids.toSorted())
+    await Promise.all(ledgers.splice(0).map((one) => one.close()))
+    await database.close()
+  })
+
+  test('a row the database will never take is set aside and stops no other', async () => {
+    const file = join(dataDir, 'usage.db')
+    const database = await openDatabase({ file })
+    await migrate(database, { clock: systemClock, log: silentLog })
+    const ledger = openLedger(database)
+    const ids = Array.from({ length: 20 }, () => runRequest(ledger))
+    const impossible = { ...describeFinished(createUlid()), userId: null as unknown as string }
+    ledger.finish(impossible)
+    ids.push(...Array.from({ length: 20 }, () => runRequest(ledger)))
+    await ledger.flush()
+    expect((await readRequests(database)).map((row) => row.id)).toEqual(ids.toSorted())
+    await ledger.close()
+    await database.close()
+  })
+})
+
+// Says on stdout what it did, after it did it: `i <id> <attempt>` once a provider could be dialled, `f <id>` once the
+// answer has gone out.
+const WRITER = `
+  import { writeSync } from 'node:fs'
+  const { openDatabase } = await import(${href('../../database/database.ts')})
+  const { createLedger } = await import(${href('./ledger.ts')})
+  const { createUlid } = await import(${href('../../kernel/ids.ts')})
+  const [dataDir, database, intent, settled, finished] = process.argv.slice(2).map((text, i) => (i === 0 ? text : JSON.parse(text)))
+  const log = { info() {}, warn() {}, error() {} }
+  const clock = { now: Date.now, monotonic: () => performance.now() }
+  const ledger = createLedger({ database: await openDatabase(database), dataDir, clock, log, limits: { segmentBytes: 65536 } })
+  console.log('ready')
+  for (let round = 0; ; round++) {
+    const ended = []
+    for (let i = 0; i < 5; i++) {
+      const requestId = createUlid()
+      const attempts = 1 + (round % 2)
+      for (let attempt = 1; attempt <= attempts; attempt++) {
+        ledger.intend({ ...intent, requestId, attempt })
+        writeSync(1, 'i ' + requestId + ' ' + attempt + '\\n')
+        if (i === 4 && round % 10 === 0) break
+        ledger.settle({ ...settled, requestId, attempt })
+      }
+      if (i === 4 && round % 10 === 0) continue
+      ledger.finish({ ...finished, requestId, attempts })
+      ended.push(requestId)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    for (const requestId of ended) writeSync(1, 'f ' + requestId + '\\n')
+  }
+`
+
+function href(path: string): string {
+  return JSON.stringify(new URL(path, import.meta.url).href)
+}
+
+/** Lets a process write for a while, kills it, and returns what it had said. */
+async function writeAndKill(options: DatabaseOptions): Promise<{ intents: string[]; finished: string[] }> {
+  const records = [options, describeIntent('', 0), describeSettled('', 0), describeFinished('')].map((part) =>
+    JSON.stringify(part),
+  )
+  const script = join(dataDir, 'writer.mjs')
+  writeFileSync(script, WRITER)
+  const child = spawn(process.execPath, [script, dataDir, ...records], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const intents: string[] = []
+  const finished: string[] = []
+  let timer: NodeJS.Timeout | undefined
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === 'ready') timer = setTimeout(() => child.kill('SIGKILL'), 20 + Math.random() * 400)
+    const [kind, id, attempt] = line.split(' ')
+    if (kind === 'i' && attempt !== undefined) intents.push(`${id} ${attempt}`)
+    if (kind === 'f' && id?.length === 26) finished.push(id)
+  }
+  clearTimeout(timer)
+  if (child.signalCode === null) await once(child, 'exit')
+  expect(child.signalCode).toBe('SIGKILL')
+  return { intents, finished }
+}
+
+async function killRepeatedly(options: DatabaseOptions, cycles: number): Promise<void> {
+  const database = await openDatabase(options)
+  try {
+    await migrate(database, { clock: systemClock, log: silentLog })
+    const intents: string[] = []
+    const finished: string[] = []
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const said = await writeAndKill(options)
+      intents.push(...said.intents)
+      finished.push(...said.finished)
+      // Not after each kill: journals of several dead processes wait together.
+      if (cycle % 3 === 1) continue
+      const ledger = openLedger(database)
+      await ledger.recover()
+      await ledger.close()
+    }
+    const ledger = openLedger(database)
+    await ledger.recover()
+    await ledger.close()
+    expect(segmentNames()).toEqual([])
+
+    const attempts = await readAttempts(database)
+    const recorded = new Set(attempts.map((row) => `${row.request_id} ${row.attempt}`))
+    expect(recorded.size).toBe(attempts.length)
+    expect(intents.filter((intent) => !recorded.has(intent))).toEqual([])
+    // A killed process may have announced one call it could not tell us about, and no more.
+    expect(attempts.length - new Set(intents).size).toBeLessThanOrEqual(cycles)
+
+    const requests = new Map((await readRequests(database)).map((row) => [row.id, row]))
+    expect(new Set(attempts.map((row) => row.request_id))).toEqual(new Set(requests.keys()))
+    expect(finished.filter((id) => requests.get(id)?.outcome !== 'done')).toEqual([])
+    const ofFinished = attempts.filter((row) => requests.get(row.request_id)!.outcome === 'done')
+    expect(ofFinished.every((row) => row.outcome === 'done' && row.cost_usd_nanos === 42)).toBe(true)
+    expect(finished.length).toBeGreaterThan(100)
+  } finally {
+    await database.close()
+  }
+}
+
+describe('killed at random, again and again', () => {
+  test('on SQLite no record is lost or doubled', { timeout: 120_000 }, async () => {
+    await killRepeatedly({ file: join(dataDir, 'usage.db') }, Number(process.env['KILL_CYCLES'] ?? 15))
+  })
+
+  describePostgres('killed at random on PostgreSQL', () => {
+    test('no record is lost or doubled', { timeout: 120_000 }, async () => {
+      const url = await createPostgresDatabase()
+      try {
+        await killRepeatedly({ url }, Number(process.env['KILL_CYCLES'] ?? 6))
+      } finally {
+        await dropPostgresDatabase(url)
+      }
+    })
+  })
+})
