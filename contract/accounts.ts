@@ -8,12 +8,17 @@ export const emailSchema = z
   .trim()
   .toLowerCase()
   .max(254)
-  .pipe(z.email('Give an e-mail address like name@example.com.'))
+  .pipe(z.email('Give an e-mail address like name@example.com'))
 
 // Only the outer bounds stand here; the least length is the operator's (PASSWORD_MIN_LENGTH) and checked by the service.
-export const newPasswordSchema = z.string().min(1).max(256, 'A password has at most 256 characters.')
+export const newPasswordSchema = z.string().min(1).max(256, 'A password has at most 256 characters')
 const presentedPasswordSchema = z.string().min(1).max(256)
-export const personNameSchema = z.string().trim().min(1).max(100)
+export const personNameSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^\P{Cc}*$/u, 'Leave out control characters')
 const codeSchema = z.string().trim().min(1).max(200)
 
 export const roleSchema = z.enum(['admin', 'user']).meta({ id: 'Role' })

@@ -6,7 +6,7 @@ import { timestampSchema } from './common.ts'
 export const userListQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100),
   /** The `next` of the page before. */
-  after: z.string().max(254).optional(),
+  after: emailSchema.optional(),
 })
 export type UserListQuery = z.infer<typeof userListQuerySchema>
 export const userListSchema = z

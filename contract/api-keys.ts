@@ -3,7 +3,12 @@
 import { z } from 'zod'
 import { budgetSchema, fallbackSchema, payerSchema, timestampSchema } from './common.ts'
 
-const nameSchema = z.string().trim().min(1).max(100)
+const nameSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^\P{Cc}*$/u, 'Leave out control characters')
 const limitSchema = z.number().int().min(1).max(1_000_000_000)
 const allowedModelsSchema = z.array(z.string().trim().min(1).max(200)).min(1).max(500)
 const allowedPayersSchema = z.array(payerSchema).min(1).max(3)

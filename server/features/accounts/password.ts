@@ -64,17 +64,6 @@ export function createPasswords(options: { maxConcurrent?: number } = {}): Passw
   }
 }
 
-/** Was it hashed at another cost than today's? Then it is hashed anew when its owner next signs in. */
-export function isOutdatedHash(stored: string): boolean {
-  const parsed = parsePhc(stored)
-  return (
-    parsed === undefined ||
-    parsed.cost.memory !== COST.memory ||
-    parsed.cost.passes !== COST.passes ||
-    parsed.cost.parallelism !== COST.parallelism
-  )
-}
-
 /** What is wrong with a new password, as a sentence; undefined when it is accepted. */
 export function findPasswordFault(password: string, minLength: number): string | undefined {
   const length = [...password].length

@@ -1,0 +1,86 @@
+// Accounts: who may sign in, with what, and who they are. This room issues sessions and checks them; it knows nothing
+// of API keys or providers. May import features/audit and features/limits; must not import other features.
+import type { Database } from '../../database/database.ts'
+import type { ControlRoute, Principal } from '../../http/route.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Secret } from '../../kernel/secret.ts'
+import type { Audit } from '../audit/audit.ts'
+import { createAccessTokens } from './access-token.ts'
+import { createAdminRoutes } from './admin-routes.ts'
+import { createCodeStore } from './code-store.ts'
+import type { AccountsContext, AccountSettings } from './context.ts'
+import { createPasswords } from './password.ts'
+import { createRegistration } from './registration.ts'
+import { createAccountRoutes } from './routes.ts'
+import { createSessionStore } from './session-store.ts'
+import { createSessions } from './sessions.ts'
+import { createSignIn } from './sign-in.ts'
+import { createThrottle } from './throttle.ts'
+import { createUserStore } from './user-store.ts'
+import { createUsers } from './users.ts'
+
+export interface AccountsOptions {
+  readonly database: Database
+  readonly clock: Clock
+  readonly audit: Audit
+  /** Derived for this purpose from JWT_SECRET; at least 32 bytes. */
+  readonly key: Uint8Array
+  readonly settings: AccountSettings
+  /** Told the id of a user or session that changed, after the commit: for other rooms and other instances. */
+  readonly announce?: (id: string) => void
+}
+
+export interface Accounts {
+  readonly routes: readonly ControlRoute[]
+  /** Who a session's access token stands for; throws `unauthenticated` or `session_expired`. */
+  authenticateSession(token: string): Promise<Principal>
+  /** A fresh set-up code to print; null where none is needed. The code before it stops working. */
+  issueSetupCode(): Promise<string | null>
+  ensureEnvironmentAdmin(account: {
+    email: string
+    password: Secret
+  }): Promise<{ created: boolean; warning: string | null }>
+  /** For the command line: a reset link for the account with this e-mail address; null if there is none. */
+  makeResetLinkByEmail(email: string): Promise<{ url: string; expiresAt: number } | null>
+  /** Another instance changed this user or session: drops what is held about it. */
+  invalidate(id: string): void
+}
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { database, clock, audit, key, settings, announce } = options
+  const context: AccountsContext = {
+    database,
+    clock,
+    audit,
+    settings,
+    users: createUserStore(database),
+    sessions: createSessionStore(database),
+    codes: createCodeStore(database),
+    passwords: createPasswords(),
+    tokens: createAccessTokens({ key, clock }),
+    throttle: createThrottle({ clock }),
+    changed(id) {
+      sessions.invalidate(id)
+      announce?.(id)
+    },
+  }
+  const sessions = createSessions(context, key)
+  const signIn = createSignIn(context, sessions)
+  const registration = createRegistration(context, sessions)
+  const users = createUsers(context)
+
+  return {
+    routes: [
+      ...createAccountRoutes({ clock, throttle: context.throttle, sessions, signIn, registration, users }),
+      ...createAdminRoutes({ signIn, registration, users }),
+    ],
+    authenticateSession: (token) => sessions.authenticate(token),
+    issueSetupCode: () => registration.issueSetupCode(),
+    ensureEnvironmentAdmin: (account) => registration.ensureEnvironmentAdmin(account),
+    async makeResetLinkByEmail(email) {
+      const user = await context.users.findByEmail(email.trim().toLowerCase())
+      return user ? signIn.makeResetLink(user.id, { actorId: null, ip: null }) : null
+    },
+    invalidate: (id) => sessions.invalidate(id),
+  }
+}

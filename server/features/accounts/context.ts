@@ -1,0 +1,45 @@
+// What the parts of this room share; built once by accounts.ts.
+import type { Database } from '../../database/database.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Audit } from '../audit/audit.ts'
+import type { AccessTokens } from './access-token.ts'
+import type { CodeStore } from './code-store.ts'
+import type { Passwords } from './password.ts'
+import type { SessionStore } from './session-store.ts'
+import type { Throttle } from './throttle.ts'
+import type { UserStore } from './user-store.ts'
+
+export interface AccountSettings {
+  readonly registration: 'closed' | 'invite' | 'open'
+  readonly passwordMinLength: number
+  /** The first administrator comes from UNIROUTE_ADMIN_*, so the set-up page is off. */
+  readonly environmentAdmin: boolean
+  /** The only source of links; a function, since the port may be known only after listening. */
+  readonly publicUrl: () => string
+}
+
+export interface AccountsContext {
+  readonly database: Database
+  readonly clock: Clock
+  readonly audit: Audit
+  readonly settings: AccountSettings
+  readonly users: UserStore
+  readonly sessions: SessionStore
+  readonly codes: CodeStore
+  readonly passwords: Passwords
+  readonly tokens: AccessTokens
+  readonly throttle: Throttle
+  /** Says, after the commit, that a user or a session changed: everything held in memory about it is dropped. */
+  readonly changed: (id: string) => void
+}
+
+/** Where a request comes from, as sessions and the audit log note it. */
+export interface Origin {
+  readonly ip: string
+  readonly userAgent: string
+}
+
+/** A page of the dashboard; the code stands behind `#`, which browsers send to nobody. */
+export function linkTo(publicUrl: string, page: string, code: string): string {
+  return `${publicUrl.replace(/\/+$/, '')}/${page}#${code}`
+}

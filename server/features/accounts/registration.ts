@@ -1,0 +1,217 @@
+// How accounts come to be: registration (closed, by invitation, open), invitations, and the first administrator, by a
+// one-time code printed at start or from the environment.
+// Invariants: the set-up code lives in memory only, works once and for an hour, and never once an administrator
+// exists; of two people who set up at the same moment one becomes the administrator; an invitation makes one account.
+import { hash, timingSafeEqual } from 'node:crypto'
+import { GatewayError } from '../../kernel/errors.ts'
+import { createUlid } from '../../kernel/ids.ts'
+import { revealSecret, type Secret } from '../../kernel/secret.ts'
+import { digestCode, generateCode } from './code-store.ts'
+import { linkTo, type AccountsContext, type Origin } from './context.ts'
+import { insertUser } from './new-user.ts'
+import { assertAcceptablePassword, findPasswordFault } from './password.ts'
+import type { Sessions, SignedIn } from './sessions.ts'
+import type { UserRow } from './user-store.ts'
+
+export const SETUP_LIFETIME_MS = 3_600_000
+/** The first administrator's password opens everything. */
+export const SETUP_PASSWORD_MIN_LENGTH = 15
+
+export interface NewAccount {
+  readonly email: string
+  readonly password: string
+  readonly name?: string | undefined
+}
+
+export interface Registration {
+  register(account: NewAccount & { invite?: string | undefined }, ip: string): Promise<UserRow>
+  invite(
+    invitation: { email: string | undefined; lifetimeMs: number },
+    by: { actorId: string; ip: string },
+  ): Promise<{ id: string; code: string; url: string; expiresAt: number }>
+  /** Is there no administrator yet? Throws `not_found` where the set-up page is off. */
+  isSetupNeeded(): Promise<boolean>
+  /** A fresh code, to be printed at start; null where an administrator exists or the set-up page is off. */
+  issueSetupCode(): Promise<string | null>
+  setUp(code: string, account: NewAccount, origin: Origin): Promise<SignedIn>
+  /** Makes UNIROUTE_ADMIN_* the first administrator; does nothing once one exists. */
+  ensureEnvironmentAdmin(account: {
+    email: string
+    password: Secret
+  }): Promise<{ created: boolean; warning: string | null }>
+}
+
+export function createRegistration(context: AccountsContext, sessionService: Sessions): Registration {
+  const { database, clock, audit, settings, users, codes, passwords, throttle } = context
+  let setup: { digest: Buffer; expiresAt: number } | undefined
+  // Administrators never vanish (the last one cannot be removed), so a yes stays a yes.
+  let adminSeen = false
+
+  async function hasAdmin(): Promise<boolean> {
+    adminSeen ||= await users.hasAdmin()
+    return adminSeen
+  }
+
+  function matchesSetupCode(code: string): boolean {
+    if (!setup || clock.monotonic() >= setup.expiresAt) return false
+    return timingSafeEqual(hash('sha256', code, 'buffer'), setup.digest)
+  }
+
+  async function findInvite(code: string | undefined, email: string): Promise<string | null> {
+    if (code === undefined) {
+      if (settings.registration === 'open') return null
+      throw new GatewayError('invalid_invite', {
+        message: 'Registration is by invitation on this server. Ask its administrator for one.',
+      })
+    }
+    const found = await codes.findUsable(code, 'invite', clock.now())
+    if (!found || (found.email !== null && found.email !== email)) throw new GatewayError('invalid_invite')
+    return found.id
+  }
+
+  return {
+    async register({ email, password, name, invite }, ip) {
+      if (settings.registration === 'closed') throw new GatewayError('registration_closed')
+      throttle.countRegister(ip)
+      assertAcceptablePassword(password, settings.passwordMinLength)
+      const inviteId = await findInvite(invite, email)
+      if (await users.findByEmail(email)) throw new GatewayError('email_taken')
+      const passwordHash = await passwords.hash(password)
+      return database.transaction(async (tx) => {
+        if (inviteId !== null && !(await codes.use(inviteId, clock.now(), tx))) throw new GatewayError('invalid_invite')
+        const user = await insertUser(context, { email, name, role: 'user', passwordHash }, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId: user.id,
+            ip,
+            action: 'user.registered',
+            targetType: 'user',
+            targetId: user.id,
+            details: { invite: inviteId },
+          },
+          tx,
+        )
+        return user
+      })
+    },
+
+    async invite({ email, lifetimeMs }, { actorId, ip }) {
+      if (settings.registration === 'closed') {
+        throw new GatewayError('conflict', {
+          message: 'Invitations need REGISTRATION=invite or open. Create the user directly instead.',
+        })
+      }
+      const now = clock.now()
+      const id = createUlid(now)
+      const code = generateCode()
+      const expiresAt = now + lifetimeMs
+      await database.transaction(async (tx) => {
+        await codes.insert(
+          {
+            id,
+            code_hash: digestCode(code),
+            purpose: 'invite',
+            user_id: null,
+            email: email ?? null,
+            created_by: actorId,
+            created_at: now,
+            expires_at: expiresAt,
+            used_at: null,
+          },
+          tx,
+        )
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId,
+            ip,
+            action: 'invite.made',
+            targetType: 'invite',
+            targetId: id,
+            details: { email: email ?? null },
+          },
+          tx,
+        )
+      })
+      return { id, code, url: linkTo(settings.publicUrl(), 'register', code), expiresAt }
+    },
+
+    async isSetupNeeded() {
+      if (settings.environmentAdmin) throw new GatewayError('not_found')
+      return !(await hasAdmin())
+    },
+
+    async issueSetupCode() {
+      if (settings.environmentAdmin || (await hasAdmin())) return null
+      const code = generateCode()
+      setup = { digest: hash('sha256', code, 'buffer'), expiresAt: clock.monotonic() + SETUP_LIFETIME_MS }
+      return code
+    },
+
+    async setUp(code, { email, password, name }, origin) {
+      if (settings.environmentAdmin) throw new GatewayError('not_found')
+      throttle.countSetup(origin.ip)
+      if (await hasAdmin()) throw new GatewayError('setup_done')
+      if (!matchesSetupCode(code)) throw new GatewayError('invalid_setup_code')
+      assertAcceptablePassword(password, Math.max(SETUP_PASSWORD_MIN_LENGTH, settings.passwordMinLength))
+      const passwordHash = await passwords.hash(password)
+      const done = await database.transaction(async (tx) => {
+        await users.lockFirstAdmin(tx)
+        if (await users.hasAdmin(tx)) throw new GatewayError('setup_done')
+        const user = await insertUser(context, { email, name, role: 'admin', passwordHash }, tx)
+        const begun = await sessionService.begin(user, origin, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId: user.id,
+            ip: origin.ip,
+            action: 'setup.completed',
+            targetType: 'user',
+            targetId: user.id,
+            details: {},
+          },
+          tx,
+        )
+        return { user, begun }
+      })
+      setup = undefined
+      return sessionService.issue(done.user, done.begun)
+    },
+
+    async ensureEnvironmentAdmin({ email, password }) {
+      if (await hasAdmin()) return { created: false, warning: null }
+      const text = revealSecret(password)
+      const fault = findPasswordFault(text, settings.passwordMinLength)
+      // Too short is refused; a common one is the operator's to answer for, and said.
+      if ([...text].length < settings.passwordMinLength || [...text].length > 256) {
+        throw new GatewayError('validation_failed', { message: `UNIROUTE_ADMIN_PASSWORD: ${fault}` })
+      }
+      const passwordHash = await passwords.hash(text)
+      const created = await database.transaction(async (tx) => {
+        await users.lockFirstAdmin(tx)
+        if (await users.hasAdmin(tx)) return false
+        if (await users.findByEmail(email, tx)) {
+          throw new GatewayError('email_taken', {
+            message: 'UNIROUTE_ADMIN_EMAIL is the address of a user who is no administrator. Use another address.',
+          })
+        }
+        const user = await insertUser(context, { email, name: undefined, role: 'admin', passwordHash }, tx)
+        await audit.record(
+          {
+            actorType: 'system',
+            actorId: null,
+            ip: null,
+            action: 'setup.completed',
+            targetType: 'user',
+            targetId: user.id,
+            details: { from: 'environment' },
+          },
+          tx,
+        )
+        return true
+      })
+      return { created, warning: created && fault ? `UNIROUTE_ADMIN_PASSWORD: ${fault}` : null }
+    },
+  }
+}

@@ -1,0 +1,192 @@
+// Sessions: beginning, refreshing, checking and ending a sign-in.
+// Invariants: an access token counts only while its session stands, its user is active and no credential changed since
+// it was made, asked on every request from a memory that drops what changes; a refresh token works once, apart from a
+// short grace for tabs that refresh together; an old one shown later ends the session, since somebody copied it.
+import type { Kysely } from 'kysely'
+import type { Schema } from '../../database/schema.ts'
+import type { Principal } from '../../http/route.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import { createUlid } from '../../kernel/ids.ts'
+import { createTaggedCache } from '../../kernel/tagged-cache.ts'
+import type { AccountsContext, Origin } from './context.ts'
+import { createRefreshTokens } from './refresh-token.ts'
+import type { SessionRow } from './session-store.ts'
+import type { UserRow } from './user-store.ts'
+
+export const SESSION_LIFETIME_MS = 30 * 86_400_000
+/** Two tabs that refresh together, or an answer that was lost on the way. */
+export const REFRESH_GRACE_MS = 30_000
+const MAX_CACHED = 20_000
+
+/** A session and what its owner is handed: the access token, and the refresh token for the cookie. */
+export interface SignedIn {
+  readonly user: UserRow
+  readonly token: string
+  readonly tokenExpiresAt: number
+  readonly refreshToken: string
+  readonly refreshExpiresAt: number
+}
+
+/** A session that is written but whose transaction may not have ended. */
+export interface BegunSession {
+  readonly id: string
+  readonly refreshToken: string
+  readonly expiresAt: number
+}
+
+export interface Sessions {
+  begin(user: UserRow, origin: Origin, query: Kysely<Schema>): Promise<BegunSession>
+  issue(user: UserRow, begun: BegunSession): Promise<SignedIn>
+  refresh(presented: string | undefined, ip: string): Promise<SignedIn>
+  authenticate(token: string): Promise<Principal>
+  /** Ends the session of a refresh token; anything else is ignored. */
+  end(presented: string | undefined, ip: string): Promise<void>
+  list(userId: string): Promise<SessionRow[]>
+  revoke(userId: string, sessionId: string, ip: string): Promise<void>
+  /** Drops what is held about a user or a session. */
+  invalidate(id: string): void
+}
+
+interface Held {
+  readonly principal: Principal
+  readonly generation: number
+  readonly expiresAt: number
+  readonly stands: boolean
+}
+
+export function createSessions(context: AccountsContext, key: Uint8Array): Sessions {
+  const { clock, audit, users, sessions, tokens } = context
+  const refreshTokens = createRefreshTokens(key)
+  const held = createTaggedCache<string, Held | null>({
+    load: async (id) => holdState(await sessions.findState(id)),
+    tags: (value) => (value ? [value.principal.userId, value.principal.sessionId!] : []),
+    max: MAX_CACHED,
+    clock,
+  })
+
+  async function issue(user: UserRow, begun: BegunSession): Promise<SignedIn> {
+    const { token, expiresAt } = await tokens.sign({ userId: user.id, sessionId: begun.id, generation: user.auth_gen })
+    return {
+      user,
+      token,
+      tokenExpiresAt: expiresAt,
+      refreshToken: begun.refreshToken,
+      refreshExpiresAt: begun.expiresAt,
+    }
+  }
+
+  async function end(row: SessionRow, ip: string, action: string): Promise<void> {
+    if (!(await sessions.revoke(row.id, row.user_id, clock.now()))) return
+    context.changed(row.id)
+    await audit.record({
+      actorType: 'user',
+      actorId: row.user_id,
+      ip,
+      action,
+      targetType: 'session',
+      targetId: row.id,
+      details: {},
+    })
+  }
+
+  return {
+    async begin(user, origin, query) {
+      const now = clock.now()
+      const id = createUlid(now)
+      const refreshToken = refreshTokens.create(id)
+      const expiresAt = now + SESSION_LIFETIME_MS
+      await sessions.insert(
+        {
+          id,
+          user_id: user.id,
+          refresh_hash: refreshToken.digest,
+          previous_hash: null,
+          rotated_at: null,
+          authenticated_at: now,
+          user_agent: origin.userAgent,
+          ip: origin.ip,
+          created_at: now,
+          last_used_at: now,
+          expires_at: expiresAt,
+          revoked_at: null,
+        },
+        query,
+      )
+      return { id, refreshToken: refreshToken.text, expiresAt }
+    },
+    issue,
+
+    async refresh(presented, ip) {
+      const token = presented === undefined ? undefined : refreshTokens.parse(presented)
+      const row = token && (await sessions.find(token.sessionId))
+      const now = clock.now()
+      if (!token || !row || row.revoked_at !== null || row.expires_at <= now) throw new GatewayError('session_expired')
+      const user = await users.findById(row.user_id)
+      if (!user?.is_active) throw new GatewayError('session_expired')
+
+      const next = refreshTokens.successorOf(token)
+      const rotated =
+        row.refresh_hash === token.digest &&
+        (await sessions.rotate({ id: row.id, from: token.digest, to: next.digest, ip, now }))
+      if (!rotated) {
+        // Somebody was faster, now or a moment ago. Within the grace the answer is the same as theirs.
+        const current = await sessions.find(row.id)
+        if (!current || current.revoked_at !== null) throw new GatewayError('session_expired')
+        const isGrace = current.refresh_hash === next.digest && now - (current.rotated_at ?? now) <= REFRESH_GRACE_MS
+        if (!isGrace) {
+          await end(current, ip, 'session.reuse-detected')
+          throw new GatewayError('session_expired')
+        }
+      }
+      return issue(user, { id: row.id, refreshToken: next.text, expiresAt: row.expires_at })
+    },
+
+    async authenticate(token) {
+      const claims = await tokens.verify(token)
+      const state = await held.get(claims.sessionId)
+      if (
+        !state ||
+        !state.stands ||
+        state.principal.userId !== claims.userId ||
+        state.generation !== claims.generation ||
+        state.expiresAt <= clock.now()
+      ) {
+        throw new GatewayError('session_expired')
+      }
+      return state.principal
+    },
+
+    async end(presented, ip) {
+      const token = presented === undefined ? undefined : refreshTokens.parse(presented)
+      const row = token && (await sessions.find(token.sessionId))
+      if (row) await end(row, ip, 'session.ended')
+    },
+    list: (userId) => sessions.listLive(userId, clock.now()),
+    async revoke(userId, sessionId, ip) {
+      const row = await sessions.find(sessionId)
+      if (!row || row.user_id !== userId || row.revoked_at !== null) {
+        throw new GatewayError('not_found', { message: 'You have no such session.' })
+      }
+      await end(row, ip, 'session.revoked')
+    },
+    invalidate: (id) => held.dropTag(id),
+  }
+}
+
+function holdState(state: Awaited<ReturnType<AccountsContext['sessions']['findState']>>): Held | null {
+  if (!state) return null
+  return Object.freeze({
+    principal: Object.freeze({
+      kind: 'session',
+      userId: state.userId,
+      role: state.role,
+      sessionId: state.id,
+      apiKeyId: null,
+      teamId: null,
+      authenticatedAt: state.authenticatedAt,
+    }),
+    generation: state.generation,
+    expiresAt: state.expiresAt,
+    stands: state.isActive && state.revokedAt === null,
+  })
+}

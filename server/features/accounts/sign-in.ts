@@ -1,0 +1,165 @@
+// Signing in with a password, changing it, and resetting it by a link that an administrator made.
+// Invariants: an unknown address, a wrong password, an account without password and one switched off get the same
+// answer after the same work; a changed password ends every other session at once; a session begins only if the
+// account is still as it was when the password was checked.
+import { GatewayError } from '../../kernel/errors.ts'
+import { createUlid } from '../../kernel/ids.ts'
+import { digestCode, generateCode } from './code-store.ts'
+import { linkTo, type AccountsContext, type Origin } from './context.ts'
+import { assertAcceptablePassword } from './password.ts'
+import type { Sessions, SignedIn } from './sessions.ts'
+import type { UserRow } from './user-store.ts'
+
+export const RESET_LIFETIME_MS = 24 * 3_600_000
+
+export interface SignIn {
+  login(credentials: { email: string; password: string }, origin: Origin): Promise<SignedIn>
+  /** Answers with a new access token for the session that asked. */
+  changePassword(
+    caller: { userId: string; sessionId: string },
+    passwords: { current: string; next: string },
+    ip: string,
+  ): Promise<{ user: UserRow; token: string; tokenExpiresAt: number }>
+  /** A link with which a user chooses a new password; it replaces any earlier one. */
+  makeResetLink(
+    userId: string,
+    by: { actorId: string | null; ip: string | null },
+  ): Promise<{ url: string; expiresAt: number }>
+  resetPassword(code: string, password: string, ip: string): Promise<void>
+}
+
+export function createSignIn(context: AccountsContext, sessionService: Sessions): SignIn {
+  const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle } = context
+
+  return {
+    async login({ email, password }, origin) {
+      await throttle.countSignIn(email, origin.ip, () => sessions.wasOpenedFrom(email, origin.ip))
+      const user = await users.findByEmail(email)
+      const matches = await passwords.verify(password, user?.is_active ? user.password_hash : null)
+      if (!user || !matches) throw new GatewayError('invalid_credentials')
+
+      const begun = await database.transaction(async (tx) => {
+        const unchanged = await users.markSignedIn(user.id, user.auth_gen, clock.now(), tx)
+        if (!unchanged) throw new GatewayError('invalid_credentials')
+        const session = await sessionService.begin(user, origin, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId: user.id,
+            ip: origin.ip,
+            action: 'session.begun',
+            targetType: 'session',
+            targetId: session.id,
+            details: {},
+          },
+          tx,
+        )
+        return session
+      })
+      throttle.settleSignIn(email, origin.ip)
+      return sessionService.issue({ ...user, last_login_at: clock.now() }, begun)
+    },
+
+    async changePassword({ userId, sessionId }, { current, next }, ip) {
+      assertAcceptablePassword(next, settings.passwordMinLength, 'new_password')
+      throttle.countPasswordConfirmation(userId)
+      const user = await users.findById(userId)
+      if (!user) throw new GatewayError('session_expired')
+      if (!(await passwords.verify(current, user.password_hash))) {
+        // Not 401: the session itself is fine, and a client would throw it away.
+        throw new GatewayError('invalid_credentials', { status: 403, message: 'The current password is wrong.' })
+      }
+      throttle.settlePasswordConfirmation(userId)
+      const passwordHash = await passwords.hash(next)
+      const now = clock.now()
+      await database.transaction(async (tx) => {
+        if (!(await users.setPassword(userId, passwordHash, now, tx, user.auth_gen))) {
+          throw new GatewayError('session_expired')
+        }
+        await sessions.revokeAll(userId, sessionId, now, tx)
+        await sessions.markAuthenticated(sessionId, now, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId: userId,
+            ip,
+            action: 'user.password-changed',
+            targetType: 'user',
+            targetId: userId,
+            details: {},
+          },
+          tx,
+        )
+      })
+      context.changed(userId)
+      const { token, expiresAt } = await tokens.sign({ userId, sessionId, generation: user.auth_gen + 1 })
+      return { user: { ...user, updated_at: now }, token, tokenExpiresAt: expiresAt }
+    },
+
+    async makeResetLink(userId, { actorId, ip }) {
+      const user = await users.findById(userId)
+      if (!user) throw new GatewayError('not_found', { message: 'There is no such user.' })
+      const now = clock.now()
+      const expiresAt = now + RESET_LIFETIME_MS
+      const code = generateCode()
+      await database.transaction(async (tx) => {
+        await codes.discard(userId, 'reset', tx)
+        await codes.insert(
+          {
+            id: createUlid(now),
+            code_hash: digestCode(code),
+            purpose: 'reset',
+            user_id: userId,
+            email: null,
+            created_by: actorId,
+            created_at: now,
+            expires_at: expiresAt,
+            used_at: null,
+          },
+          tx,
+        )
+        await audit.record(
+          {
+            actorType: actorId === null ? 'system' : 'user',
+            actorId,
+            ip,
+            action: 'user.reset-link-made',
+            targetType: 'user',
+            targetId: userId,
+            details: {},
+          },
+          tx,
+        )
+      })
+      return { url: linkTo(settings.publicUrl(), 'reset', code), expiresAt }
+    },
+
+    async resetPassword(code, password, ip) {
+      throttle.countReset(ip)
+      const found = await codes.findUsable(code, 'reset', clock.now())
+      if (!found?.user_id) throw new GatewayError('invalid_reset_code')
+      const userId = found.user_id
+      assertAcceptablePassword(password, settings.passwordMinLength)
+      const passwordHash = await passwords.hash(password)
+      const now = clock.now()
+      await database.transaction(async (tx) => {
+        if (!(await codes.use(found.id, now, tx))) throw new GatewayError('invalid_reset_code')
+        await users.setPassword(userId, passwordHash, now, tx)
+        await sessions.revokeAll(userId, null, now, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId: userId,
+            ip,
+            action: 'user.password-reset',
+            targetType: 'user',
+            targetId: userId,
+            details: {},
+          },
+          tx,
+        )
+      })
+      context.changed(userId)
+    },
+  }
+}

@@ -1,0 +1,136 @@
+// Users as they see themselves (profile) and as administrators manage them.
+// Invariants: whatever is switched off or demoted acts at once, sessions included; the last active administrator can
+// neither be demoted nor switched off, not even by two administrators at the same moment.
+import type { StoredFallback } from '../../kernel/fallback.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import { isUuid } from '../../kernel/ids.ts'
+import type { AccountsContext } from './context.ts'
+import { insertUser } from './new-user.ts'
+import { assertAcceptablePassword } from './password.ts'
+import type { UserRow } from './user-store.ts'
+
+export interface Actor {
+  readonly actorId: string
+  readonly ip: string
+}
+
+export interface Users {
+  get(id: string): Promise<UserRow>
+  updateProfile(change: { name?: string; fallback?: StoredFallback }, by: Actor): Promise<UserRow>
+  list(page: { limit: number; after: string | undefined }): Promise<{ users: UserRow[]; next: string | null }>
+  /** Without a password the account opens by a reset link only. */
+  create(
+    user: { email: string; name: string | undefined; role: 'admin' | 'user'; password: string | undefined },
+    by: Actor,
+  ): Promise<UserRow>
+  update(
+    id: string,
+    change: { role?: 'admin' | 'user'; isActive?: boolean; name?: string },
+    by: Actor,
+  ): Promise<UserRow>
+}
+
+export function createUsers(context: AccountsContext): Users {
+  const { database, clock, audit, settings, users, sessions, passwords } = context
+
+  async function get(id: string): Promise<UserRow> {
+    const user = isUuid(id) ? await users.findById(id) : undefined
+    if (!user) throw new GatewayError('not_found', { message: 'There is no such user.' })
+    return user
+  }
+
+  return {
+    get,
+
+    async updateProfile(change, { actorId, ip }) {
+      const fallback = change.fallback === undefined ? undefined : JSON.stringify(withoutRepeats(change.fallback))
+      const { name } = change
+      const now = clock.now()
+      await database.transaction(async (tx) => {
+        const set = { ...(name === undefined ? {} : { name }), ...(fallback === undefined ? {} : { fallback }) }
+        await users.update(actorId, set, now, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId,
+            ip,
+            action: 'user.changed',
+            targetType: 'user',
+            targetId: actorId,
+            details: set,
+          },
+          tx,
+        )
+      })
+      context.changed(actorId)
+      return get(actorId)
+    },
+
+    async list({ limit, after }) {
+      const rows = await users.list({ limit: limit + 1, after })
+      const page = rows.slice(0, limit)
+      return { users: page, next: rows.length > limit ? page.at(-1)!.email : null }
+    },
+
+    async create({ email, name, role, password }, { actorId, ip }) {
+      if (password !== undefined) assertAcceptablePassword(password, settings.passwordMinLength)
+      if (await users.findByEmail(email))
+        throw new GatewayError('email_taken', { message: 'An account with this e-mail address exists.' })
+      const passwordHash = password === undefined ? null : await passwords.hash(password)
+      return database.transaction(async (tx) => {
+        const user = await insertUser(context, { email, name, role, passwordHash }, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId,
+            ip,
+            action: 'user.created',
+            targetType: 'user',
+            targetId: user.id,
+            details: { email, role },
+          },
+          tx,
+        )
+        return user
+      })
+    },
+
+    async update(id, change, { actorId, ip }) {
+      await get(id)
+      const now = clock.now()
+      await database.transaction(async (tx) => {
+        if (change.role === 'user' || change.isActive === false) {
+          const admins = await users.lockActiveAdmins(tx)
+          if (admins.length === 1 && admins[0] === id) {
+            throw new GatewayError('conflict', {
+              message: 'This is the last active administrator. Make somebody else one first.',
+            })
+          }
+        }
+        await users.update(id, change, now, tx)
+        if (change.isActive === false) {
+          await users.raiseGeneration(id, tx)
+          await sessions.revokeAll(id, null, now, tx)
+        }
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId,
+            ip,
+            action: 'user.changed',
+            targetType: 'user',
+            targetId: id,
+            details: { ...change },
+          },
+          tx,
+        )
+      })
+      context.changed(id)
+      return get(id)
+    },
+  }
+}
+
+function withoutRepeats(fallback: StoredFallback): StoredFallback {
+  return typeof fallback === 'string' ? fallback : [...new Set(fallback)]
+}

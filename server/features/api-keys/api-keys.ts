@@ -1,0 +1,62 @@
+// UniRoute's own API keys (`ur_…`), with which programs call the data plane: issuing them and knowing their holder.
+// May import features/audit; knows no provider keys and no sessions.
+import type { Database } from '../../database/database.ts'
+import type { ControlRoute } from '../../http/route.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Audit } from '../audit/audit.ts'
+import type { ApiKeyContext } from './context.ts'
+import { createKeyMemory } from './key-memory.ts'
+import { createLastUsed } from './last-used.ts'
+import { createApiKeyRoutes } from './routes.ts'
+import { createApiKeyService } from './service.ts'
+import { createApiKeyStore } from './store.ts'
+
+export interface ApiKeysOptions {
+  readonly database: Database
+  readonly clock: Clock
+  readonly audit: Audit
+  readonly log?: Log
+  /** Told the id of a key that changed, after the commit: for other instances. */
+  readonly announce?: (keyId: string) => void
+}
+
+export interface ApiKeys {
+  readonly routes: readonly ControlRoute[]
+  /** Who a key stands for; throws `invalid_api_key`, or `storage_unavailable` for a key that is not in memory. */
+  authenticateApiKey(key: string): Promise<ApiKeyContext>
+  /** The same from memory alone; undefined means: ask `authenticateApiKey`. */
+  peekApiKey(key: string): ApiKeyContext | undefined
+  /** Notes a use; written in the background. */
+  touch(keyId: string): void
+  flushTouches(): Promise<void>
+  /** A key or a user changed, here or on another instance: drops what is held about it. */
+  invalidate(id: string): void
+  close(): Promise<void>
+}
+
+export function createApiKeys(options: ApiKeysOptions): ApiKeys {
+  const { database, clock, audit, log, announce } = options
+  const store = createApiKeyStore(database)
+  const memory = createKeyMemory({ store, clock })
+  const lastUsed = createLastUsed({ store, clock, ...(log ? { log } : {}) })
+  const service = createApiKeyService({
+    database,
+    store,
+    clock,
+    audit,
+    changed(keyId) {
+      memory.invalidate(keyId)
+      announce?.(keyId)
+    },
+  })
+  return {
+    routes: createApiKeyRoutes({ service, clock }),
+    authenticateApiKey: (key) => memory.authenticate(key),
+    peekApiKey: (key) => memory.peek(key),
+    touch: (keyId) => lastUsed.touch(keyId),
+    flushTouches: () => lastUsed.flush(),
+    invalidate: (id) => memory.invalidate(id),
+    close: () => lastUsed.close(),
+  }
+}

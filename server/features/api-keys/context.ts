@@ -1,0 +1,99 @@
+// What the data plane knows of a caller who showed a UniRoute API key: frozen to the depth, so that one copy in memory
+// can serve every request.
+import type { Principal } from '../../http/route.ts'
+import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
+
+export type AllowedPayer = 'user' | 'team' | 'server'
+
+export interface ApiKeyContext {
+  readonly principal: Principal
+  /** Bare id. */
+  readonly keyId: string
+  readonly name: string
+  readonly allowedModels: ReadonlySet<string> | null
+  readonly allowedPayers: ReadonlySet<AllowedPayer> | null
+  /** Of the API key. */
+  readonly fallback: StoredFallback
+  /** Of the user. */
+  readonly accountFallback: StoredFallback
+  readonly rateLimitPerMinute: number | null
+  readonly rateLimitPerDay: number | null
+  /** When this very text stops working: the key's own expiry, or the end of a rotation's overlap. */
+  readonly expiresAt: number | null
+}
+
+/** A key's row with what counts of its user's. */
+export interface ApiKeyState {
+  readonly id: string
+  readonly user_id: string
+  readonly team_id: string | null
+  readonly name: string
+  readonly key_hash: string
+  readonly previous_hash: string | null
+  readonly previous_expires_at: number | null
+  readonly is_active: boolean
+  readonly expires_at: number | null
+  readonly rate_limit_per_minute: number | null
+  readonly rate_limit_per_day: number | null
+  readonly allowed_models: string | null
+  readonly allowed_payers: string | null
+  readonly fallback: string
+  readonly user_role: 'admin' | 'user'
+  readonly user_is_active: boolean
+  readonly user_fallback: string
+}
+
+/** Why a key that exists may not be used, in the words its holder reads. */
+export type KeyRefusal = 'revoked' | 'account-off'
+
+/** The context for the text with this digest, or why there is none. Expiry is left to each use. */
+export function buildContext(state: ApiKeyState, digest: string): ApiKeyContext | KeyRefusal {
+  if (!state.user_is_active) return 'account-off'
+  if (!state.is_active) return 'revoked'
+  const overlapEnd = state.key_hash === digest ? null : (state.previous_expires_at ?? 0)
+  const ends = [state.expires_at, overlapEnd].filter((end) => end !== null)
+  return Object.freeze({
+    principal: Object.freeze({
+      kind: 'api-key',
+      userId: state.user_id,
+      role: state.user_role,
+      sessionId: null,
+      apiKeyId: state.id,
+      teamId: state.team_id,
+      authenticatedAt: null,
+    }),
+    keyId: state.id,
+    name: state.name,
+    allowedModels: state.allowed_models === null ? null : freezeSet(parseTexts(state.allowed_models)),
+    allowedPayers: state.allowed_payers === null ? null : freezeSet(parseTexts(state.allowed_payers) as AllowedPayer[]),
+    fallback: parseStoredFallback(state.fallback),
+    accountFallback: parseStoredFallback(state.user_fallback),
+    rateLimitPerMinute: state.rate_limit_per_minute,
+    rateLimitPerDay: state.rate_limit_per_day,
+    expiresAt: ends.length === 0 ? null : Math.min(...ends),
+  })
+}
+
+export function parseTexts(text: string): string[] {
+  const value: unknown = JSON.parse(text)
+  // An unreadable list permits nothing.
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+}
+
+class FrozenSet<Item> extends Set<Item> {
+  override add(): never {
+    throw new TypeError('This set cannot be changed.')
+  }
+  override delete(): never {
+    throw new TypeError('This set cannot be changed.')
+  }
+  override clear(): never {
+    throw new TypeError('This set cannot be changed.')
+  }
+}
+
+function freezeSet<Item>(items: readonly Item[]): ReadonlySet<Item> {
+  const set = new FrozenSet<Item>()
+  for (const item of items) Set.prototype.add.call(set, item)
+  return Object.freeze(set)
+}

@@ -1,0 +1,127 @@
+// The addresses under `/auth/api-keys`, for signed-in users, each seeing only their own.
+import {
+  apiKeyListQuerySchema,
+  apiKeyListSchema,
+  apiKeyParamsSchema,
+  apiKeySchema,
+  createApiKeyBodySchema,
+  newApiKeySchema,
+  rotateApiKeyBodySchema,
+  updateApiKeyBodySchema,
+} from '../../../contract/api-keys.ts'
+import { messageAnswerSchema } from '../../../contract/accounts.ts'
+import { CONTROL_BODY_CAP, type ControlRequest, type ControlRoute, defineControlRoute } from '../../http/route.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { parseStoredFallback } from '../../kernel/fallback.ts'
+import { parsePublicId, toPublicId } from '../../kernel/ids.ts'
+import { parseTexts } from './context.ts'
+import { KEY_PREFIX } from './key-format.ts'
+import { notFound, type ApiKeyService, type Owner } from './service.ts'
+import type { ApiKeyRow } from './store.ts'
+
+const SIGNED_IN = { credential: 'session', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
+
+export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService; clock: Clock }): ControlRoute[] {
+  const describe = (row: ApiKeyRow): object => describeApiKey(row, clock.now())
+  return [
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'POST',
+      path: '/auth/api-keys',
+      summary: 'Make an API key; it is shown in this answer only',
+      body: createApiKeyBodySchema,
+      answers: { 201: { description: 'Made', schema: newApiKeySchema } },
+      async handle(request) {
+        const { row, key } = await service.create(request.body, ownerOf(request))
+        return { status: 201, body: { ...describe(row), key } }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'GET',
+      path: '/auth/api-keys',
+      summary: 'Your API keys, the newest first',
+      query: apiKeyListQuerySchema,
+      answers: { 200: { description: 'Your API keys', schema: apiKeyListSchema } },
+      async handle({ principal, query }) {
+        const rows = await service.list(principal.userId, query.revoked === 'true')
+        return { status: 200, body: { keys: rows.map(describe) } }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'PATCH',
+      path: '/auth/api-keys/:id',
+      summary: 'Change an API key; null takes a limit away',
+      params: apiKeyParamsSchema,
+      body: updateApiKeyBodySchema,
+      answers: { 200: { description: 'Changed', schema: apiKeySchema } },
+      async handle(request) {
+        const row = await service.update(idOf(request.params), request.body, ownerOf(request))
+        return { status: 200, body: describe(row) }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'POST',
+      path: '/auth/api-keys/:id/rotate',
+      summary: 'Replace an API key by a new one with the same id and limits',
+      params: apiKeyParamsSchema,
+      body: rotateApiKeyBodySchema,
+      answers: { 200: { description: 'Rotated; the new key is shown in this answer only', schema: newApiKeySchema } },
+      async handle(request) {
+        const { row, key } = await service.rotate(idOf(request.params), request.body.overlap_seconds, ownerOf(request))
+        return { status: 200, body: { ...describe(row), key } }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'DELETE',
+      path: '/auth/api-keys/:id',
+      summary: 'Revoke an API key at once and for good',
+      params: apiKeyParamsSchema,
+      answers: { 200: { description: 'Revoked', schema: messageAnswerSchema } },
+      async handle(request) {
+        await service.revoke(idOf(request.params), ownerOf(request))
+        return { status: 200, body: { message: 'The API key is revoked.' } }
+      },
+    }),
+  ]
+}
+
+function ownerOf({ principal, ip }: Pick<ControlRequest, 'principal' | 'ip'>): Owner {
+  return { userId: principal.userId, ip }
+}
+
+function idOf(params: { id: string }): string {
+  const id = parsePublicId('ak', params.id)
+  if (id === undefined) throw notFound()
+  return id
+}
+
+function describeApiKey(row: ApiKeyRow, now: number): object {
+  const overlapEnd = row.previous_expires_at
+  return {
+    id: toPublicId('ak', row.id),
+    name: row.name,
+    prefix: KEY_PREFIX,
+    last4: row.last4,
+    is_active: row.is_active,
+    expires_at: toTimestamp(row.expires_at),
+    rate_limit_per_minute: row.rate_limit_per_minute,
+    rate_limit_per_day: row.rate_limit_per_day,
+    budget: row.budget_usd_nanos === null ? null : { usd: row.budget_usd_nanos / 1e9, period: row.budget_period },
+    allowed_models: row.allowed_models === null ? null : parseTexts(row.allowed_models),
+    allowed_payers: row.allowed_payers === null ? null : parseTexts(row.allowed_payers),
+    fallback: parseStoredFallback(row.fallback),
+    previous_expires_at: overlapEnd !== null && overlapEnd > now ? toTimestamp(overlapEnd) : null,
+    version: row.version,
+    last_used_at: toTimestamp(row.last_used_at),
+    created_at: toTimestamp(row.created_at),
+    updated_at: toTimestamp(row.updated_at),
+  }
+}
+
+function toTimestamp(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(milliseconds).toISOString()
+}

@@ -1,0 +1,196 @@
+// The rules of UniRoute's API keys: made, listed, changed, rotated and revoked by their owner alone.
+// Invariants: the text of a key leaves once, in the answer that made it; a revoked key never comes back; every change
+// acts on the next request of this instance.
+import type { CreateApiKeyBody, UpdateApiKeyBody } from '../../../contract/api-keys.ts'
+import type { Database } from '../../database/database.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import { createUlid } from '../../kernel/ids.ts'
+import type { Audit } from '../audit/audit.ts'
+import { digestApiKey, generateApiKey } from './key-format.ts'
+import type { ApiKeyChange, ApiKeyRow, ApiKeyStore } from './store.ts'
+
+export interface Owner {
+  readonly userId: string
+  readonly ip: string
+}
+
+export interface ApiKeyService {
+  create(fields: CreateApiKeyBody, owner: Owner): Promise<{ row: ApiKeyRow; key: string }>
+  list(userId: string, includeRevoked: boolean): Promise<ApiKeyRow[]>
+  update(id: string, fields: UpdateApiKeyBody, owner: Owner): Promise<ApiKeyRow>
+  rotate(id: string, overlapSeconds: number, owner: Owner): Promise<{ row: ApiKeyRow; key: string }>
+  revoke(id: string, owner: Owner): Promise<void>
+}
+
+export interface ApiKeyServiceOptions {
+  readonly database: Database
+  readonly store: ApiKeyStore
+  readonly clock: Clock
+  readonly audit: Audit
+  readonly changed: (keyId: string) => void
+}
+
+export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyService {
+  const { database, store, clock, audit, changed } = options
+
+  /** One change of one key with its audit entry, all or nothing; then memory forgets the key. */
+  async function change(
+    action: string,
+    id: string,
+    { userId, ip }: Owner,
+    details: object,
+    write: (...[tx]: Parameters<Parameters<Database['transaction']>[0]>) => Promise<boolean>,
+    explain: () => Promise<GatewayError>,
+  ): Promise<void> {
+    const done = await database.transaction(async (tx) => {
+      if (!(await write(tx))) return false
+      await audit.record(
+        { actorType: 'user', actorId: userId, ip, action, targetType: 'api-key', targetId: id, details },
+        tx,
+      )
+      return true
+    })
+    if (!done) throw await explain()
+    changed(id)
+  }
+
+  async function getRow(id: string, userId: string): Promise<ApiKeyRow> {
+    const row = await store.find(id, userId)
+    if (!row) throw notFound()
+    return row
+  }
+
+  return {
+    async create(fields, { userId, ip }) {
+      const now = clock.now()
+      assertFuture(fields.expires_at, now)
+      const key = generateApiKey()
+      const row: ApiKeyRow = {
+        id: createUlid(now),
+        user_id: userId,
+        team_id: null,
+        key_hash: digestApiKey(key),
+        last4: key.slice(-4),
+        previous_hash: null,
+        previous_expires_at: null,
+        is_active: true,
+        name: fields.name,
+        expires_at: null,
+        rate_limit_per_minute: null,
+        rate_limit_per_day: null,
+        budget_usd_nanos: null,
+        budget_period: null,
+        allowed_models: null,
+        allowed_payers: null,
+        fallback: JSON.stringify('allow'),
+        ...toColumns(fields),
+        version: 1,
+        last_used_at: null,
+        created_at: now,
+        updated_at: now,
+      }
+      await database.transaction(async (tx) => {
+        await store.insert(row, tx)
+        await audit.record(
+          {
+            actorType: 'user',
+            actorId: userId,
+            ip,
+            action: 'api-key.created',
+            targetType: 'api-key',
+            targetId: row.id,
+            details: { name: row.name, last4: row.last4 },
+          },
+          tx,
+        )
+      })
+      return { row, key }
+    },
+
+    list: (userId, includeRevoked) => store.list(userId, includeRevoked),
+
+    async update(id, { version, ...fields }, owner) {
+      const now = clock.now()
+      assertFuture(fields.expires_at, now)
+      const columns = toColumns(fields)
+      await change(
+        'api-key.changed',
+        id,
+        owner,
+        columns,
+        (tx) => store.update({ id, userId: owner.userId, version }, columns, now, tx),
+        async () => {
+          const row = await store.find(id, owner.userId)
+          return row?.is_active ? new GatewayError('version_conflict') : notFound()
+        },
+      )
+      return getRow(id, owner.userId)
+    },
+
+    async rotate(id, overlapSeconds, owner) {
+      const now = clock.now()
+      const key = generateApiKey()
+      const previousExpiresAt = overlapSeconds === 0 ? null : now + overlapSeconds * 1000
+      const last4 = key.slice(-4)
+      await change(
+        'api-key.rotated',
+        id,
+        owner,
+        { overlap_seconds: overlapSeconds, last4 },
+        (tx) =>
+          store.rotate({ id, userId: owner.userId }, { digest: digestApiKey(key), last4, previousExpiresAt }, now, tx),
+        async () => notFound(),
+      )
+      return { row: await getRow(id, owner.userId), key }
+    },
+
+    async revoke(id, owner) {
+      await change(
+        'api-key.revoked',
+        id,
+        owner,
+        {},
+        (tx) => store.revoke({ id, userId: owner.userId }, clock.now(), tx),
+        async () => notFound(),
+      )
+    },
+  }
+}
+
+/** Somebody else's key, a revoked one and none at all are told apart by nobody. */
+export function notFound(): GatewayError {
+  return new GatewayError('not_found', { message: 'You have no such API key.' })
+}
+
+function assertFuture(expiresAt: string | null | undefined, now: number): void {
+  if (expiresAt === null || expiresAt === undefined || Date.parse(expiresAt) > now) return
+  const message = 'Choose an expiry in the future, or leave it out.'
+  throw new GatewayError('validation_failed', { message, details: [{ path: 'expires_at', message }] })
+}
+
+/** Only the fields that were sent; null clears. */
+function toColumns(fields: Omit<UpdateApiKeyBody, 'version'>): ApiKeyChange {
+  const columns: ApiKeyChange = {}
+  if (fields.name !== undefined) columns.name = fields.name
+  if (fields.expires_at !== undefined)
+    columns.expires_at = fields.expires_at === null ? null : Date.parse(fields.expires_at)
+  if (fields.rate_limit_per_minute !== undefined) columns.rate_limit_per_minute = fields.rate_limit_per_minute
+  if (fields.rate_limit_per_day !== undefined) columns.rate_limit_per_day = fields.rate_limit_per_day
+  if (fields.budget !== undefined) {
+    columns.budget_usd_nanos = fields.budget === null ? null : Math.round(fields.budget.usd * 1e9)
+    columns.budget_period = fields.budget === null ? null : fields.budget.period
+  }
+  if (fields.allowed_models !== undefined) columns.allowed_models = toList(fields.allowed_models)
+  if (fields.allowed_payers !== undefined) columns.allowed_payers = toList(fields.allowed_payers)
+  if (fields.fallback !== undefined) {
+    columns.fallback = JSON.stringify(
+      typeof fields.fallback === 'string' ? fields.fallback : [...new Set(fields.fallback)],
+    )
+  }
+  return columns
+}
+
+function toList(items: readonly string[] | null): string | null {
+  return items === null ? null : JSON.stringify([...new Set(items)])
+}

@@ -1,0 +1,163 @@
+// The rows of UniRoute's API keys, in SQL. Every method but the look-up by digest is told the owner.
+import type { Kysely } from 'kysely'
+import type { Database } from '../../database/database.ts'
+import type { ApiKeyTable, Schema } from '../../database/schema.ts'
+import type { ApiKeyState } from './context.ts'
+
+export type ApiKeyRow = Readonly<ApiKeyTable>
+type Query = Kysely<Schema>
+
+/** The columns an owner can change. */
+export type ApiKeyChange = Partial<
+  Pick<
+    ApiKeyTable,
+    | 'name'
+    | 'expires_at'
+    | 'rate_limit_per_minute'
+    | 'rate_limit_per_day'
+    | 'budget_usd_nanos'
+    | 'budget_period'
+    | 'allowed_models'
+    | 'allowed_payers'
+    | 'fallback'
+  >
+>
+
+export interface ApiKeyStore {
+  insert(row: ApiKeyTable, query: Query): Promise<void>
+  list(userId: string, includeRevoked: boolean): Promise<ApiKeyRow[]>
+  find(id: string, userId: string, query?: Query): Promise<ApiKeyRow | undefined>
+  /** The key whose current or previous text has this digest. */
+  findByDigest(digest: string): Promise<ApiKeyState | null>
+  /** Changes a key that is not revoked and, if given, still of that version; false otherwise. */
+  update(
+    target: { id: string; userId: string; version: number | undefined },
+    change: ApiKeyChange,
+    now: number,
+    query: Query,
+  ): Promise<boolean>
+  /** Puts a new text in the place of the old one, which lives on until `previousExpiresAt` (null: not at all). */
+  rotate(
+    target: { id: string; userId: string },
+    next: { digest: string; last4: string; previousExpiresAt: number | null },
+    now: number,
+    query: Query,
+  ): Promise<boolean>
+  revoke(target: { id: string; userId: string }, now: number, query: Query): Promise<boolean>
+  /** Dates the last use of many keys; a later date is never replaced by an earlier one. */
+  markUsed(uses: ReadonlyMap<string, number>): Promise<void>
+}
+
+export function createApiKeyStore(database: Database): ApiKeyStore {
+  return {
+    async insert(row, query) {
+      await query.insertInto('api_keys').values(row).execute()
+    },
+    list(userId, includeRevoked) {
+      return database.query
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .$if(!includeRevoked, (select) => select.where('is_active', '=', true))
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .execute()
+    },
+    find(id, userId, query = database.query) {
+      return query
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .executeTakeFirst()
+    },
+    async findByDigest(digest) {
+      const row = await database.query
+        .selectFrom('api_keys')
+        .innerJoin('users', 'users.id', 'api_keys.user_id')
+        .select([
+          'api_keys.id',
+          'api_keys.user_id',
+          'api_keys.team_id',
+          'api_keys.name',
+          'api_keys.key_hash',
+          'api_keys.previous_hash',
+          'api_keys.previous_expires_at',
+          'api_keys.is_active',
+          'api_keys.expires_at',
+          'api_keys.rate_limit_per_minute',
+          'api_keys.rate_limit_per_day',
+          'api_keys.allowed_models',
+          'api_keys.allowed_payers',
+          'api_keys.fallback',
+          'users.role as user_role',
+          'users.is_active as user_is_active',
+          'users.fallback as user_fallback',
+        ])
+        .where((where) =>
+          where.or([where('api_keys.key_hash', '=', digest), where('api_keys.previous_hash', '=', digest)]),
+        )
+        .executeTakeFirst()
+      return row ?? null
+    },
+    async update({ id, userId, version }, change, now, query) {
+      const result = await query
+        .updateTable('api_keys')
+        .set((expression) => ({ ...change, version: expression('version', '+', 1), updated_at: now }))
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .where('is_active', '=', true)
+        .$if(version !== undefined, (update) => update.where('version', '=', version!))
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async rotate({ id, userId }, { digest, last4, previousExpiresAt }, now, query) {
+      const result = await query
+        .updateTable('api_keys')
+        .set((expression) => ({
+          previous_hash: previousExpiresAt === null ? null : expression.ref('key_hash'),
+          previous_expires_at: previousExpiresAt,
+          key_hash: digest,
+          last4,
+          version: expression('version', '+', 1),
+          updated_at: now,
+        }))
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .where('is_active', '=', true)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async revoke({ id, userId }, now, query) {
+      const result = await query
+        .updateTable('api_keys')
+        .set((expression) => ({
+          is_active: false,
+          previous_hash: null,
+          previous_expires_at: null,
+          version: expression('version', '+', 1),
+          updated_at: now,
+        }))
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .where('is_active', '=', true)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async markUsed(uses) {
+      if (uses.size === 0) return
+      // In the order of ids, so that two processes never wait for each other.
+      const ordered = [...uses].sort(([a], [b]) => (a < b ? -1 : 1))
+      await database.transaction(async (tx) => {
+        for (const [id, at] of ordered) {
+          await tx
+            .updateTable('api_keys')
+            .set({ last_used_at: at })
+            .where('id', '=', id)
+            .where((where) => where.or([where('last_used_at', 'is', null), where('last_used_at', '<', at)]))
+            .execute()
+        }
+      })
+    },
+  }
+}
