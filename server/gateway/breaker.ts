@@ -18,6 +18,8 @@ export interface BreakerKey {
 export interface Breakers {
   /** May a call go out? A half-open breaker lets exactly one through. */
   allows(key: BreakerKey): boolean
+  /** The call that was let through told nothing about the provider; the next one may probe. */
+  release(key: BreakerKey): void
   /** One sample per request and side. */
   record(key: BreakerKey, failed: boolean): void
   /** Milliseconds until it may be tried again; null when closed. */
@@ -93,6 +95,10 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
       if (clock.monotonic() < gate.openUntil || gate.probing) return false
       gate.probing = true
       return true
+    },
+    release(key) {
+      const gate = gateFor(key)
+      if (gate) gate.probing = false
     },
     record(key, failed) {
       const name = nameOf(key)

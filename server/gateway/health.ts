@@ -10,8 +10,8 @@ export interface Health {
   keyFate(keyId: string, model: string): KeyFate | null
   cool(keyId: string, model: string, retryAfterMs: number | null): void
   restrict(keyId: string, model: string): void
-  /** A state of the whole key; used for server keys, whose states no table keeps. */
-  suspend(keyId: string, fate: 'invalid' | 'exhausted', forMs: number): void
+  /** A lasting state of the whole key. Its end lets one real request probe it: after 1, 6, 24 h, or 10 min … 6 h. */
+  suspend(keyId: string, fate: 'invalid' | 'exhausted'): void
   forgetKey(keyId: string): void
   /** Milliseconds until the key serves this model again; null when nothing holds it back. */
   cooldownLeft(keyId: string, model: string): number | null
@@ -19,7 +19,12 @@ export interface Health {
 
 const FIRST_COOLDOWN_MS = 5_000
 const LONGEST_COOLDOWN_MS = 300_000
-const RESTRICTED_MS = 3_600_000
+const HOUR_MS = 3_600_000
+const SUSPENSIONS = {
+  invalid: [HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS],
+  exhausted: [HOUR_MS / 6, HOUR_MS / 3, HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS],
+} as const
+const RESTRICTED_MS = HOUR_MS
 /** The names are the clients', so they are bounded per key. */
 const MODELS_PER_KEY = 256
 const MOST_KEYS = 50_000
@@ -67,7 +72,13 @@ export function createHealth({ clock }: { clock: Clock }): Health {
     },
     restrict: (keyId, model) =>
       set(keyId, model, { fate: 'restricted', until: clock.monotonic() + RESTRICTED_MS, backoffMs: 0 }),
-    suspend: (keyId, fate, forMs) => set(keyId, WHOLE_KEY, { fate, until: clock.monotonic() + forMs, backoffMs: 0 }),
+    suspend(keyId, fate) {
+      const before = keys.get(keyId)?.get(WHOLE_KEY)
+      const steps = SUSPENSIONS[fate]
+      const held = before?.fate === fate ? before.backoffMs : 0
+      const backoffMs = steps.find((step) => step > held) ?? steps.at(-1)!
+      set(keyId, WHOLE_KEY, { fate, until: clock.monotonic() + backoffMs, backoffMs })
+    },
     forgetKey: (keyId) => void keys.delete(keyId),
     cooldownLeft(keyId, model) {
       const state = live(keyId, model)

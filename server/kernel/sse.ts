@@ -73,7 +73,7 @@ export class SseTap {
   /** Takes the next bytes; true when an event that is no heartbeat ended in them. */
   push(chunk: Buffer): boolean {
     let progress = false
-    const head = this.#head
+    let head = this.#head
     for (let index = 0; index < chunk.length; index++) {
       const byte = chunk[index]!
       if (byte === LF && this.#afterCr) {
@@ -85,6 +85,7 @@ export class SseTap {
       if (byte === LF || byte === CR) {
         if (this.#lineBytes === 0) {
           if (this.#endEvent()) progress = true
+          head = this.#head
         } else {
           this.#lineBytes = 0
           if (head.length < HEAD_BYTES) head.push(byte)

@@ -1,0 +1,57 @@
+// What every data-plane answer says: which provider and model, whose key, why, after how many tries. And which of the
+// provider's own headers go on to the client: a short list, never all but a few.
+import type { ServerResponse } from 'node:http'
+import { toPublicId } from '../kernel/ids.ts'
+import type { UpstreamHeaders } from '../upstream/upstream.ts'
+import type { Exchange } from './exchange.ts'
+
+const FORWARDED = new Set(['retry-after', 'retry-after-ms', 'x-should-retry', 'openai-processing-ms'])
+const FORWARDED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-']
+const UPSTREAM_ID_HEADERS = ['x-request-id', 'request-id', 'x-goog-request-id']
+
+/** Who served, or was tried last. */
+export function setPlanHeaders(exchange: Exchange): void {
+  const { response, target, attempts } = exchange
+  response.setHeader('x-uniroute-provider', exchange.provider.id)
+  response.setHeader('x-uniroute-model', headerSafe(exchange.model))
+  response.setHeader('x-uniroute-attempts', String(attempts))
+  if (target) {
+    response.setHeader('x-uniroute-billed-to', target.payer)
+    response.setHeader('x-uniroute-fallback', target.fallback)
+    if (target.key) response.setHeader('x-uniroute-key', toPublicId('pk', target.key.id))
+  }
+  if (exchange.warnings.length > 0)
+    response.setHeader('x-uniroute-warnings', exchange.warnings.join(';').slice(0, 1024))
+}
+
+export function setForwardedHeaders(response: ServerResponse, headers: UpstreamHeaders): void {
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined) continue
+    if (FORWARDED.has(name) || FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+      response.setHeader(name, value)
+    }
+  }
+  const id = readUpstreamRequestId(headers)
+  if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
+}
+
+export function setStreamHeaders(response: ServerResponse): void {
+  response.setHeader('content-type', 'text/event-stream; charset=utf-8')
+  response.setHeader('cache-control', 'no-cache, no-transform')
+  response.setHeader('x-accel-buffering', 'no')
+}
+
+/** The provider's own id for the call; null where it gave none of a sane form. */
+export function readUpstreamRequestId(headers: UpstreamHeaders): string | null {
+  for (const name of UPSTREAM_ID_HEADERS) {
+    const value = headers[name]
+    if (typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value)) return value
+  }
+  return null
+}
+
+// A model's name is the client's: what cannot stand in a header is percent-encoded.
+function headerSafe(text: string): string {
+  return /^[\x20-\x7e]{0,256}$/.test(text) ? text : encodeURIComponent(text.slice(0, 256))
+}

@@ -1,0 +1,55 @@
+// One data-plane request in progress: who calls, what they asked for, in which dialect, and how far it has come.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FallbackReason } from '../../contract/common.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { RouteMatch } from '../http/route.ts'
+import type { JsonScan } from '../kernel/json-scan.ts'
+import type { Operation, Peek, Protocol } from '../protocols/protocol.ts'
+import type { Provider } from '../providers/provider.ts'
+
+/** An address of the data plane: which dialect speaks, and what it asks for. */
+export interface Endpoint {
+  readonly protocol: Protocol
+  readonly operation: Operation
+}
+
+export interface Exchange extends Endpoint {
+  /** Bare ULID. */
+  readonly id: string
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly match: RouteMatch
+  /** Wall time, epoch ms. */
+  readonly createdAt: number
+  /** Monotonic ms. */
+  readonly startedAt: number
+  readonly caller: ApiKeyContext
+  readonly body: readonly Uint8Array[]
+  readonly bodyLength: number
+  readonly scan: JsonScan
+  readonly peek: Peek
+  readonly streamed: boolean
+  /** As the client wrote it. */
+  readonly requestedModel: string
+  readonly provider: Provider
+  /** As the provider knows it. */
+  readonly model: string
+  /** `v1` or `v1beta`, from the client's own path. */
+  readonly clientVersion: string | null
+  /** Tries so far, retries too. */
+  attempts: number
+  /** The target tried last; its payer and key are what headers and the ledger name. */
+  target: Target | null
+  warnings: string[]
+}
+
+/** Provider, model and credential of one try, and why it is there. */
+export interface Target {
+  readonly provider: Provider
+  readonly model: string
+  /** null for a server key. */
+  readonly key: ProviderKeyRecord | null
+  readonly payer: 'user' | 'server'
+  readonly fallback: 'none' | FallbackReason
+}

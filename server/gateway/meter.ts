@@ -1,0 +1,193 @@
+// The one meter: every upstream call is announced to the ledger before it is made and settled after it, and every
+// request past authentication leaves one row. What a user spent on their own key is recorded like any other money.
+import type { Prices } from '../catalog/prices.ts'
+import { estimateTokens } from '../catalog/prices.ts'
+import type { Cost, FinishedRequest } from '../features/usage/records.ts'
+import type { Ledger } from '../features/usage/ledger.ts'
+import type { GatewayError } from '../kernel/errors.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import type { Protocol } from '../protocols/protocol.ts'
+import type { AttemptEnd, AttemptResult } from './attempt.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { RouteMatch } from '../http/route.ts'
+import type { Exchange, Target } from './exchange.ts'
+
+export interface Meter {
+  /** Durable before it returns; throws storage_full. Counts the attempt. */
+  announce(exchange: Exchange, target: Target): void
+  settle(exchange: Exchange, target: Target, result: AttemptResult, reason: string | null): Metered
+  /** The request's own row, once, when the answer is over. */
+  finish(exchange: Exchange, outcome: RequestOutcome): void
+  /** The row of a request that had no exchange: refused early (too fast, unreadable), or answered by UniRoute itself. */
+  finishOwn(request: OwnAnswer): void
+}
+
+export interface OwnAnswer {
+  readonly protocol: Protocol
+  readonly operation: string
+  readonly match: RouteMatch
+  readonly caller: ApiKeyContext
+  readonly createdAt: number
+  readonly startedAt: number
+  readonly status: number
+  readonly error: GatewayError | null
+}
+
+export interface Metered {
+  readonly usage: Usage
+  readonly cost: Cost
+}
+
+export interface RequestOutcome {
+  readonly status: number
+  readonly outcome: 'done' | 'refused' | 'broken' | 'client_closed'
+  readonly error: GatewayError | { readonly code: string; readonly origin: string } | null
+  readonly metered: Metered | null
+  readonly firstByteMs: number | null
+}
+
+/** Nothing was consumed for certain: a cost that is known, and nil. */
+const FREE: Metered = {
+  usage: UNKNOWN_USAGE,
+  cost: { usdNanos: 0, source: 'computed', priceVersion: null },
+}
+
+const STATUS_CLIENT_CLOSED = 499
+
+export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Clock }): Meter {
+  const { ledger, prices, clock } = tools
+
+  function measure(exchange: Exchange, target: Target, result: AttemptResult): Metered {
+    if (!mayHaveRun(result.end)) return FREE
+    const { usage, estimated } = completeUsage(exchange, result)
+    const priced = prices.priceUsage({ provider: target.provider.id, model: target.model, usage })
+    const source = estimated && priced.source !== 'unknown' ? ('estimated' as const) : priced.source
+    return { usage, cost: { usdNanos: priced.usdNanos, source, priceVersion: priced.priceVersion } }
+  }
+
+  return {
+    announce(exchange, target) {
+      exchange.attempts++
+      exchange.target = target
+      ledger.intend({
+        ...callerColumns(exchange.caller),
+        requestId: exchange.id,
+        attempt: exchange.attempts,
+        at: clock.now(),
+        operation: exchange.operation.id,
+        clientDialect: exchange.protocol.id,
+        dialect: exchange.protocol.id,
+        provider: target.provider.id,
+        model: target.model,
+        requestedModel: exchange.requestedModel,
+        providerKeyId: target.key?.id ?? null,
+        billedTo: target.payer,
+        promptEstimate: estimateTokens(exchange.bodyLength),
+        streamed: exchange.streamed,
+      })
+    },
+    settle(exchange, target, result, reason) {
+      const metered = measure(exchange, target, result)
+      ledger.settle({
+        requestId: exchange.id,
+        attempt: exchange.attempts,
+        status: result.status,
+        outcome: outcomeOf(result.end),
+        reason,
+        upstreamRequestId: result.upstreamRequestId,
+        usage: metered.usage,
+        cost: metered.cost,
+        firstByteMs: result.firstByteMs,
+        durationMs: result.durationMs,
+      })
+      return metered
+    },
+    finish(exchange, { status, outcome, error, metered, firstByteMs }) {
+      const { target } = exchange
+      ledger.finish({
+        ...callerColumns(exchange.caller),
+        requestId: exchange.id,
+        createdAt: exchange.createdAt,
+        operation: exchange.operation.id,
+        requestedModel: exchange.requestedModel,
+        model: exchange.model,
+        provider: exchange.provider.id,
+        clientDialect: exchange.protocol.id,
+        upstreamDialect: target ? exchange.protocol.id : null,
+        status: outcome === 'client_closed' ? STATUS_CLIENT_CLOSED : status,
+        outcome,
+        errorCode: error?.code ?? null,
+        errorSource: error === null ? null : error.origin === 'upstream' ? 'upstream' : 'gateway',
+        streamed: exchange.streamed,
+        billedTo: target?.payer ?? null,
+        providerKeyId: target?.key?.id ?? null,
+        fallback: target?.fallback ?? null,
+        warnings: exchange.warnings,
+        attempts: exchange.attempts,
+        ...(metered ?? FREE),
+        firstByteMs,
+        durationMs: Math.round(clock.monotonic() - exchange.startedAt),
+        clientRequestId: exchange.match.clientRequestId,
+      })
+    },
+    finishOwn({ protocol, operation, match, caller, createdAt, startedAt, status, error }) {
+      ledger.finish({
+        ...callerColumns(caller),
+        requestId: match.requestId,
+        createdAt,
+        operation,
+        requestedModel: match.params['model'] ?? null,
+        model: null,
+        provider: null,
+        clientDialect: protocol.id,
+        upstreamDialect: null,
+        status,
+        outcome: error === null ? 'done' : error.code === 'client_closed' ? 'client_closed' : 'refused',
+        errorCode: error?.code ?? null,
+        errorSource: error === null ? null : 'gateway',
+        streamed: false,
+        billedTo: null,
+        providerKeyId: null,
+        fallback: null,
+        warnings: [],
+        attempts: 0,
+        ...FREE,
+        firstByteMs: null,
+        durationMs: Math.round(clock.monotonic() - startedAt),
+        clientRequestId: match.clientRequestId,
+      })
+    },
+  }
+}
+
+function callerColumns(caller: ApiKeyContext): Pick<FinishedRequest, 'userId' | 'teamId' | 'apiKeyId' | 'sessionId'> {
+  const { userId, teamId, apiKeyId, sessionId } = caller.principal
+  return { userId, teamId, apiKeyId, sessionId }
+}
+
+function outcomeOf(end: AttemptEnd): string {
+  return end.kind === 'client-closed' ? 'client_closed' : end.kind === 'failed' ? end.why : end.kind
+}
+
+/** A refusal or a call that never left costs nothing; everything else may have run. */
+function mayHaveRun(end: AttemptEnd): boolean {
+  return end.kind !== 'refused' && !(end.kind === 'failed' && !end.sent)
+}
+
+/** The provider's numbers where it gave them; the rest is estimated from what went in and what came out. */
+function completeUsage(exchange: Exchange, result: AttemptResult): { usage: Usage; estimated: boolean } {
+  const { usage, end, bytes } = result
+  const cut = end.kind !== 'served'
+  if (usage.input !== null && usage.output !== null && !cut) return { usage, estimated: false }
+  // Half of a stream's bytes, roughly, are framing; of a cut one, the last count seen is only a floor.
+  const seen = estimateTokens(exchange.streamed ? bytes / 8 : bytes / 2)
+  return {
+    usage: {
+      ...usage,
+      input: usage.input ?? estimateTokens(exchange.bodyLength),
+      output: cut ? Math.max(usage.output ?? 0, seen) : (usage.output ?? seen),
+    },
+    estimated: true,
+  }
+}

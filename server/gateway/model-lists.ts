@@ -1,0 +1,146 @@
+// Which models can this caller's keys reach? Each provider is asked for its own list with the first key that may serve,
+// at most every ten minutes per key; an unreachable provider is left out rather than failing the whole list.
+import { asCount, asText, type JsonObject } from '../protocols/read.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import type { Secret } from '../kernel/secret.ts'
+import type { ModelNames } from '../catalog/model-names.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { Providers } from '../providers/registry.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { readModelEntries, requestModelList } from '../upstream/model-list.ts'
+import type { Health } from './health.ts'
+import { healthName, serverKeyName, type Planner } from './plan.ts'
+import type { KeyRing } from './walk.ts'
+
+export interface ListedModel {
+  /** As a client asks for it: bare where the bare name leads to this provider, else `provider/model`. */
+  readonly id: string
+  readonly provider: string
+  readonly displayName: string
+  /** Seconds since the epoch; 0 where unknown. */
+  readonly created: number
+  readonly ownedBy: string
+  /** The provider's own entry, for its own dialect. */
+  readonly raw: JsonObject
+}
+
+export interface ModelLists {
+  listModels(caller: ApiKeyContext): Promise<ListedModel[]>
+}
+
+export interface ModelListTools {
+  readonly providers: Providers
+  readonly planner: Planner
+  readonly keys: KeyRing
+  readonly health: Health
+  readonly upstream: Upstream
+  readonly modelNames: ModelNames
+  readonly clock: Clock
+}
+
+const FRESH_MS = 600_000
+const MOST_LISTS = 1_000
+
+interface HeldList {
+  readonly at: number
+  readonly models: readonly ListedModel[]
+}
+
+export function createModelLists(tools: ModelListTools): ModelLists {
+  const held = new Map<string, HeldList>()
+  const loading = new Map<string, Promise<readonly ListedModel[] | null>>()
+
+  async function listOf(caller: ApiKeyContext, provider: Provider): Promise<readonly ListedModel[]> {
+    const chain = await tools.planner.planChain({
+      caller,
+      provider,
+      model: null,
+      fallbackHeader: null,
+      ownKeysOnly: false,
+    })
+    for (let step = chain.next(); step.kind !== 'none'; step = chain.next()) {
+      const record = step.kind === 'own' ? step.record : null
+      const at = record?.baseUrl ? tools.providers.atBaseUrl(record.baseUrl) : provider
+      const name = record ? healthName(record) : serverKeyName(provider.id)
+      const found = held.get(name)
+      if (found && tools.clock.monotonic() - found.at < FRESH_MS) return allowedBy(record, found.models)
+      const open = (): Promise<Secret | undefined> =>
+        Promise.resolve(record ? tools.keys.openCredential(record) : tools.providers.serverKey(provider.id))
+      const models = await loadOnce(name, at, record !== null && record.baseUrl !== null, open)
+      if (models) return allowedBy(record, models)
+      chain.report('invalid')
+    }
+    return []
+  }
+
+  function loadOnce(
+    name: string,
+    provider: Provider,
+    guarded: boolean,
+    open: () => Promise<Secret | undefined>,
+  ): Promise<readonly ListedModel[] | null> {
+    const running = loading.get(name)
+    if (running) return running
+    const promise = load(name, provider, guarded, open).finally(() => loading.delete(name))
+    loading.set(name, promise)
+    return promise
+  }
+
+  async function load(
+    name: string,
+    provider: Provider,
+    guarded: boolean,
+    open: () => Promise<Secret | undefined>,
+  ): Promise<readonly ListedModel[] | null> {
+    const credential = await open()
+    const result = await requestModelList(tools.upstream, provider, guarded, credential ?? null)
+    if (result.kind !== 'answer' || result.status !== 200) return null
+    const models = parseModelList(provider, result.body.toString('utf8'), tools.modelNames)
+    if (!models) return null
+    held.delete(name)
+    held.set(name, { at: tools.clock.monotonic(), models })
+    if (held.size > MOST_LISTS) held.delete(held.keys().next().value!)
+    return models
+  }
+
+  return {
+    async listModels(caller) {
+      const lists = await Promise.all(tools.providers.all.map((provider) => listOf(caller, provider).catch(leaveOut)))
+      const models = lists.flat()
+      const allowed = caller.allowedModels
+      return allowed === null ? models : models.filter(({ id }) => allowed.has(id))
+    },
+  }
+}
+
+// A key that cannot be opened leaves its provider out of the list; anything unexpected is not hidden.
+function leaveOut(error: unknown): readonly ListedModel[] {
+  if (error instanceof GatewayError) return []
+  throw error
+}
+
+function allowedBy(record: ProviderKeyRecord | null, models: readonly ListedModel[]): readonly ListedModel[] {
+  const allowed = record?.allowedModels
+  return allowed ? models.filter(({ id, provider }) => allowed.includes(id.replace(`${provider}/`, ''))) : models
+}
+
+function parseModelList(provider: Provider, text: string, names: ModelNames): ListedModel[] | null {
+  const entries = readModelEntries(text)
+  return (
+    entries?.map(({ id, raw }) => {
+      const plain = names.resolve(id, '')
+      const date = Date.parse(asText(raw['created_at']) ?? '')
+      return {
+        id: plain.provider === provider.id && plain.model === id ? id : `${provider.id}/${id}`,
+        provider: provider.id,
+        displayName: asText(raw['display_name']) ?? asText(raw['displayName']) ?? id,
+        created: asCount(raw['created']) ?? (Number.isNaN(date) ? 0 : Math.floor(date / 1000)),
+        ownedBy: asText(raw['owned_by']) ?? provider.id,
+        raw,
+      }
+    }) ?? null
+  )
+}

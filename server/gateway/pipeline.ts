@@ -1,0 +1,237 @@
+// The story of a data-plane request: authenticate, admit, read, peek, plan, walk the chain, record. One path for every
+// dialect, streamed or not.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ModelNames } from '../catalog/model-names.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Limits } from '../features/limits/limits.ts'
+import { readBody, type ByteBudget, type RequestBody } from '../http/body.ts'
+import { readCredential } from '../http/credentials.ts'
+import type { RouteMatch } from '../http/route.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { GatewayError, toGatewayError } from '../kernel/errors.ts'
+import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
+import type { Log } from '../kernel/log.ts'
+import { parseJson } from '../protocols/read.ts'
+import type { Providers } from '../providers/registry.ts'
+import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
+import { sendDataError } from './data-errors.ts'
+import type { Endpoint, Exchange } from './exchange.ts'
+import { describeException } from '../http/answers.ts'
+import type { Planner } from './plan.ts'
+import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
+
+export interface PipelineTools extends WalkTools {
+  readonly authenticate: (key: string) => ApiKeyContext | Promise<ApiKeyContext>
+  readonly limits: Limits
+  readonly modelNames: ModelNames
+  readonly planner: Planner
+  readonly providers: Providers
+  readonly bodyBudget: ByteBudget
+  readonly clock: Clock
+  readonly log: Log
+  /** Called once per request past authentication, with its duration; for metrics. */
+  readonly observe: (facts: { dialect: string; provider: string; status: number; payer: string; ms: number }) => void
+}
+
+const DEEPEST_JSON = 128
+
+/** Serves one request; every error leaves in the caller's dialect. */
+export async function servePipeline(
+  tools: PipelineTools,
+  endpoint: Endpoint,
+  request: IncomingMessage,
+  response: ServerResponse,
+  match: RouteMatch,
+): Promise<void> {
+  let body: RequestBody | null = null
+  let exchange: Exchange | null = null
+  let caller: ApiKeyContext | null = null
+  const createdAt = tools.clock.now()
+  const startedAt = tools.clock.monotonic()
+  try {
+    caller = await authenticateCaller(tools, match)
+    admitCaller(tools, caller)
+    body = await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
+    exchange = createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
+    await serveExchange(tools, exchange)
+  } catch (thrown) {
+    const error = toGatewayError(thrown)
+    if (error.code === 'internal_error') {
+      tools.log.error(
+        { request_id: match.requestId, ...describeException(thrown) },
+        'request failed inside the gateway',
+      )
+    }
+    if (exchange) return finishRefused(tools, exchange, error)
+    const status = sendDataError(response, endpoint.protocol, error, match.requestId)
+    if (!caller) return
+    const { protocol, operation } = endpoint
+    tools.meter.finishOwn({ protocol, operation: operation.id, match, caller, createdAt, startedAt, status, error })
+  } finally {
+    body?.release()
+  }
+}
+
+export async function authenticateCaller(
+  tools: Pick<PipelineTools, 'authenticate'>,
+  match: RouteMatch,
+): Promise<ApiKeyContext> {
+  const credential = readCredential('api-key', match.headers, match.query)
+  if (!credential || credential.kind !== 'api-key') throw new GatewayError('invalid_api_key')
+  return tools.authenticate(credential.key)
+}
+
+export function admitCaller(tools: Pick<PipelineTools, 'limits'>, caller: ApiKeyContext): void {
+  const { rateLimitPerMinute: perMinute, rateLimitPerDay: perDay } = caller
+  const admission = tools.limits.admit(caller.keyId, { perMinute, perDay })
+  if (admission.ok) return
+  throw new GatewayError('rate_limit_exceeded', {
+    message: `This UniRoute API key has reached its limit per ${admission.scope}. Wait ${admission.retryAfterSeconds} s, or raise the limit.`,
+    retryAfter: admission.retryAfterSeconds,
+  })
+}
+
+interface Received {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly match: RouteMatch
+  readonly caller: ApiKeyContext
+  readonly body: RequestBody
+  /** Wall time, epoch ms. */
+  readonly createdAt: number
+  /** Monotonic ms. */
+  readonly startedAt: number
+}
+
+function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint, received: Received): Exchange {
+  const { match, body, caller } = received
+  const scan = scanBody(body, protocol.peekKeys)
+  const peek = protocol.peek(scan, (key) => {
+    const range = scan.values.get(key)
+    return range ? parseJson(textOfChunks(body.chunks, range.start, range.end)) : undefined
+  })
+  const requestedModel = operation.modelIn === 'path' ? match.params['model'] : peek.model
+  if (!requestedModel) {
+    throw new GatewayError('bad_request', { message: 'The body names no model. Add "model" with the name of one.' })
+  }
+  checkAllowedModel(caller, requestedModel)
+  const { provider: id, model } = tools.modelNames.resolve(requestedModel, protocol.vendor)
+  const provider = tools.providers.get(id)
+  if (!provider) throw new GatewayError('model_not_found')
+  const exchange: Exchange = {
+    id: match.requestId,
+    protocol,
+    operation,
+    ...received,
+    body: body.chunks,
+    bodyLength: body.length,
+    scan,
+    peek,
+    streamed: operation.streaming === 'always' || (operation.streaming === 'body' && peek.stream),
+    requestedModel,
+    provider,
+    model,
+    clientVersion: /^\/(v[0-9][a-z0-9]*)\//.exec(match.path)?.[1] ?? null,
+    attempts: 0,
+    target: null,
+    warnings: [],
+  }
+  return exchange
+}
+
+function scanBody(body: RequestBody, keys: ReadonlySet<string>): JsonScan {
+  const scan = scanJsonObject(body.chunks, keys)
+  if (scan.depth > DEEPEST_JSON) {
+    throw new GatewayError('bad_request', { message: `The body is nested deeper than ${DEEPEST_JSON} levels.` })
+  }
+  if (scan.duplicate !== null) {
+    throw new GatewayError('bad_request', { message: `The body has the key "${scan.duplicate}" twice. Send it once.` })
+  }
+  if (!scan.complete) throw new GatewayError('invalid_json')
+  return scan
+}
+
+function checkAllowedModel(caller: ApiKeyContext, requestedModel: string): void {
+  if (caller.allowedModels === null) return
+  const bare = requestedModel.replace(/^models\//, '')
+  if (caller.allowedModels.has(requestedModel) || caller.allowedModels.has(bare)) return
+  throw new GatewayError('model_not_allowed', {
+    message: 'This UniRoute API key may not use that model. Choose one of its allowed models, or change the key.',
+  })
+}
+
+async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
+  const { protocol, provider, caller, model, match, peek } = exchange
+  if (!provider.dialects.has(protocol.id)) {
+    throw new GatewayError('translation_not_available', {
+      message: `${provider.name} does not speak the dialect of this address, and this release does not translate between them yet. Call ${model} through ${provider.name}'s own API dialect.`,
+    })
+  }
+  const chain = await tools.planner.planChain({
+    caller,
+    provider,
+    model,
+    fallbackHeader: match.headers['x-uniroute-fallback'] ?? null,
+    ownKeysOnly: peek.storedReference,
+  })
+  const end = await walkChain(tools, exchange, chain)
+  finishExchange(tools, exchange, end)
+}
+
+function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd): void {
+  const { response } = exchange
+  switch (end.kind) {
+    case 'served': {
+      const { result, metered } = end
+      const status = result.status ?? 200
+      record(tools, exchange, { status, outcome: 'done', error: null, metered, firstByteMs: result.firstByteMs })
+      return
+    }
+    case 'broken': {
+      const { result, metered, error } = end
+      record(tools, exchange, { status: 200, outcome: 'broken', error, metered, firstByteMs: result.firstByteMs })
+      return
+    }
+    case 'client-closed':
+      record(tools, exchange, {
+        status: 499,
+        outcome: 'client_closed',
+        error: { code: 'client_closed', origin: 'client' },
+        metered: end.metered,
+        firstByteMs: end.firstByteMs,
+      })
+      return
+    case 'relayed-error': {
+      const status = end.result.status ?? 400
+      setPlanHeaders(exchange)
+      setForwardedHeaders(response, end.result.headers)
+      response.setHeader('x-uniroute-error-source', 'upstream')
+      response.setHeader('content-type', end.result.headers['content-type'] ?? 'application/json')
+      response.setHeader('content-length', String(end.body.length))
+      response.writeHead(status)
+      response.end(end.body)
+      const error = { code: 'bad_request', origin: 'upstream' }
+      record(tools, exchange, { status, outcome: 'refused', error, metered: null, firstByteMs: null })
+      return
+    }
+    case 'refused':
+      finishRefused(tools, exchange, end.error)
+  }
+}
+
+function finishRefused(tools: PipelineTools, exchange: Exchange, error: GatewayError): void {
+  if (!exchange.response.headersSent) setPlanHeaders(exchange)
+  const status = sendDataError(exchange.response, exchange.protocol, error, exchange.id)
+  record(tools, exchange, { status, outcome: 'refused', error, metered: null, firstByteMs: null })
+}
+
+function record(tools: PipelineTools, exchange: Exchange, outcome: Parameters<WalkTools['meter']['finish']>[1]): void {
+  tools.meter.finish(exchange, outcome)
+  tools.observe({
+    dialect: exchange.protocol.id,
+    provider: exchange.provider.id,
+    status: outcome.status,
+    payer: exchange.target?.payer ?? 'none',
+    ms: tools.clock.monotonic() - exchange.startedAt,
+  })
+}

@@ -1,0 +1,109 @@
+// Which keys come into question for one request, in order, and under which rules the server's may serve. The answer is
+// a chain: attempts walk it, explanations print it.
+import { FALLBACK_REASONS } from '../../contract/common.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import type { StoredFallback } from '../kernel/fallback.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { Providers } from '../providers/registry.ts'
+import { createChain, type Chain, type Grants, type KeyFate, type OwnKey } from './chain.ts'
+import type { Health } from './health.ts'
+
+export interface PlanRequest {
+  readonly caller: ApiKeyContext
+  readonly provider: Provider
+  /** null where no one model is asked for (a list). */
+  readonly model: string | null
+  /** Value of `x-uniroute-fallback`; null when the header is absent. */
+  readonly fallbackHeader: string | null
+  /** The request reaches what an account stores: own keys only. */
+  readonly ownKeysOnly: boolean
+}
+
+export interface Planner {
+  planChain(request: PlanRequest): Promise<Chain>
+}
+
+export interface PlannerOptions {
+  readonly providers: Providers
+  readonly health: Health
+  readonly clock: Clock
+  readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
+  /** Reasons the operator grants. */
+  readonly serverFallback: ReadonlySet<string>
+  readonly invalidGraceMs: number
+}
+
+/** How server keys are named where keys are counted. */
+export function serverKeyName(provider: string): string {
+  return `server:${provider}`
+}
+
+/** A new secret is a new key to `health`. */
+export function healthName(record: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>): string {
+  return `${record.id}:${record.keyVersion}`
+}
+
+export function createPlanner(options: PlannerOptions): Planner {
+  const { providers, health, clock, chainFor, serverFallback, invalidGraceMs } = options
+
+  return {
+    async planChain({ caller, provider, model, fallbackHeader, ownKeysOnly }) {
+      const records = await chainFor(caller.principal.userId)
+      const payers = caller.allowedPayers
+      const ownKeys: OwnKey[] =
+        payers !== null && !payers.has('user')
+          ? []
+          : records
+              .filter((record) => record.provider === provider.id)
+              .map((record) => ({ record, fate: judgeKey(record, model) }))
+      const grants: Grants = {
+        operator: serverFallback,
+        account: caller.accountFallback,
+        apiKey: caller.fallback,
+        request: readFallbackHeader(fallbackHeader),
+        serverAllowed: !ownKeysOnly && (payers === null || payers.has('server')),
+        invalidGrace: hasInvalidGrace(records.filter((record) => record.provider === provider.id)),
+      }
+      const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
+      return createChain(ownKeys, { exists: providers.hasServer(provider.id), fate }, grants)
+    },
+  }
+
+  function judgeKey(record: ProviderKeyRecord, model: string | null): KeyFate | null {
+    const now = clock.now()
+    if (!record.isActive || (record.expiresAt !== null && record.expiresAt <= now)) return 'unusable'
+    if (model !== null && record.allowedModels !== null && !record.allowedModels.includes(model)) return 'unusable'
+    // A lasting state ends in `health` now and then, so that a real request probes the key; the record keeps it meanwhile.
+    return health.keyFate(healthName(record), model ?? '')
+  }
+
+  // The grace runs per user and provider from the earliest rejection, so a new junk key each day gains nothing.
+  function hasInvalidGrace(records: readonly ProviderKeyRecord[]): boolean {
+    const dead = records.filter((record) => record.status === 'invalid')
+    const since = Math.min(...dead.map((record) => record.statusAt ?? 0))
+    if (dead.length > 0 && clock.now() - since > invalidGraceMs) return false
+    // Without `no_key`, only a key that once worked may lean on the server: else anyone stores a junk key to spend its.
+    return serverFallback.has('no_key') || records.some((record) => record.workedAt !== null)
+  }
+}
+
+/** A request can only narrow: an unknown word is refused rather than read as permission. */
+export function readFallbackHeader(value: string | null): StoredFallback | null {
+  if (value === null) return null
+  const words = value
+    .toLowerCase()
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+  if (words.length === 1 && words[0] === 'never') return 'never'
+  const unknown = words.length === 0 || words.some((word) => !(FALLBACK_REASONS as readonly string[]).includes(word))
+  if (unknown) {
+    throw new GatewayError('bad_request', {
+      message: `The header x-uniroute-fallback takes "never" or a list of ${FALLBACK_REASONS.join(', ')}.`,
+    })
+  }
+  return words
+}

@@ -1,0 +1,122 @@
+// Addresses of the data plane that UniRoute answers itself: model lists, receipts, and what WebSocket clients are told.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { describeException } from '../http/answers.ts'
+import type { DataRoute, Mount, RouteMatch } from '../http/route.ts'
+import { GatewayError, toGatewayError } from '../kernel/errors.ts'
+import { parsePublicId, isUlid } from '../kernel/ids.ts'
+import { PROTOCOLS } from '../protocols/registry.ts'
+import type { Protocol } from '../protocols/protocol.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import { sendDataError } from './data-errors.ts'
+import type { ModelLists } from './model-lists.ts'
+import { chooseModelShape, DIALECT_OF_SHAPE, encodeModel, encodeModelList } from './model-shapes.ts'
+import { admitCaller, authenticateCaller, type PipelineTools } from './pipeline.ts'
+
+export interface ReadTools extends Pick<PipelineTools, 'authenticate' | 'limits' | 'log' | 'meter' | 'clock'> {
+  readonly modelLists: ModelLists
+  readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
+}
+
+type Answer = (caller: ApiKeyContext, match: RouteMatch) => Promise<unknown>
+
+export function createReadRoutes(tools: ReadTools): DataRoute[] {
+  const listModels: Answer = async (caller, match) => {
+    const shape = shapeOf(match)
+    const models = await tools.modelLists.listModels(caller)
+    return encodeModelList(models, shape, match.query)
+  }
+  const getModel: Answer = async (caller, match) => {
+    const wanted = (match.params['model'] ?? '').replace(/^models\//, '')
+    const models = await tools.modelLists.listModels(caller)
+    const model = models.find(({ id, provider }) => id === wanted || `${provider}/${id}` === wanted)
+    if (!model)
+      throw new GatewayError('model_not_found', { message: 'None of your keys reaches a model of that name.' })
+    return encodeModel(model, shapeOf(match))
+  }
+  const getReceipt: Answer = async (caller, match) => {
+    const id = readRequestId(match.params['id'] ?? '')
+    return tools.getReceipt(id, caller.principal.userId)
+  }
+  const list = (path: string, mounts: readonly Mount[]): DataRoute[] => [
+    route(tools, path, mounts, 'Models this key can reach', 'models', listModels),
+    route(tools, `${path}/*model`, mounts, 'One model', 'models', getModel),
+  ]
+  return [
+    ...list('/v1/models', ['openai', 'anthropic', 'gemini']),
+    ...list('/v1beta/models', ['gemini']),
+    route(
+      tools,
+      '/v1/generations/:id',
+      [],
+      'Receipt of a request: who paid, attempts, tokens, cost',
+      'receipt',
+      getReceipt,
+    ),
+  ]
+}
+
+function shapeOf(match: RouteMatch): ReturnType<typeof chooseModelShape> {
+  return chooseModelShape(match.path, match.mount, match.headers, match.query)
+}
+
+function readRequestId(text: string): string {
+  const id = parsePublicId('req', text) ?? (isUlid(text) ? text : undefined)
+  if (id === undefined)
+    throw new GatewayError('not_found', { message: 'There is no request with that id. Ids look like req_01J8….' })
+  return id
+}
+
+function route(
+  tools: ReadTools,
+  path: string,
+  mounts: readonly Mount[],
+  summary: string,
+  operation: string,
+  answer: Answer,
+): DataRoute {
+  return {
+    plane: 'data',
+    method: 'GET',
+    path,
+    mounts,
+    credential: 'api-key',
+    bodyCap: 0,
+    rateClass: 'data',
+    summary,
+    handle: (_request, response, match) => serveRead(tools, operation, answer, _request, response, match),
+  }
+}
+
+async function serveRead(
+  tools: ReadTools,
+  operation: string,
+  answer: Answer,
+  _request: IncomingMessage,
+  response: ServerResponse,
+  match: RouteMatch,
+): Promise<void> {
+  const protocol: Protocol = PROTOCOLS[DIALECT_OF_SHAPE[shapeOf(match)]]
+  const createdAt = tools.clock.now()
+  const startedAt = tools.clock.monotonic()
+  let caller: ApiKeyContext | null = null
+  let status = 200
+  let error: GatewayError | null = null
+  try {
+    caller = await authenticateCaller(tools, match)
+    admitCaller(tools, caller)
+    const body = JSON.stringify(await answer(caller, match))
+    response.setHeader('content-type', 'application/json; charset=utf-8')
+    response.setHeader('content-length', String(Buffer.byteLength(body)))
+    response.writeHead(200).end(body)
+  } catch (thrown) {
+    error = toGatewayError(thrown)
+    if (error.code === 'internal_error') {
+      tools.log.error(
+        { request_id: match.requestId, ...describeException(thrown) },
+        'request failed inside the gateway',
+      )
+    }
+    status = sendDataError(response, protocol, error, match.requestId)
+  }
+  if (caller) tools.meter.finishOwn({ operation, protocol, match, caller, createdAt, startedAt, status, error })
+}

@@ -1,0 +1,127 @@
+// When nothing remains: which of the obstacles the client is told of, and in which words. A temporary state wins over a
+// lasting one; within one row of the table the last key tried is named. An upstream 401 never becomes a client 401.
+import { GatewayError } from '../kernel/errors.ts'
+import type { Verdict } from '../providers/provider.ts'
+import type { AttemptEnd } from './attempt.ts'
+import type { KeyFate, Obstacle } from './chain.ts'
+import type { Exchange } from './exchange.ts'
+
+/** What is known about how the provider failed, when an outage is the obstacle. */
+export interface OutageFacts {
+  readonly why: 'failed' | 'overloaded' | 'timeout' | 'connect' | 'breaker'
+  readonly retryAfterSeconds: number | null
+}
+
+export interface RefusalFacts {
+  readonly obstacles: readonly Obstacle[]
+  readonly outage: OutageFacts | null
+  /** Earliest end of a cooldown, seconds. */
+  readonly cooldownSeconds: number | null
+}
+
+const RANK: readonly KeyFate[] = ['rate_limited', 'outage', 'exhausted', 'capped', 'restricted', 'invalid', 'unusable']
+
+export function explainRefusal(exchange: Exchange, facts: RefusalFacts): GatewayError {
+  const { provider, model } = exchange
+  const fate = RANK.find((candidate) => facts.obstacles.some((obstacle) => obstacle.fate === candidate)) ?? 'unusable'
+  const named = facts.obstacles.findLast((obstacle) => obstacle.fate === fate)
+  const key = nameKey(named)
+  switch (fate) {
+    case 'rate_limited':
+      return new GatewayError('rate_limit_exceeded', {
+        origin: 'upstream',
+        message: `${provider.name} limits the rate of ${key}. Wait, then try again.`,
+        retryAfter: facts.cooldownSeconds ?? 5,
+      })
+    case 'outage':
+      return explainOutage(exchange, facts.outage)
+    case 'exhausted':
+      return new GatewayError('provider_quota_exhausted', {
+        message: `${provider.name} says that the account behind ${key} has no credit or quota left. Top it up at ${provider.name}, or use another key.`,
+      })
+    case 'capped':
+      return new GatewayError('own_cap_reached', { message: `The spending cap of ${key} is reached.` })
+    case 'restricted':
+      return new GatewayError('model_not_enabled', {
+        message: `${provider.name} does not let the account behind ${key} use ${model}. The key itself works.`,
+      })
+    case 'invalid':
+      return new GatewayError('provider_key_invalid', {
+        message: `${provider.name} rejected ${key}, and no other key may serve this request. Replace the key in UniRoute under Settings, Provider keys.`,
+      })
+    case 'unusable':
+      return new GatewayError('no_usable_key', {
+        message: `You have no usable key for ${provider.name}, and no other key may serve this request. Add one in UniRoute under Settings, Provider keys.`,
+      })
+  }
+}
+
+function explainOutage(exchange: Exchange, outage: OutageFacts | null): GatewayError {
+  const { name } = exchange.provider
+  const retryAfter = outage?.retryAfterSeconds
+  switch (outage?.why) {
+    case 'timeout':
+      return new GatewayError('timeout', { message: `${name} did not answer in time. It may have run the request.` })
+    case 'overloaded':
+      return new GatewayError('overloaded', {
+        message: `${name} is overloaded. Try again.`,
+        ...(retryAfter == null ? {} : { retryAfter }),
+      })
+    case 'connect':
+      return new GatewayError('upstream_error', {
+        message: `${name} cannot be reached. Try again.`,
+        retryAfter: retryAfter ?? 10,
+      })
+    default:
+      return new GatewayError('upstream_error', {
+        message: `${name} failed. Try again.`,
+        retryAfter: retryAfter ?? 10,
+      })
+  }
+}
+
+function nameKey(obstacle: Obstacle | undefined): string {
+  if (!obstacle) return 'the key'
+  if (!obstacle.record) return "the server's key"
+  const { label, last4 } = obstacle.record
+  return last4 === '' ? `your key "${label}"` : `your key "${label}" (ends ${last4})`
+}
+
+/** What a refusal that is not relayed says to the client, when no other key comes into question. */
+export function explainVerdict(exchange: Exchange, verdict: Verdict, status: number | null): GatewayError {
+  const { provider, model } = exchange
+  switch (verdict) {
+    case 'model_not_found':
+      return new GatewayError('model_not_found', {
+        message: `${provider.name} does not know the model ${quote(model)}.`,
+      })
+    case 'forbidden':
+      return new GatewayError('upstream_forbidden', {
+        message: `${provider.name} refuses this request for this account or region.`,
+      })
+    default:
+      return new GatewayError('bad_request', {
+        message: `${provider.name} did not accept the request (status ${status ?? 'unknown'}).`,
+        origin: 'upstream',
+        ...(status !== null && status >= 400 && status < 500 ? { status } : {}),
+      })
+  }
+}
+
+export function explainMalformed(exchange: Exchange): GatewayError {
+  return new GatewayError('upstream_malformed', {
+    message: `${exchange.provider.name} sent an answer that cannot be read.`,
+  })
+}
+
+export function outageOf(end: AttemptEnd, verdict: Verdict | null, retryAfterSeconds: number | null): OutageFacts {
+  if (end.kind === 'failed') {
+    const why = end.why === 'timeout' ? 'timeout' : end.why === 'connect' ? 'connect' : 'failed'
+    return { why, retryAfterSeconds }
+  }
+  return { why: verdict === 'overloaded' ? 'overloaded' : 'failed', retryAfterSeconds }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
+}

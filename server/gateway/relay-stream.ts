@@ -1,0 +1,118 @@
+// A streamed answer on its way through. Nothing reaches the client before the first real event; after it, bytes go on as
+// they come, one write per read, with back-pressure; silence is filled with keep-alives between events; an end without
+// the dialect's ending is an error event, never a fabricated one.
+import { findFirstEvent, parseSseEvent, SseTap } from '../kernel/sse.ts'
+import type { UpstreamError } from '../protocols/protocol.ts'
+import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
+import type { Usage } from '../protocols/canonical.ts'
+import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
+import type { Exchange } from './exchange.ts'
+import type { UpstreamHeaders } from '../upstream/upstream.ts'
+
+/** Held before the first event at most; a first event longer than this is one that goes on as it is. */
+const MOST_HELD = 1024 * 1024
+
+export class StreamRelay {
+  readonly #exchange: Exchange
+  readonly #status: number
+  readonly #headers: UpstreamHeaders
+  readonly #filter: UsageChunkFilter | null
+  readonly #tap = new SseTap()
+  /** JSON array streams (Gemini without alt=sse) have no events to look for. */
+  readonly #framed: boolean
+  #held: Buffer[] = []
+  #heldBytes = 0
+  #firstEvent = ''
+  #begun = false
+  bytes = 0
+
+  constructor(
+    exchange: Exchange,
+    answer: { status: number; headers: UpstreamHeaders; framed: boolean; usageInjected: boolean },
+  ) {
+    this.#exchange = exchange
+    this.#status = answer.status
+    this.#headers = answer.headers
+    this.#framed = answer.framed
+    this.#filter = answer.usageInjected ? createUsageChunkFilter() : null
+  }
+
+  /** The client has seen the status line. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  /**
+   * Takes bytes of the provider. `error`: the first event is one, nothing was sent. `progress`: an event was completed.
+   * `full`: the client does not take more now.
+   */
+  push(chunk: Buffer): { error: UpstreamError | null; progress: boolean; full: boolean } {
+    this.bytes += chunk.length
+    const progress = this.#tap.push(chunk)
+    if (this.#begun) return { error: null, progress, full: !this.#forward(chunk) }
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    const bytes = this.#held.length === 1 ? chunk : Buffer.concat(this.#held)
+    if (this.#framed) {
+      const first = findFirstEvent(bytes)
+      if (first === null && this.#heldBytes < MOST_HELD) return { error: null, progress, full: false }
+      this.#firstEvent = first?.text ?? ''
+      const error = first ? this.#exchange.protocol.stream.readError(parseSseEvent(first.text)) : null
+      if (error) return { error, progress, full: false }
+    }
+    return { error: null, progress: true, full: !this.#begin(bytes) }
+  }
+
+  /** Fills silence; only between events. */
+  keepAlive(): void {
+    if (this.#begun && this.#framed && this.#tap.atBoundary) {
+      this.#exchange.response.write(this.#exchange.protocol.stream.keepAlive)
+    }
+  }
+
+  /** Did what came so far end as the dialect ends? */
+  isComplete(): boolean {
+    if (!this.#framed) return /\]\s*$/.test(this.#tap.tail)
+    const { lastEventHead, tail } = this.#tap
+    return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail })
+  }
+
+  /** Sends what was held back and ends the answer. */
+  finish(): void {
+    for (const part of this.#filter?.flush() ?? []) this.#exchange.response.write(part)
+    this.#exchange.response.end()
+  }
+
+  /** Ends the answer with the dialect's error event. */
+  break(errorEvent: string): void {
+    const { response } = this.#exchange
+    if (!this.#framed) return void response.end(`,\n${errorEvent.replace(/^data: /, '').trim()}\n]`)
+    // An event cut in the middle is closed by its blank line, so that the error is an event of its own.
+    response.end(this.#tap.atBoundary ? errorEvent : `\n\n${errorEvent}`)
+  }
+
+  readUsage(): Usage {
+    const tail = this.#filter?.usageEvent || this.#tap.tail
+    return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail)
+  }
+
+  #begin(bytes: Buffer): boolean {
+    const { response } = this.#exchange
+    setPlanHeaders(this.#exchange)
+    setForwardedHeaders(response, this.#headers)
+    if (this.#framed) setStreamHeaders(response)
+    else response.setHeader('content-type', 'application/json; charset=utf-8')
+    response.writeHead(this.#status)
+    this.#begun = true
+    this.#held = []
+    return this.#forward(bytes)
+  }
+
+  #forward(chunk: Buffer): boolean {
+    const { response } = this.#exchange
+    if (!this.#filter) return response.write(chunk)
+    let ready = true
+    for (const part of this.#filter.push(chunk)) ready = response.write(part)
+    return ready
+  }
+}

@@ -1,0 +1,97 @@
+// A whole answer on its way through. It is held until it is complete, so that a cut or broken one can still become an
+// honest error; one too large to hold is passed on as it comes.
+import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
+import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import { lastMember, parseJson } from '../protocols/read.ts'
+import type { UpstreamHeaders } from '../upstream/upstream.ts'
+import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
+import type { Exchange } from './exchange.ts'
+
+const MOST_HELD = 16 * 1024 * 1024
+const TAIL_BYTES = 4096
+
+export class WholeRelay {
+  readonly #exchange: Exchange
+  readonly #status: number
+  readonly #headers: UpstreamHeaders
+  #chunks: Buffer[] = []
+  #held = 0
+  #begun = false
+  #scan: JsonScan | null = null
+  #tail: Buffer = Buffer.alloc(0)
+  bytes = 0
+
+  constructor(exchange: Exchange, answer: { status: number; headers: UpstreamHeaders }) {
+    this.#exchange = exchange
+    this.#status = answer.status
+    this.#headers = answer.headers
+  }
+
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  /** Takes bytes; true when the client does not take more now. */
+  push(chunk: Buffer): boolean {
+    this.bytes += chunk.length
+    if (this.#begun) {
+      this.#keepTail(chunk)
+      return !this.#exchange.response.write(chunk)
+    }
+    this.#chunks.push(chunk)
+    this.#held += chunk.length
+    if (this.#held <= MOST_HELD) return false
+    this.#writeHead(null)
+    let ready = true
+    for (const held of this.#chunks) ready = this.#exchange.response.write(held)
+    this.#keepTail(chunk)
+    this.#chunks = []
+    return !ready
+  }
+
+  /** Is what came a complete JSON object? Only asked of answers that were held. */
+  isComplete(): boolean {
+    if (this.#begun) return /\}\s*$/.test(this.#tail.toString('utf8'))
+    this.#scan = scanJsonObject(this.#chunks, this.#exchange.protocol.usageKeys)
+    return this.#scan.complete
+  }
+
+  finish(): void {
+    const { response } = this.#exchange
+    if (this.#begun) return void response.end()
+    this.#writeHead(this.#held)
+    const last = this.#chunks.length - 1
+    for (let index = 0; index < last; index++) response.write(this.#chunks[index])
+    response.end(this.#chunks[last])
+  }
+
+  readUsage(): Usage {
+    const { protocol } = this.#exchange
+    if (this.#begun) {
+      const tail = this.#tail.toString('utf8')
+      return protocol.readUsage((key) => lastMember(tail, key, () => true) ?? undefined)
+    }
+    const scan = this.#scan
+    if (!scan) return UNKNOWN_USAGE
+    return protocol.readUsage((key) => {
+      const range = scan.values.get(key)
+      return range ? parseJson(textOfChunks(this.#chunks, range.start, range.end)) : undefined
+    })
+  }
+
+  #writeHead(length: number | null): void {
+    const { response } = this.#exchange
+    setPlanHeaders(this.#exchange)
+    setForwardedHeaders(response, this.#headers)
+    const type = this.#headers['content-type']
+    response.setHeader('content-type', typeof type === 'string' ? type : 'application/json')
+    if (length !== null) response.setHeader('content-length', String(length))
+    response.writeHead(this.#status)
+    this.#begun = true
+  }
+
+  #keepTail(chunk: Buffer): void {
+    const joined = chunk.length >= TAIL_BYTES ? chunk : Buffer.concat([this.#tail, chunk])
+    this.#tail = Buffer.from(joined.subarray(Math.max(0, joined.length - TAIL_BYTES)))
+  }
+}

@@ -1,0 +1,58 @@
+// What leaves for the provider: path, headers by allow-list, and the body, spliced where a rule of relay.ts says so.
+// Never the client's own credential, never a header nobody asked for.
+import { providerPath } from '../providers/provider.ts'
+import type { RequestHeaders } from '../http/route.ts'
+import type { Exchange, Target } from './exchange.ts'
+
+const USER_AGENT = 'uniroute'
+
+/** The path at the provider, with the query parameters the operation passes on. */
+export function buildUpstreamPath(exchange: Exchange, target: Target): string {
+  const { operation, match, clientVersion } = exchange
+  const path = providerPath(target.provider, clientVersion, operation.upstreamPath(target.model))
+  const query = new URLSearchParams()
+  for (const name of operation.query) {
+    const value = match.query.get(name)
+    if (value !== null) query.set(name, value)
+  }
+  const text = query.toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+/** Header names and values in turn. `credential` is the key's text, or null for a provider that needs none. */
+export function buildUpstreamHeaders(exchange: Exchange, target: Target, credential: string | null): string[] {
+  const client = exchange.match.headers
+  const { provider } = target
+  const headers = [
+    'content-type',
+    'application/json',
+    'accept',
+    client['accept'] ?? (exchange.streamed ? 'text/event-stream' : 'application/json'),
+    'accept-encoding',
+    'identity',
+    'user-agent',
+    USER_AGENT,
+  ]
+  for (const name of provider.forwardHeaders) pushForwarded(headers, client, name)
+  for (const [name, value] of Object.entries(provider.defaultHeaders)) {
+    if (client[name] === undefined) headers.push(name, value)
+  }
+  if (credential !== null) {
+    const { name, scheme } = provider.authHeader(client)
+    headers.push(name, scheme + credential)
+  }
+  return headers
+}
+
+function pushForwarded(headers: string[], client: RequestHeaders, name: string): void {
+  if (!name.endsWith('*')) {
+    const value = client[name]
+    if (value !== undefined) headers.push(name, value)
+    return
+  }
+  const prefix = name.slice(0, -1)
+  for (const key in client) {
+    const value = client[key]
+    if (value !== undefined && key.startsWith(prefix)) headers.push(key, value)
+  }
+}

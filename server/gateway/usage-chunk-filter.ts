@@ -1,0 +1,59 @@
+// Takes the usage chunk out of a Chat stream whose client did not ask for one, and hands it to the meter instead.
+// Only whole events are looked at, so an event cut by a read waits for its end; one too long to be the chunk goes on.
+import { endOfEvent, parseSseEvent } from '../kernel/sse.ts'
+import { asObject, parseJson } from '../protocols/read.ts'
+
+const LONGEST_USAGE_EVENT = 64 * 1024
+const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
+
+export interface UsageChunkFilter {
+  /** The bytes to forward for these received ones. */
+  push(chunk: Buffer): readonly Buffer[]
+  /** What was held back at the end. */
+  flush(): readonly Buffer[]
+  /** The chunk that was taken out, as text; '' before. */
+  readonly usageEvent: string
+}
+
+export function createUsageChunkFilter(): UsageChunkFilter {
+  let held: Buffer = Buffer.alloc(0)
+  let usageEvent = ''
+
+  return {
+    push(chunk) {
+      const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      const out: Buffer[] = []
+      let from = 0 // first byte not yet decided to forward or drop
+      let start = 0
+      for (;;) {
+        const end = endOfEvent(bytes, start)
+        if (end === -1) break
+        const text = bytes.toString('utf8', start, end)
+        if (isUsageChunk(text)) {
+          usageEvent = text
+          if (start > from) out.push(bytes.subarray(from, start))
+          from = end
+        }
+        start = end
+      }
+      if (bytes.length - start > LONGEST_USAGE_EVENT) start = bytes.length
+      if (start > from) out.push(bytes.subarray(from, start))
+      held = bytes.subarray(start)
+      return out
+    },
+    flush() {
+      const rest = held
+      held = Buffer.alloc(0)
+      return rest.length === 0 ? [] : [rest]
+    },
+    get usageEvent() {
+      return usageEvent
+    },
+  }
+}
+
+function isUsageChunk(text: string): boolean {
+  if (!EMPTY_CHOICES.test(text)) return false
+  const data = asObject(parseJson(parseSseEvent(text).data))
+  return Array.isArray(data?.['choices']) && data['choices'].length === 0 && asObject(data['usage']) !== null
+}

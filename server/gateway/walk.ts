@@ -1,0 +1,244 @@
+// Walks a chain: try, judge what came of it, remember it where it belongs (this key, this model, this provider), and go
+// on until the answer is served, the request itself is at fault, or nothing remains. Streams and whole answers share it.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Prices } from '../catalog/prices.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import type { Secret } from '../kernel/secret.ts'
+import { judgeRefusal, type Verdict } from '../providers/provider.ts'
+import type { Providers } from '../providers/registry.ts'
+import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
+import type { BreakerKey, Breakers } from './breaker.ts'
+import type { Chain, KeyFate, Step } from './chain.ts'
+import type { Exchange, Target } from './exchange.ts'
+import type { Health } from './health.ts'
+import type { Metered, Meter } from './meter.ts'
+import { healthName, serverKeyName } from './plan.ts'
+import { explainMalformed, explainRefusal, explainVerdict, outageOf, type OutageFacts } from './refusal.ts'
+import type { RetryBudget } from './retry-budget.ts'
+
+/** What the walk needs of the room that keeps users' keys. */
+export interface KeyRing {
+  openCredential(record: ProviderKeyRecord): Secret | Promise<Secret>
+  /** In the background, compare-and-set on the key's version. */
+  markStatus(record: ProviderKeyRecord, status: 'active' | 'invalid' | 'exhausted', reason: string | null): void
+}
+
+export interface WalkTools extends AttemptTools {
+  readonly meter: Meter
+  readonly health: Health
+  readonly breakers: Breakers
+  readonly retryBudget: RetryBudget
+  readonly providers: Providers
+  readonly prices: Prices
+  readonly keys: KeyRing
+}
+
+export type WalkEnd =
+  | { readonly kind: 'served'; readonly result: AttemptResult; readonly metered: Metered }
+  | { readonly kind: 'broken'; readonly error: GatewayError; readonly result: AttemptResult; readonly metered: Metered }
+  | { readonly kind: 'client-closed'; readonly metered: Metered | null; readonly firstByteMs: number | null }
+  /** The provider's own answer to a request at fault, to be relayed as it is. */
+  | { readonly kind: 'relayed-error'; readonly result: AttemptResult; readonly body: Buffer }
+  | { readonly kind: 'refused'; readonly error: GatewayError }
+
+const MOST_CALLS = 6
+const LONGEST_RETRY_DELAY_MS = 200
+/** Statuses after which the provider surely did not run the request. */
+const SAFE_TO_REPEAT = new Set([500, 502, 503, 529])
+
+interface Try {
+  readonly result: AttemptResult
+  readonly metered: Metered
+  readonly verdict: Verdict | null
+}
+
+export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Chain): Promise<WalkEnd> {
+  const { breakers, retryBudget } = tools
+  retryBudget.countRequest(exchange.provider.id)
+  let outage: OutageFacts | null = null
+  let cooldownSeconds: number | null = null
+  let blocked: { step: Step; key: BreakerKey } | null = null
+  for (;;) {
+    let step = chain.next()
+    if (step.kind === 'none') {
+      // The last target is never blocked entirely.
+      if (!blocked || exchange.attempts > 0 || !breakers.allowsLastResort(blocked.key)) break
+      step = blocked.step
+      blocked = null
+    } else {
+      const key = breakerKeyOf(exchange, targetOf(tools, exchange, step))
+      if (!breakers.allows(key)) {
+        blocked = { step, key }
+        outage = { why: 'breaker', retryAfterSeconds: Math.ceil((breakers.openFor(key) ?? 0) / 1000) || 1 }
+        chain.report('outage')
+        continue
+      }
+    }
+    if (step.kind === 'none' || exchange.attempts >= MOST_CALLS) break
+    const target = targetOf(tools, exchange, step)
+    const tried = await tryTarget(tools, exchange, target).catch((error: unknown) => {
+      breakers.release(breakerKeyOf(exchange, target))
+      throw error
+    })
+    const end = endOf(tools, exchange, target, tried)
+    if (end) return end
+    const fate = rememberFailure(tools, exchange, target, tried)
+    if (fate === 'outage') outage = outageOf(tried.result.end, tried.verdict, retryAfterOf(tried.result))
+    if (fate === 'rate_limited') {
+      const left = (tools.health.cooldownLeft(nameOf(target), exchange.model) ?? 5_000) / 1000
+      cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, left)
+    }
+    chain.report(fate)
+  }
+  cooldownSeconds ??= earliestCooldown(tools, exchange, chain)
+  return { kind: 'refused', error: explainRefusal(exchange, { obstacles: chain.obstacles, outage, cooldownSeconds }) }
+}
+
+/** One target, with at most one repeat where that is safe and within the budget. */
+async function tryTarget(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
+  let tried = await callOnce(tools, exchange, target)
+  if (!isSafeToRepeat(tried) || exchange.attempts >= MOST_CALLS || isClientRetrying(exchange)) return tried
+  if (exchange.response.destroyed || !tools.retryBudget.take(exchange.provider.id)) return tried
+  await sleep(Math.random() * LONGEST_RETRY_DELAY_MS)
+  if (!exchange.response.destroyed) tried = await callOnce(tools, exchange, target)
+  return tried
+}
+
+async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
+  // Fails closed: a key that does not open ends the request here.
+  const credential = target.key
+    ? await tools.keys.openCredential(target.key)
+    : (tools.providers.serverKey(target.provider.id) ?? null)
+  tools.meter.announce(exchange, target)
+  const result = await runAttempt(tools, exchange, target, credential)
+  const { end, status } = result
+  const verdict = end.kind === 'refused' ? judgeRefusal(target.provider, status ?? 0, end.error) : null
+  const metered = tools.meter.settle(exchange, target, result, verdict)
+  return { result, metered, verdict }
+}
+
+function isSafeToRepeat({ result, verdict }: Try): boolean {
+  if (result.end.kind === 'failed') return !result.end.sent
+  return (verdict === 'failed' || verdict === 'overloaded') && SAFE_TO_REPEAT.has(result.status ?? 0)
+}
+
+function isClientRetrying(exchange: Exchange): boolean {
+  return Number(exchange.match.headers['x-stainless-retry-count'] ?? 0) > 0
+}
+
+/** The end of the walk where this try is one; null when the next key may be asked. */
+function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try): WalkEnd | null {
+  const { result, metered, verdict } = tried
+  const { end } = result
+  const breakerKey = breakerKeyOf(exchange, target)
+  switch (end.kind) {
+    case 'served':
+      tools.breakers.record(breakerKey, false)
+      if (target.key) tools.keys.markStatus(target.key, 'active', null)
+      return { kind: 'served', result, metered }
+    case 'broken':
+      tools.breakers.record(breakerKey, true)
+      return { kind: 'broken', error: end.error, result, metered }
+    case 'client-closed':
+      tools.breakers.release(breakerKey)
+      return { kind: 'client-closed', metered, firstByteMs: result.firstByteMs }
+    case 'failed':
+      if (end.why !== 'malformed') return null
+      tools.breakers.record(breakerKey, true)
+      return { kind: 'refused', error: explainMalformed(exchange) }
+    case 'refused':
+      if (verdict !== 'request' && verdict !== 'model_not_found' && verdict !== 'forbidden') return null
+      tools.breakers.record(breakerKey, false)
+      if (verdict !== 'forbidden' && end.body !== null) return { kind: 'relayed-error', result, body: end.body }
+      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status) }
+  }
+}
+
+/** Writes what a failed try taught into the state it belongs to, and names it. */
+function rememberFailure(tools: WalkTools, exchange: Exchange, target: Target, tried: Try): KeyFate {
+  const { health, keys, breakers } = tools
+  const name = nameOf(target)
+  const { verdict, result } = tried
+  const reason = result.end.kind === 'refused' ? (result.end.error.signals[0] ?? null) : null
+  switch (verdict) {
+    case 'invalid':
+    case 'exhausted':
+      breakers.release(breakerKeyOf(exchange, target))
+      health.suspend(name, verdict)
+      if (target.key) keys.markStatus(target.key, verdict, reason)
+      return verdict
+    case 'cooling':
+      breakers.release(breakerKeyOf(exchange, target))
+      health.cool(name, exchange.model, retryAfterMs(result))
+      return 'rate_limited'
+    case 'restricted':
+      breakers.release(breakerKeyOf(exchange, target))
+      if (isKnownModel(tools, exchange)) health.restrict(name, exchange.model)
+      return 'restricted'
+    default:
+      breakers.record(breakerKeyOf(exchange, target), true)
+      return 'outage'
+  }
+}
+
+// Names are the clients' to invent; only those that exist are remembered against a key.
+function isKnownModel(tools: WalkTools, exchange: Exchange): boolean {
+  const zero = { input: 0, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0, output: 0, reasoning: 0 }
+  return (
+    tools.prices.priceUsage({ provider: exchange.provider.id, model: exchange.model, usage: zero }).source !== 'unknown'
+  )
+}
+
+function targetOf(tools: WalkTools, exchange: Exchange, step: Step): Target {
+  const { provider, model } = exchange
+  if (step.kind === 'own') {
+    const { record } = step
+    const at = record.baseUrl === null ? provider : tools.providers.atBaseUrl(record.baseUrl)
+    return { provider: at, model, key: record, payer: 'user', fallback: 'none' }
+  }
+  return { provider, model, key: null, payer: 'server', fallback: step.kind === 'server' ? step.reason : 'none' }
+}
+
+function breakerKeyOf(exchange: Exchange, target: Target): BreakerKey {
+  return {
+    provider: target.provider.id,
+    model: target.model,
+    side: target.payer,
+    owner: target.payer === 'server' ? 'server' : exchange.caller.principal.userId,
+    origin: target.key?.baseUrl ?? '',
+  }
+}
+
+function nameOf(target: Target): string {
+  return target.key ? healthName(target.key) : serverKeyName(target.provider.id)
+}
+
+function retryAfterMs(result: AttemptResult): number | null {
+  const milliseconds = Number(result.headers['retry-after-ms'])
+  if (result.headers['retry-after-ms'] !== undefined && milliseconds >= 0) return milliseconds
+  const header = result.headers['retry-after']
+  if (typeof header === 'string') {
+    const seconds = Number(header)
+    if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000
+    const date = Date.parse(header)
+    if (!Number.isNaN(date)) return Math.max(date - Date.now(), 0)
+  }
+  return result.end.kind === 'refused' ? result.end.error.retryAfterMs : null
+}
+
+function retryAfterOf(result: AttemptResult): number | null {
+  const milliseconds = retryAfterMs(result)
+  return milliseconds === null ? null : Math.ceil(milliseconds / 1000)
+}
+
+function earliestCooldown(tools: WalkTools, exchange: Exchange, chain: Chain): number | null {
+  let earliest: number | null = null
+  for (const { fate, record } of chain.obstacles) {
+    if (fate !== 'rate_limited') continue
+    const name = record ? healthName(record) : serverKeyName(exchange.provider.id)
+    const left = tools.health.cooldownLeft(name, exchange.model)
+    if (left !== null) earliest = Math.min(earliest ?? Infinity, left / 1000)
+  }
+  return earliest
+}
