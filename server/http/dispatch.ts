@@ -53,7 +53,14 @@ interface Scene {
 }
 
 export const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null) as Record<string, string>)
+/** Sockets whose framing we do not trust: whatever else arrives on them was never a request. */
+const condemned = new WeakSet<Socket>()
 const LONGEST_CLIENT_ID = 128
+
+/** Did we refuse something on this socket that puts all behind it in doubt? */
+export function isCondemned(socket: Socket): boolean {
+  return condemned.has(socket)
+}
 
 /** Takes a request from Node; `awaitsContinue` says that the client holds its body back until told to go on. */
 export function dispatchRequest(
@@ -105,7 +112,8 @@ function chooseRoute(options: DispatchOptions, scene: Scene, head: AcceptedHead,
   }
   const verdict = router.match(head.method, head.path)
   if ('refused' in verdict) {
-    return refuse(options, scene, verdict.refused, verdict.allow ? { allow: verdict.allow.join(', ') } : {})
+    const allow = verdict.allow ? { allow: verdict.allow.join(', ') } : undefined
+    return refuse(options, scene, verdict.refused, allow, verdict.refused.code === 'bad_request')
   }
   const { found } = verdict
   scene.route = found.route
@@ -165,6 +173,7 @@ function refuse(
 ): void {
   const { request, response, requestId, path, headers } = scene
   logFailure(options.log, error, request, requestId)
+  if (close) condemned.add(request.socket)
   const answer = encodeEarly(options.encodeEarlyError, path, headers, error, requestId)
   sendAnswer(request, response, { ...answer, headers: { ...answer.headers, ...extra } }, close)
 }

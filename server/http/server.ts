@@ -15,6 +15,7 @@ import {
   dispatchRequest,
   type DispatchOptions,
   encodeEarly,
+  isCondemned,
   NO_HEADERS,
   pathOf,
 } from './dispatch.ts'
@@ -88,6 +89,7 @@ export function createHttp(options: HttpOptions): Http {
 
   for (const event of ['request', 'checkContinue'] as const) {
     server.on(event, (request, response) => {
+      if (isCondemned(request.socket)) return
       connections.begin({ request, response })
       if (drained) {
         response.shouldKeepAlive = false
@@ -144,6 +146,8 @@ function answerBrokenSockets(server: Server, connections: Connections, dispatch:
   server.on('clientError', (fault: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket
     const exchange = connections.exchangeOn(socket)
+    // Bytes behind a last request: they are not read, and the answer to that request still goes out.
+    if (exchange && fault.code === 'HPE_CLOSED_CONNECTION') return
     if (!socket.writable || fault.code === 'ECONNRESET' || exchange?.response.headersSent) {
       socket.destroy()
       return
