@@ -1,22 +1,6 @@
-// HTTP as bytes: requests that no library would send, and streams that can be left at any moment.
+// A streamed call in a test's hands: read piece by piece, left at any moment.
 import { once } from 'node:events'
 import { request, type ClientRequest, type IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
-
-export interface RawReply {
-  readonly status: number
-  readonly text: string
-}
-
-/** Sends exactly these lines and reads until the server closes. */
-export async function sendRaw(url: string, lines: readonly string[]): Promise<RawReply> {
-  const { hostname, port } = new URL(url)
-  const socket = connect(Number(port), hostname)
-  socket.write(lines.join('\r\n'))
-  let text = ''
-  for await (const chunk of socket.setEncoding('utf8')) text += chunk
-  return { status: Number(text.split(' ')[1]), text }
-}
 
 export interface OpenStream {
   readonly request: ClientRequest

@@ -106,7 +106,15 @@ export function createUniRouteClient(url: string, admin: { email: string; passwo
     return (await expectOk('POST', '/auth/login', { body: { email, password } })).token
   }
 
-  async function createUser(): Promise<User> {
+  // One after the other: hashing many passwords at once is refused, as it should be.
+  let previousUser: Promise<unknown> = Promise.resolve()
+  function createUser(): Promise<User> {
+    const user = previousUser.then(makeUser)
+    previousUser = user.catch(() => undefined)
+    return user
+  }
+
+  async function makeUser(): Promise<User> {
     const email = `user-${randomUUID().slice(0, 8)}@example.com`
     const password = createFakePassword()
     adminToken ??= login()

@@ -38,6 +38,8 @@ export interface UniRoute extends UniRouteClient {
   /** SIGTERM, then the exit code. */
   stop(): Promise<number | null>
   kill9(): Promise<void>
+  /** Removes the data, unless the folder was handed in. */
+  remove(): void
   /** After the end: secrets in files, logs and recorded answers; then removes the folder. */
   scanAndRemove(): Leak[]
 }
@@ -60,6 +62,10 @@ export async function startUniRoute(options: UniRouteOptions = {}): Promise<UniR
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   const url = await waitForReady(child, output)
   const client = createUniRouteClient(url, adminAccount)
+
+  function remove(): void {
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
+  }
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
@@ -86,9 +92,10 @@ export async function startUniRoute(options: UniRouteOptions = {}): Promise<UniR
         secrets: [...listFakeSecrets(), ...readOwnSecrets(dataDir)],
         exceptFiles: ['.key'],
       })
-      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
+      remove()
       return leaks
     },
+    remove,
   }
 }
 
