@@ -1,0 +1,437 @@
+// Summaries and receipts on both databases: compared with a plain count over the same rows.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  receiptSchema,
+  USAGE_GROUPS_OF_ALL,
+  usageAnswerSchema,
+  type UsageGroup,
+  type UsageQuery,
+  usageOfAllQuerySchema,
+  usageQuerySchema,
+} from '../../../contract/usage.ts'
+import { describeOnEachDatabase, silentLog } from '../../../test/support/databases.ts'
+import type { Database } from '../../database/database.ts'
+import type { RequestTable } from '../../database/schema.ts'
+import { validate } from '../../http/validation.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { systemClock } from '../../kernel/clock.ts'
+import { createUlid, isUlid } from '../../kernel/ids.ts'
+import { UNKNOWN_USAGE } from '../../protocols/canonical.ts'
+import { dayAt } from './days.ts'
+import { createLedger } from './ledger.ts'
+import { createUsageRoutes } from './routes.ts'
+import { createUsage, toMicros, type UsageReports } from './service.ts'
+import { createUsageStore } from './store.ts'
+
+const NOW = Date.parse('2026-11-22T15:00:00Z')
+const clock: Clock = { now: () => NOW, monotonic: () => performance.now() }
+const OWNERS = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222']
+const [KEY_A, KEY_B] = ['01J00000000000000000000000', '01J00000000000000000000001']
+
+function open(database: Database): UsageReports {
+  return createUsage({ store: createUsageStore(database), ledger: { flush: async () => {} }, clock })
+}
+
+/** Always the same numbers, so that a failure can be looked at again. */
+function createRandom(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state % below
+  }
+}
+
+function makeRequest(random: (below: number) => number, more: Partial<RequestTable> = {}): RequestTable {
+  const pick = <T>(values: readonly T[]): T => values[random(values.length)]!
+  const reached = random(10) > 0
+  const known = random(10) > 1
+  return {
+    id: createUlid(NOW),
+    created_at: Date.parse('2026-10-20T00:00:00Z') + random(20) * 86_400_000 + random(86_400_000),
+    user_id: pick(OWNERS),
+    team_id: null,
+    api_key_id: pick([KEY_A, KEY_B, null]),
+    session_id: null,
+    operation: 'chat',
+    requested_model: 'm',
+    model: reached ? pick(['gpt-4o', 'GPT-4o', 'claude-x', 'ärger', '_']) : null,
+    provider: reached ? pick(['openai', 'anthropic']) : null,
+    client_dialect: 'openai-chat',
+    upstream_dialect: null,
+    status: pick([200, 200, 200, 429, 503, 499]),
+    outcome: pick(['done', 'done', 'done', 'interrupted']),
+    error_code: pick([null, null, 'timeout']),
+    error_source: null,
+    streamed: true,
+    billed_to: reached ? pick(['user', 'server', 'team']) : null,
+    provider_key_id: reached ? pick([KEY_A, KEY_B, null]) : null,
+    fallback: null,
+    warnings: '[]',
+    attempts: reached ? 1 + random(3) : 0,
+    input_tokens: known ? random(10_000) : null,
+    cache_read_tokens: known ? random(100) : null,
+    cache_write_tokens: pick([null, 5]),
+    cache_write_1h_tokens: null,
+    output_tokens: known ? random(1_000) : null,
+    reasoning_tokens: pick([null, 7]),
+    cost_usd_nanos: known ? random(100_000) : null,
+    cost_source: known ? 'computed' : 'unknown',
+    price_version: null,
+    first_byte_ms: null,
+    duration_ms: random(5_000),
+    client_request_id: null,
+    ...more,
+  }
+}
+
+const COLUMNS: Record<Exclude<UsageGroup, 'day'>, keyof RequestTable> = {
+  provider: 'provider',
+  model: 'model',
+  provider_key: 'provider_key_id',
+  api_key: 'api_key_id',
+  billed_to: 'billed_to',
+  user: 'user_id',
+}
+
+/** The same answer, counted one by one. */
+function countPlainly(rows: readonly RequestTable[], groups: readonly UsageGroup[], timeZone: string) {
+  const sum = (of: readonly RequestTable[], column: keyof RequestTable): number =>
+    of.reduce((total, row) => total + ((row[column] as number | null) ?? 0), 0)
+  const figures = (of: readonly RequestTable[]) => {
+    const durations = of
+      .filter((row) => row.outcome !== 'interrupted')
+      .map((row) => row.duration_ms)
+      .sort((a, b) => a - b)
+    const rank = (percent: number): number | null =>
+      durations[Math.ceil((durations.length * percent) / 100) - 1] ?? null
+    return {
+      requests: of.length,
+      errors: of.filter((row) => row.status >= 400 || row.error_code !== null).length,
+      input_tokens: sum(of, 'input_tokens'),
+      output_tokens: sum(of, 'output_tokens'),
+      cache_read_tokens: sum(of, 'cache_read_tokens'),
+      cache_write_tokens: sum(of, 'cache_write_tokens'),
+      reasoning_tokens: sum(of, 'reasoning_tokens'),
+      cost_usd_micros: toMicros(sum(of, 'cost_usd_nanos')),
+      unknown_cost_requests: of.filter((row) => row.cost_usd_nanos === null && row.attempts > 0).length,
+      p50_ms: rank(50),
+      p95_ms: rank(95),
+    }
+  }
+  const keysOf = (row: RequestTable) =>
+    Object.fromEntries(
+      groups.map((group) => {
+        if (group === 'day') return [group, dayAt(timeZone, row.created_at)]
+        const value = row[COLUMNS[group]]
+        const prefix = group === 'api_key' ? 'ak_' : group === 'provider_key' ? 'pk_' : ''
+        return [group, value === null ? null : `${prefix}${value}`]
+      }),
+    )
+  const byKeys = Map.groupBy(rows, (row) => JSON.stringify(keysOf(row)))
+  return {
+    groups: [...byKeys].map(([keys, of]) => ({ ...JSON.parse(keys), ...figures(of) })),
+    total: figures(rows),
+  }
+}
+
+describeOnEachDatabase('usage summaries', (openDatabase) => {
+  test('equal a plain count, for every grouping, range and time zone', async () => {
+    const database = await openDatabase()
+    const random = createRandom(7)
+    const rows = Array.from({ length: 1_500 }, () => makeRequest(random))
+    // The very edges of a day with a change of clocks.
+    for (const edge of [
+      '2026-10-24T21:59:59.999Z',
+      '2026-10-24T22:00:00Z',
+      '2026-10-25T22:59:59.999Z',
+      '2026-10-25T23:00:00Z',
+      '2026-10-31T22:59:59.999Z',
+    ]) {
+      rows.push(makeRequest(random, { created_at: Date.parse(edge), user_id: OWNERS[0]! }))
+    }
+    await database.insertMany([{ table: 'requests', rows }])
+    const usage = open(database)
+    const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata']
+    for (let i = 0; i < 40; i++) {
+      const groups = USAGE_GROUPS_OF_ALL.filter(() => random(3) === 0)
+      if (groups.length === 0) groups.push('day')
+      const timeZone = zones[random(zones.length)]!
+      const from = Date.parse('2026-10-19T00:00:00Z') + random(10 * 86_400_000)
+      const to = from + 1 + random(15 * 86_400_000)
+      const query = {
+        from: new Date(from).toISOString(),
+        to: new Date(to).toISOString(),
+        time_zone: timeZone,
+        group_by: groups.join(','),
+      }
+      const owner = random(2) === 0 ? OWNERS[0]! : undefined
+      const answer = await usage.summarise(query, owner === undefined ? { everyone: true } : { userId: owner })
+      const chosen = rows.filter(
+        (row) => row.created_at >= from && row.created_at < to && (owner === undefined || row.user_id === owner),
+      )
+      const expected = countPlainly(chosen, groups, timeZone)
+      expect(usageAnswerSchema.parse(answer)).toEqual(answer)
+      const inOrder = (list: object[]) => list.map((one) => JSON.stringify(one)).sort()
+      expect(inOrder(answer.groups)).toEqual(inOrder(expected.groups))
+      expect(answer.total).toEqual(expected.total)
+    }
+  })
+
+  test('the total is the sum of the groups; rounded cost differs by no more than the rounding', async () => {
+    const database = await openDatabase()
+    const random = createRandom(11)
+    const rows = Array.from({ length: 300 }, () => makeRequest(random))
+    await database.insertMany([{ table: 'requests', rows }])
+    const usage = open(database)
+    const ofDays = await usage.summarise({ from: '2026-10-01', to: '2026-11-21', group_by: 'day' }, { everyone: true })
+    const ofModels = await usage.summarise(
+      { from: '2026-10-01', to: '2026-11-21', group_by: 'model,user' },
+      { everyone: true },
+    )
+    expect(ofDays.total).toEqual(ofModels.total)
+    for (const { groups, total } of [ofDays, ofModels]) {
+      for (const figure of [
+        'requests',
+        'errors',
+        'input_tokens',
+        'output_tokens',
+        'cache_read_tokens',
+        'cache_write_tokens',
+        'reasoning_tokens',
+        'unknown_cost_requests',
+      ] as const) {
+        expect(
+          groups.reduce((sum, group) => sum + group[figure], 0),
+          figure,
+        ).toBe(total[figure])
+      }
+      const ofGroups = groups.reduce((sum, group) => sum + group.cost_usd_micros, 0)
+      expect(Math.abs(ofGroups - total.cost_usd_micros)).toBeLessThanOrEqual(groups.length / 2 + 1)
+    }
+    expect(ofDays.total.requests).toBe(300)
+  })
+
+  test("one's own are one's own, and one provider key's its own", async () => {
+    const database = await openDatabase()
+    const random = createRandom(3)
+    const rows = Array.from({ length: 60 }, () => makeRequest(random))
+    await database.insertMany([{ table: 'requests', rows }])
+    const routes = createUsageRoutes({ usage: open(database) })
+    const [own, all] = routes.map((route) => route.path)
+    expect([own, all]).toEqual(['/admin/usage', '/admin/usage/all'])
+    expect(routes.map((route) => route.role)).toEqual(['user', 'admin'])
+    const ask = async (i: number, userId: string) =>
+      (await routes[i]!.handle({ query: { from: '2026-10-01' }, principal: { userId } } as never)).body as {
+        total: { requests: number }
+      }
+    const mine = rows.filter((row) => row.user_id === OWNERS[0]).length
+    expect((await ask(0, OWNERS[0]!)).total.requests).toBe(mine)
+    expect((await ask(0, 'nobody')).total.requests).toBe(0)
+    expect((await ask(1, 'nobody')).total.requests).toBe(60)
+    const ofKey = await open(database).summarise({ from: '2026-10-01' }, { userId: OWNERS[0]!, providerKeyId: KEY_A })
+    expect(ofKey.total.requests).toBe(
+      rows.filter((row) => row.user_id === OWNERS[0] && row.provider_key_id === KEY_A).length,
+    )
+  })
+
+  test('without a range it is the last thirty days of the zone, up to now', async () => {
+    const database = await openDatabase()
+    const answer = await open(database).summarise({ time_zone: 'Europe/Berlin' }, { everyone: true })
+    expect(answer).toMatchObject({ from: '2026-10-23T22:00:00.000Z', to: '2026-11-22T15:00:00.000Z', groups: [] })
+    expect(answer.total).toMatchObject({ requests: 0, cost_usd_micros: 0, p50_ms: null, p95_ms: null })
+  })
+
+  test('a day as the end of a range is included, a moment is not', async () => {
+    const database = await openDatabase()
+    const random = createRandom(5)
+    await database.insertMany([
+      { table: 'requests', rows: [makeRequest(random, { created_at: Date.parse('2026-10-02T23:59:59.999Z') })] },
+    ])
+    const count = async (query: UsageQuery) =>
+      (await open(database).summarise(query, { everyone: true })).total.requests
+    expect(await count({ from: '2026-10-02', to: '2026-10-02' })).toBe(1)
+    expect(await count({ from: '2026-10-02', to: '2026-10-02T23:59:59.999Z' })).toBe(0)
+    expect(await count({ from: '2026-10-02', to: '2026-10-03', time_zone: 'Asia/Tokyo' })).toBe(1)
+    expect(await count({ from: '2026-10-02', to: '2026-10-02', time_zone: 'Asia/Tokyo' })).toBe(0)
+  })
+
+  test('a range that is empty or too long is refused with a sentence', async () => {
+    const usage = open(await openDatabase())
+    await expect(usage.summarise({ from: '2026-10-02', to: '2026-10-01' }, { everyone: true })).rejects.toThrow(
+      'before it begins',
+    )
+    await expect(usage.summarise({ from: '2020-01-01' }, { everyone: true })).rejects.toMatchObject({
+      code: 'validation_failed',
+      status: 400,
+    })
+  })
+})
+
+describe('what is asked for is checked', () => {
+  const refused: [string, unknown][] = [
+    ['a day that is none', { from: '2026-02-31' }],
+    ['a moment without zone', { from: '2026-02-01T00:00:00' }],
+    ['words', { to: 'yesterday' }],
+    ['a zone that is none', { time_zone: 'Mars/Olympus' }],
+    ['an unknown group', { group_by: 'day,colour' }],
+    ['a group twice', { group_by: 'day,day' }],
+    ['an empty group', { group_by: '' }],
+    ['users, of one’s own', { group_by: 'user' }],
+    ['an unknown parameter', { groupby: 'day' }],
+    ['a name every object has', { group_by: 'constructor' }],
+  ]
+  for (const [name, query] of refused) {
+    test(`${name}: 400 that names the field and not the value`, () => {
+      expect(() => validate(usageQuerySchema, query)).toThrow(expect.objectContaining({ code: 'validation_failed' }))
+    })
+  }
+
+  test('what is right passes', () => {
+    for (const from of ['2026-02-28', '2026-02-28T10:00:00Z', '2026-02-28T10:00:00.123+05:30']) {
+      expect(
+        validate(usageOfAllQuerySchema, { from, group_by: 'user,day', time_zone: 'America/New_York' }),
+      ).toMatchObject({ from })
+    }
+  })
+})
+
+test('micro-dollars are rounded half up, and never down to nothing', () => {
+  expect([0, 1, 499, 500, 1000, 1499, 1500, 2500, 1_000_000_000].map(toMicros)).toEqual([
+    0, 1, 1, 1, 1, 1, 2, 3, 1_000_000,
+  ])
+})
+
+describeOnEachDatabase('receipts', (openDatabase) => {
+  test('say what happened, as soon as it has, to the owner only', async () => {
+    const database = await openDatabase()
+    const dataDir = mkdtempSync(join(tmpdir(), 'uniroute-receipt-'))
+    const ledger = createLedger({ database, dataDir, clock: systemClock, log: silentLog })
+    try {
+      const usage = createUsage({ store: createUsageStore(database), ledger, clock: systemClock })
+      const requestId = createUlid(NOW)
+      const intent = {
+        requestId,
+        at: NOW,
+        userId: OWNERS[0]!,
+        teamId: null,
+        apiKeyId: KEY_A,
+        sessionId: null,
+        operation: 'chat',
+        clientDialect: 'openai-chat',
+        dialect: 'openai-chat',
+        provider: 'openai',
+        model: 'gpt-4o',
+        requestedModel: 'openai/gpt-4o',
+        promptEstimate: 5,
+        streamed: true,
+      }
+      const settled = { requestId, reason: null, upstreamRequestId: 'up', firstByteMs: 12, durationMs: 34 }
+      const cost = { usdNanos: 1, source: 'computed', priceVersion: 'v1' } as const
+      const tokens = { ...UNKNOWN_USAGE, input: 10, cacheRead: 0, output: 3 }
+      ledger.intend({ ...intent, attempt: 1, providerKeyId: KEY_B!, billedTo: 'user' })
+      ledger.settle({
+        ...settled,
+        attempt: 1,
+        status: 401,
+        outcome: 'next',
+        reason: 'invalid',
+        usage: UNKNOWN_USAGE,
+        cost: { usdNanos: 0, source: 'computed', priceVersion: null },
+      })
+      ledger.intend({ ...intent, attempt: 2, providerKeyId: null, billedTo: 'server' })
+      ledger.settle({ ...settled, attempt: 2, status: 200, outcome: 'done', usage: tokens, cost })
+      ledger.finish({
+        requestId,
+        createdAt: NOW,
+        userId: OWNERS[0]!,
+        teamId: null,
+        apiKeyId: KEY_A!,
+        sessionId: null,
+        operation: 'chat',
+        requestedModel: 'openai/gpt-4o',
+        model: 'gpt-4o',
+        provider: 'openai',
+        clientDialect: 'openai-chat',
+        upstreamDialect: 'openai-chat',
+        status: 200,
+        outcome: 'done',
+        errorCode: null,
+        errorSource: null,
+        streamed: true,
+        billedTo: 'server',
+        providerKeyId: null,
+        fallback: 'invalid',
+        warnings: ['w'],
+        attempts: 2,
+        usage: tokens,
+        cost,
+        firstByteMs: 12,
+        durationMs: 50,
+        clientRequestId: null,
+      })
+      const receipt = await usage.getReceipt(`req_${requestId}`, OWNERS[0]!)
+      expect(receiptSchema.parse(receipt)).toEqual(receipt)
+      expect(receipt).toEqual({
+        id: `req_${requestId}`,
+        created_at: '2026-11-22T15:00:00.000Z',
+        api_key_id: `ak_${KEY_A}`,
+        requested_model: 'openai/gpt-4o',
+        model: 'gpt-4o',
+        provider: 'openai',
+        dialects: { client: 'openai-chat', upstream: 'openai-chat' },
+        status: 200,
+        streamed: true,
+        billed_to: 'server',
+        provider_key_id: null,
+        fallback: 'invalid',
+        warnings: ['w'],
+        attempts: [
+          {
+            provider: 'openai',
+            model: 'gpt-4o',
+            provider_key_id: `pk_${KEY_B}`,
+            billed_to: 'user',
+            status: 401,
+            outcome: 'next',
+            reason: 'invalid',
+            first_byte_ms: 12,
+            duration_ms: 34,
+          },
+          {
+            provider: 'openai',
+            model: 'gpt-4o',
+            provider_key_id: null,
+            billed_to: 'server',
+            status: 200,
+            outcome: 'done',
+            reason: null,
+            first_byte_ms: 12,
+            duration_ms: 34,
+          },
+        ],
+        usage: {
+          input_tokens: 10,
+          cache_read_tokens: 0,
+          cache_write_tokens: null,
+          cache_write_1h_tokens: null,
+          output_tokens: 3,
+          reasoning_tokens: null,
+        },
+        cost: { usd_micros: 1, source: 'computed', price_version: 'v1' },
+      })
+      expect(isUlid(requestId)).toBe(true)
+      expect(await usage.getReceipt(requestId, OWNERS[0]!)).toEqual(receipt)
+      await expect(usage.getReceipt(`req_${requestId}`, OWNERS[1]!)).rejects.toMatchObject({
+        code: 'not_found',
+        status: 404,
+      })
+      await expect(usage.getReceipt('req_%', OWNERS[0]!)).rejects.toMatchObject({ status: 404 })
+    } finally {
+      await ledger.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    }
+  })
+})
