@@ -1,15 +1,10 @@
 // A user's provider key as the rules see it: metadata and the sealed text, never the key itself.
 import type { StoredFallback } from '../../kernel/fallback.ts'
+import type { SealedRecord } from '../../vault/record.ts'
 
+/** As stored; `untested` until it first served or passed a test. Disabled and expired follow from other fields. */
 export type ProviderKeyStatus =
-  | 'active'
-  | 'untested'
-  | 'invalid'
-  | 'restricted'
-  | 'exhausted'
-  | 'cooling'
-  | 'capped'
-  | 'undecryptable'
+  'active' | 'untested' | 'invalid' | 'restricted' | 'exhausted' | 'cooling' | 'capped' | 'undecryptable'
 
 export interface ProviderKeyRecord {
   readonly id: string
@@ -35,4 +30,43 @@ export interface ProviderKeyRecord {
   readonly kid: string
   /** The `ur1` text. */
   readonly sealed: string
+}
+
+/** What is shown or changed besides what routing needs. */
+export interface StoredProviderKey extends ProviderKeyRecord {
+  /** 32 hex digits. */
+  readonly fingerprint: string
+  readonly capUsdNanos: number | null
+  readonly capPeriod: string | null
+  readonly lastTestedAt: number | null
+  readonly lastUsedAt: number | null
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+type BoundFields = Pick<ProviderKeyRecord, 'id' | 'userId' | 'provider' | 'baseUrl' | 'keyVersion'>
+
+/** What the key's ciphertext is bound to. An unreadable base URL gives an origin under which nothing opens. */
+export function bindingOf(key: BoundFields): SealedRecord {
+  return {
+    ownerType: 'user',
+    ownerId: key.userId,
+    provider: key.provider,
+    origin: key.baseUrl === null ? '' : URL.canParse(key.baseUrl) ? new URL(key.baseUrl).origin : 'unreadable',
+    recordId: key.id,
+    keyVersion: key.keyVersion,
+  }
+}
+
+/** The same fields as the audit log names them. */
+export function describeBinding(key: BoundFields): Record<string, string | number> {
+  const { ownerType, ownerId, provider, origin, recordId, keyVersion } = bindingOf(key)
+  return {
+    owner_type: ownerType,
+    owner_id: ownerId,
+    provider,
+    origin,
+    record_id: recordId,
+    key_version: keyVersion,
+  }
 }

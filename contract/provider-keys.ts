@@ -1,0 +1,156 @@
+// The keys users bring (`/admin/provider-keys`): what goes in and the metadata that comes out. The key itself goes in
+// and never comes out; `PATCH` has no field that could carry one.
+import { z } from 'zod'
+import { budgetSchema, fallbackSchema, payerSchema, timestampSchema } from './common.ts'
+
+/** The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty. */
+export const PROVIDER_KEY_STATES = [
+  'active',
+  'cooling',
+  'exhausted',
+  'invalid',
+  'restricted',
+  'capped',
+  'disabled',
+  'expired',
+  'undecryptable',
+] as const
+const TEST_STATES = ['active', 'invalid', 'restricted', 'exhausted', 'cooling', 'unreachable'] as const
+
+const labelSchema = z
+  .string()
+  .trim()
+  .max(100)
+  .regex(/^\P{Cc}*$/u, 'Leave out control characters')
+// Only outer bounds: what a key may look like is said in one sentence by the service.
+const secretSchema = z.string().max(8_192, 'A key has at most 4096 characters')
+const providerNameSchema = z.string().min(1).max(64)
+const baseUrlSchema = z.string().max(2_048)
+const allowedModelsSchema = z.array(z.string().trim().min(1).max(200)).min(1).max(500)
+// 1 is the first key tried.
+const positionSchema = z.number().int().min(0).max(1_000)
+
+const settingFields = {
+  label: labelSchema.optional(),
+  position: positionSchema.optional(),
+  is_active: z.boolean().optional(),
+  /** null: never. */
+  expires_at: timestampSchema.nullable().optional(),
+  fallback: fallbackSchema.optional(),
+  /** null: every model. */
+  allowed_models: allowedModelsSchema.nullable().optional(),
+  /** null: none. */
+  cap: budgetSchema.nullable().optional(),
+}
+
+export const addProviderKeyBodySchema = z
+  .strictObject({
+    provider: providerNameSchema,
+    api_key: secretSchema,
+    base_url: baseUrlSchema.optional(),
+    ...settingFields,
+  })
+  .meta({ id: 'AddProviderKeyBody' })
+export type AddProviderKeyBody = z.infer<typeof addProviderKeyBodySchema>
+
+export const replaceProviderKeyBodySchema = z
+  .strictObject({ api_key: secretSchema, base_url: baseUrlSchema.optional() })
+  .meta({ id: 'ReplaceProviderKeyBody' })
+export type ReplaceProviderKeyBody = z.infer<typeof replaceProviderKeyBodySchema>
+
+/** Only the fields sent are changed. With `version`, the change fails with 409 if somebody was faster. */
+export const editProviderKeyBodySchema = z
+  .strictObject({ ...settingFields, version: z.number().int().min(1).optional() })
+  .meta({ id: 'EditProviderKeyBody' })
+export type EditProviderKeyBody = z.infer<typeof editProviderKeyBodySchema>
+
+export const testProviderKeyBodySchema = z
+  .strictObject({ provider: providerNameSchema, api_key: secretSchema, base_url: baseUrlSchema.optional() })
+  .meta({ id: 'TestProviderKeyBody' })
+export type TestProviderKeyBody = z.infer<typeof testProviderKeyBodySchema>
+
+/** A provider's name (the first key in order) or a key id. */
+export const providerKeyParamsSchema = z.strictObject({ ref: z.string().min(1).max(64) })
+
+export const providerKeySchema = z
+  .object({
+    id: z.string(),
+    provider: z.string(),
+    base_url: z.string().nullable(),
+    label: z.string(),
+    is_active: z.boolean(),
+    position: z.number(),
+    /** The vendor's public beginning of its keys, or empty. */
+    prefix: z.string(),
+    /** Empty for keys under 16 characters. */
+    last4: z.string(),
+    /** Eight hex digits that tell two keys apart and say nothing about them. */
+    fingerprint: z.string(),
+    status: z.enum(PROVIDER_KEY_STATES),
+    status_reason: z.string().nullable(),
+    last_tested_at: timestampSchema.nullable(),
+    last_used_at: timestampSchema.nullable(),
+    expires_at: timestampSchema.nullable(),
+    fallback: fallbackSchema,
+    allowed_models: z.array(z.string()).nullable(),
+    /** How often the secret was set. */
+    key_version: z.number(),
+    /** For `PATCH`. */
+    version: z.number(),
+    shared_with: z.array(z.string()),
+    created_at: timestampSchema,
+    updated_at: timestampSchema,
+  })
+  .meta({ id: 'ProviderKey' })
+export type ProviderKey = z.infer<typeof providerKeySchema>
+
+export const providerKeyListSchema = z.object({ keys: z.array(providerKeySchema) }).meta({ id: 'ProviderKeyList' })
+export const providerKeyAnswerSchema = z
+  .object({ message: z.string(), provider: z.string(), key: providerKeySchema })
+  .meta({ id: 'ProviderKeyAnswer' })
+export const providerKeyDeletedSchema = z
+  .object({ message: z.string(), provider: z.string() })
+  .meta({ id: 'ProviderKeyDeleted' })
+
+export const providerKeyTestSchema = z
+  .object({
+    valid: z.boolean(),
+    status: z.enum(TEST_STATES),
+    latency_ms: z.number(),
+    models: z.array(z.string()).optional(),
+    message: z.string(),
+  })
+  .meta({ id: 'ProviderKeyTest' })
+export type ProviderKeyTest = z.infer<typeof providerKeyTestSchema>
+
+export const providerKeyImpactSchema = z
+  .object({
+    from: timestampSchema,
+    to: timestampSchema,
+    /** Requests this key paid for in that time. */
+    requests: z.number(),
+    api_keys: z.array(
+      z.object({
+        /** null: made in the dashboard. */
+        id: z.string().nullable(),
+        /** null: that API key is gone. */
+        name: z.string().nullable(),
+        requests: z.number(),
+        last_used_at: timestampSchema,
+      }),
+    ),
+    /** What those requests would use without this key; null where it cannot be told yet. */
+    instead: z
+      .array(
+        z.object({
+          decision: z.enum(['serve', 'refuse']),
+          billed_to: payerSchema.nullable(),
+          provider_key_id: z.string().nullable(),
+          code: z.string().nullable(),
+          requests: z.number(),
+        }),
+      )
+      .nullable(),
+  })
+  .meta({ id: 'ProviderKeyImpact' })
+export type ProviderKeyImpact = z.infer<typeof providerKeyImpactSchema>

@@ -1,0 +1,68 @@
+// What the parts of this room share; built once by service.ts.
+import type { ProviderKeyTest } from '../../../contract/provider-keys.ts'
+import type { Database } from '../../database/database.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Secret } from '../../kernel/secret.ts'
+import type { Vault } from '../../vault/vault.ts'
+import type { Audit, AuditEntry } from '../audit/audit.ts'
+import type { ExplainWithout } from './impact.ts'
+import type { KeyStates } from './key-states.ts'
+import { describeBinding, type StoredProviderKey } from './record.ts'
+import type { Shredder } from './shredder.ts'
+import type { ProviderKeyStore } from './store.ts'
+
+/** Who asks, as the audit log notes it. */
+export interface KeyActor {
+  readonly userId: string
+  readonly ip: string | null
+}
+
+export interface KnownProviders {
+  has(id: string): boolean
+  readonly names: readonly string[]
+  findKeyPrefix(id: string, key: string): string
+}
+
+/** The provider's free call that shows whether a key works. */
+export type TestKey = (input: { provider: string; baseUrl: string | null; key: Secret }) => Promise<{
+  valid: boolean
+  status: ProviderKeyTest['status']
+  latencyMs: number
+  models?: string[]
+  message: string
+}>
+
+export interface ProviderKeysOptions {
+  database: Database
+  vault: Vault
+  clock: Clock
+  log: Log
+  audit: Audit
+  providers: KnownProviders
+  testKey: TestKey
+  allowUserBaseUrls: boolean
+  explain?: ExplainWithout
+  /** How long to wait before erasing is tried again. */
+  retryMs?: number
+}
+
+/** The options, and what is built from them. */
+export interface KeyContext extends ProviderKeysOptions {
+  readonly store: ProviderKeyStore
+  readonly states: KeyStates
+  readonly shredder: Shredder
+}
+
+/** An audit entry about a key: who, and what its ciphertext was bound to. */
+export function entryFor(actor: KeyActor, action: string, key: StoredProviderKey, more: object = {}): AuditEntry {
+  return {
+    actorType: 'user',
+    actorId: actor.userId,
+    ip: actor.ip,
+    action,
+    targetType: 'provider_key',
+    targetId: key.id,
+    details: { ...describeBinding(key), label: key.label, ...more },
+  }
+}

@@ -1,0 +1,81 @@
+// What would happen without a key: which API keys lived on it in the last seven days, and what their requests would use
+// instead. Shown before deleting, disabling or unsharing.
+import type { ProviderKeyImpact } from '../../../contract/provider-keys.ts'
+import { toPublicId } from '../../kernel/ids.ts'
+import type { UsageByKey } from './store.ts'
+
+export const IMPACT_WINDOW_MS = 7 * 86_400_000
+/** More combinations of API key and model than this are not explained one by one. */
+const MOST_EXPLAINED = 50
+
+/** What a request would get without one of the keys; handed in by the gateway. */
+export type ExplainWithout = (input: {
+  userId: string
+  apiKeyId: string | null
+  model: string
+  withoutKeyId: string
+}) => Promise<{
+  decision: 'serve' | 'refuse'
+  billedTo: 'user' | 'team' | 'server' | null
+  providerKeyId: string | null
+  code: string | null
+}>
+
+type Instead = NonNullable<ProviderKeyImpact['instead']>[number]
+
+export async function describeImpact(
+  key: { userId: string; id: string },
+  usage: readonly UsageByKey[],
+  window: { from: number; to: number },
+  explain: ExplainWithout | undefined,
+): Promise<ProviderKeyImpact> {
+  return {
+    from: new Date(window.from).toISOString(),
+    to: new Date(window.to).toISOString(),
+    requests: usage.reduce((total, part) => total + part.requests, 0),
+    api_keys: sumByApiKey(usage),
+    instead: explain ? await explainUsage(key, usage, explain) : null,
+  }
+}
+
+function sumByApiKey(usage: readonly UsageByKey[]): ProviderKeyImpact['api_keys'] {
+  const sums = new Map<string | null, { name: string | null; requests: number; lastAt: number }>()
+  for (const { apiKeyId, apiKeyName, requests, lastAt } of usage) {
+    const sum = sums.get(apiKeyId) ?? { name: apiKeyName, requests: 0, lastAt: 0 }
+    sum.requests += requests
+    sum.lastAt = Math.max(sum.lastAt, lastAt)
+    sums.set(apiKeyId, sum)
+  }
+  return [...sums]
+    .map(([id, { name, requests, lastAt }]) => ({
+      id: id === null ? null : toPublicId('ak', id),
+      name,
+      requests,
+      last_used_at: new Date(lastAt).toISOString(),
+    }))
+    .toSorted((a, b) => b.requests - a.requests)
+}
+
+async function explainUsage(
+  key: { userId: string; id: string },
+  usage: readonly UsageByKey[],
+  explain: ExplainWithout,
+): Promise<Instead[]> {
+  const results = new Map<string, Instead>()
+  const parts = usage.filter(({ model }) => model !== null).toSorted((a, b) => b.requests - a.requests)
+  for (const { apiKeyId, model, requests } of parts.slice(0, MOST_EXPLAINED)) {
+    const found = await explain({ userId: key.userId, apiKeyId, model: model!, withoutKeyId: key.id })
+    const instead: Instead = {
+      decision: found.decision,
+      billed_to: found.billedTo,
+      provider_key_id: found.providerKeyId === null ? null : toPublicId('pk', found.providerKeyId),
+      code: found.code,
+      requests: 0,
+    }
+    const name = JSON.stringify(instead)
+    const sum = results.get(name) ?? instead
+    sum.requests += requests
+    results.set(name, sum)
+  }
+  return [...results.values()].toSorted((a, b) => b.requests - a.requests)
+}

@@ -1,0 +1,153 @@
+// The gateway's side of provider keys: each user's keys from memory, opening one for one attempt, and noting what became
+// of it. Nothing here makes a request wait for a write: states and dates go to the database in the background, and until
+// they are there they lie over what memory holds, so that the very next request sees them.
+// Invariant: a key is opened for the attempt and never kept; a key that does not open is an error, not a missing key.
+import type { Clock } from '../../kernel/clock.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import { createFreshCache } from '../../kernel/fresh-cache.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Secret } from '../../kernel/secret.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { VaultError } from '../../vault/vault-error.ts'
+import type { Audit } from '../audit/audit.ts'
+import { bindingOf, describeBinding, type ProviderKeyRecord, type ProviderKeyStatus } from './record.ts'
+import type { ProviderKeyStore, StatusMark } from './store.ts'
+
+const CACHED_USERS = 10_000
+const WRITE_STATUS_MS = 100
+const RETRY_MS = 1_000
+const WRITE_USE_MS = 10_000
+
+interface Pending extends StatusMark {
+  readonly record: ProviderKeyRecord
+}
+
+export interface KeyStates {
+  chainFor(userId: string): Promise<readonly ProviderKeyRecord[]>
+  openCredential(record: ProviderKeyRecord): Secret
+  /** Opens without counting it as a use: for the owner's own test. */
+  openForTest(record: ProviderKeyRecord): Secret
+  markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null): void
+  /** The user's keys have changed: whatever memory holds of them is dropped. */
+  invalidate(userId: string): void
+  /** Writes what is still to be written. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+export function createKeyStates(options: {
+  store: ProviderKeyStore
+  vault: Vault
+  clock: Clock
+  log: Log
+  audit: Audit
+}): KeyStates {
+  const { store, vault, clock, log, audit } = options
+  const cache = createFreshCache<string, readonly ProviderKeyRecord[]>({
+    load: (userId) => store.list(userId),
+    max: CACHED_USERS,
+    clock,
+  })
+  const pending = new Map<string, Pending>()
+  const used = new Map<string, number>()
+  let statusTimer: NodeJS.Timeout | undefined
+  let useTimer: NodeJS.Timeout | undefined
+  let writing: Promise<void> = Promise.resolve()
+
+  function overlay(record: ProviderKeyRecord): ProviderKeyRecord {
+    const mark = pending.get(record.id)
+    if (mark === undefined || mark.keyVersion !== record.keyVersion || mark.status === record.status) return record
+    return { ...record, status: mark.status, statusReason: mark.reason, statusAt: mark.at }
+  }
+
+  function markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null): void {
+    const shown = overlay(record)
+    if (shown.status === status && (status !== 'active' || record.workedAt !== null || pending.has(record.id))) return
+    pending.set(record.id, { id: record.id, keyVersion: record.keyVersion, status, reason, at: clock.now(), record })
+    statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
+  }
+
+  function writeStatuses(): Promise<void> {
+    clearTimeout(statusTimer)
+    statusTimer = undefined
+    writing = writing.then(writePending)
+    return writing
+  }
+
+  async function writePending(): Promise<void> {
+    try {
+      for (const mark of pending.values()) await writeStatus(mark)
+    } catch (error) {
+      log.warn({ err: error }, 'the states of provider keys could not be written')
+      statusTimer ??= setTimeout(() => void writeStatuses(), RETRY_MS).unref()
+    }
+  }
+
+  async function writeStatus(mark: Pending): Promise<void> {
+    const changed = await store.markStatus(mark)
+    cache.invalidate(mark.record.userId)
+    if (pending.get(mark.id) === mark) pending.delete(mark.id)
+    if (!changed || mark.status !== 'undecryptable') return
+    await audit.record({
+      actorType: 'system',
+      actorId: null,
+      ip: null,
+      action: 'key.unreadable',
+      targetType: 'provider_key',
+      targetId: mark.id,
+      details: { ...describeBinding(mark.record), reason: mark.reason },
+    })
+  }
+
+  async function writeUses(): Promise<void> {
+    clearTimeout(useTimer)
+    useTimer = undefined
+    const times = new Map(used)
+    used.clear()
+    if (times.size === 0) return
+    try {
+      await store.markUsed(times)
+    } catch (error) {
+      // A date of last use is worth no retry; the next use writes it again.
+      log.warn({ err: error }, 'the last use of provider keys could not be written')
+    }
+  }
+
+  function open(record: ProviderKeyRecord): Secret {
+    try {
+      const key = vault.open(bindingOf(record), record.sealed, record.kid)
+      // The secret that was missing is back.
+      if (overlay(record).status === 'undecryptable') markStatus(record, 'untested', null)
+      return key
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error
+      markStatus(record, 'undecryptable', error.code)
+      throw new GatewayError('provider_key_unreadable', { cause: error })
+    }
+  }
+
+  return {
+    async chainFor(userId) {
+      const records = await cache.get(userId)
+      return pending.size === 0 ? records : records.map(overlay)
+    },
+    openCredential(record) {
+      const key = open(record)
+      used.set(record.id, clock.now())
+      useTimer ??= setTimeout(() => void writeUses(), WRITE_USE_MS).unref()
+      return key
+    },
+    openForTest: open,
+    markStatus,
+    invalidate: (userId) => cache.invalidate(userId),
+    async flush() {
+      await writeStatuses()
+      await writeUses()
+    },
+    async close() {
+      await writeStatuses()
+      await writeUses()
+      clearTimeout(statusTimer)
+    },
+  }
+}

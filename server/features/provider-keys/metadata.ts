@@ -1,0 +1,43 @@
+// What its owner sees of a provider key, built field by field: nothing of the row gets out because it was added to it.
+import type { ProviderKey } from '../../../contract/provider-keys.ts'
+import type { FallbackPolicy } from '../../../contract/common.ts'
+import { toPublicId } from '../../kernel/ids.ts'
+import type { StoredProviderKey } from './record.ts'
+
+const SHOWN_FINGERPRINT = 8
+
+export function describeProviderKey(key: StoredProviderKey, now: number): ProviderKey {
+  return {
+    id: toPublicId('pk', key.id),
+    provider: key.provider,
+    base_url: key.baseUrl,
+    label: key.label,
+    is_active: key.isActive,
+    position: key.position,
+    prefix: key.prefix,
+    last4: key.last4,
+    fingerprint: key.fingerprint.slice(0, SHOWN_FINGERPRINT),
+    status: shownStatus(key, now),
+    status_reason: key.statusReason,
+    last_tested_at: toText(key.lastTestedAt),
+    last_used_at: toText(key.lastUsedAt),
+    expires_at: toText(key.expiresAt),
+    fallback: key.fallback as FallbackPolicy,
+    allowed_models: key.allowedModels === null ? null : [...key.allowedModels],
+    key_version: key.keyVersion,
+    version: key.version,
+    shared_with: [],
+    created_at: new Date(key.createdAt).toISOString(),
+    updated_at: new Date(key.updatedAt).toISOString(),
+  }
+}
+
+function shownStatus(key: StoredProviderKey, now: number): ProviderKey['status'] {
+  if (!key.isActive) return 'disabled'
+  if (key.expiresAt !== null && key.expiresAt <= now) return 'expired'
+  return key.status === 'untested' ? 'active' : key.status
+}
+
+function toText(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString()
+}

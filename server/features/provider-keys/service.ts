@@ -1,0 +1,152 @@
+// A user's provider keys: bring one, look at it, replace it, arrange it, test it, destroy it.
+// Invariants: everything is the caller's own, and a key of somebody else is one that does not exist; a secret that came
+// in is sealed in the same call and kept nowhere else; a replaced or deleted ciphertext is destroyed at once and for good.
+import type {
+  AddProviderKeyBody,
+  EditProviderKeyBody,
+  ProviderKey,
+  ProviderKeyImpact,
+  ProviderKeyTest,
+  ReplaceProviderKeyBody,
+  TestProviderKeyBody,
+} from '../../../contract/provider-keys.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import type { KeyActor, KeyContext, ProviderKeysOptions, TestKey } from './context.ts'
+import { findKey, findKeyOrNothing, readDestination } from './find-key.ts'
+import { describeImpact, IMPACT_WINDOW_MS } from './impact.ts'
+import { createKeyStates, type KeyStates } from './key-states.ts'
+import { describeProviderKey } from './metadata.ts'
+import { readPastedKey } from './pasted-key.ts'
+import type { StoredProviderKey } from './record.ts'
+import { createShredder } from './shredder.ts'
+import { createProviderKeyStore } from './store.ts'
+import { editKey, insertKey, removeKey, replaceSecret } from './write-key.ts'
+
+/** What the gateway uses of a user's keys. */
+type GatewaySide = Pick<KeyStates, 'chainFor' | 'openCredential' | 'markStatus' | 'invalidate' | 'flush'>
+
+export interface ProviderKeyService extends GatewaySide {
+  addProviderKey(actor: KeyActor, input: AddProviderKeyBody): Promise<ProviderKey>
+  listProviderKeys(userId: string): Promise<ProviderKey[]>
+  /** `ref` is a provider's name (the first key in order) or a public key id. */
+  getProviderKey(userId: string, ref: string): Promise<ProviderKey>
+  /** A new secret for the key; a provider without a key gets one. */
+  updateProviderKey(
+    actor: KeyActor,
+    ref: string,
+    input: ReplaceProviderKeyBody,
+  ): Promise<{ created: boolean; key: ProviderKey }>
+  /** Everything but the secret. */
+  editProviderKey(actor: KeyActor, ref: string, input: EditProviderKeyBody): Promise<ProviderKey>
+  deleteProviderKey(actor: KeyActor, ref: string): Promise<{ provider: string }>
+  testProviderKey(userId: string, ref: string): Promise<ProviderKeyTest>
+  testUnsavedKey(input: TestProviderKeyBody): Promise<ProviderKeyTest>
+  previewImpact(userId: string, ref: string): Promise<ProviderKeyImpact>
+  /** Erases what an earlier run deleted but could not erase. */
+  start(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Changes that somebody else was faster at are tried this often. */
+const TRIES = 3
+
+export function createProviderKeyService(options: ProviderKeysOptions): ProviderKeyService {
+  const store = createProviderKeyStore(options.database)
+  const states = createKeyStates({ ...options, store })
+  const context: KeyContext = { ...options, store, states, shredder: createShredder(options) }
+  const show = (key: StoredProviderKey): ProviderKey => describeProviderKey(key, options.clock.now())
+
+  return {
+    async addProviderKey(actor, input) {
+      const key = await insertKey(context, actor, input, false)
+      if (key === undefined) throw new GatewayError('version_conflict')
+      return show(key)
+    },
+
+    listProviderKeys: async (userId) => (await store.list(userId)).map(show),
+
+    getProviderKey: async (userId, ref) => show(await findKey(context, userId, ref)),
+
+    async updateProviderKey(actor, ref, input) {
+      for (let attempt = 0; attempt < TRIES; attempt++) {
+        const existing = await findKeyOrNothing(context, actor.userId, ref)
+        const key = existing
+          ? await replaceSecret(context, actor, existing, input)
+          : await insertKey(context, actor, { provider: ref, ...input }, true)
+        if (key !== undefined) return { created: existing === undefined, key: show(key) }
+      }
+      throw new GatewayError('version_conflict')
+    },
+
+    async editProviderKey(actor, ref, input) {
+      for (let attempt = 0; attempt < TRIES; attempt++) {
+        const existing = await findKey(context, actor.userId, ref)
+        if (input.version !== undefined && input.version !== existing.version) break
+        const key = await editKey(context, actor, existing, input)
+        if (key !== undefined) return show(key)
+      }
+      throw new GatewayError('version_conflict')
+    },
+
+    async deleteProviderKey(actor, ref) {
+      const key = await findKey(context, actor.userId, ref)
+      await removeKey(context, actor, key)
+      return { provider: key.provider }
+    },
+
+    testProviderKey: (userId, ref) => testSavedKey(context, userId, ref),
+
+    async testUnsavedKey({ provider, api_key, base_url }) {
+      const key = readPastedKey(api_key)
+      const baseUrl = readDestination(context, provider, base_url)
+      return describeTest(await options.testKey({ provider, baseUrl, key }))
+    },
+
+    async previewImpact(userId, ref) {
+      const key = await findKey(context, userId, ref)
+      const to = options.clock.now()
+      const from = to - IMPACT_WINDOW_MS
+      return describeImpact(key, await store.readUsage(userId, key.id, from), { from, to }, options.explain)
+    },
+
+    chainFor: states.chainFor,
+    openCredential: states.openCredential,
+    markStatus: states.markStatus,
+    invalidate: states.invalidate,
+    flush: states.flush,
+    start: () => context.shredder.shred(),
+    async close() {
+      await states.close()
+      await context.shredder.close()
+    },
+  }
+}
+
+async function testSavedKey(context: KeyContext, userId: string, ref: string): Promise<ProviderKeyTest> {
+  const { store, states, clock } = context
+  const key = await findKey(context, userId, ref)
+  const secret = states.openForTest(key)
+  const result = await context.testKey({ provider: key.provider, baseUrl: key.baseUrl, key: secret })
+  // What the gateway noted before goes in first: the test is the newer news.
+  await states.flush()
+  await store.markTested({
+    id: key.id,
+    keyVersion: key.keyVersion,
+    at: clock.now(),
+    passed: result.valid,
+    rejected: result.status === 'invalid',
+    reason: 'rejected',
+  })
+  states.invalidate(userId)
+  return describeTest(result)
+}
+
+function describeTest(result: Awaited<ReturnType<TestKey>>): ProviderKeyTest {
+  return {
+    valid: result.valid,
+    status: result.status,
+    latency_ms: Math.round(result.latencyMs),
+    ...(result.models === undefined ? {} : { models: result.models }),
+    message: result.message,
+  }
+}
