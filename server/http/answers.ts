@@ -17,7 +17,7 @@ export type EncodeEarlyError = (
   path: string,
   headers: RequestHeaders,
   error: GatewayError,
-  /** Public form, `req_…`. */
+  /** Bare ULID. */
   requestId: string,
 ) => Answer | undefined
 

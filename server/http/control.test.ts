@@ -91,7 +91,7 @@ const routes: ControlRoute<any, any, any>[] = [
 
 let server: TestHttp
 beforeAll(async () => {
-  server = await startTestHttp({ routes, trustProxy: ['127.0.0.1'] })
+  server = await startTestHttp({ routes, isTrustedProxy: (ip: string) => ip === '127.0.0.1' })
 })
 afterAll(async () => void (await server.http.drain(0)))
 

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
-import { createUlid, toPublicId } from '../kernel/ids.ts'
+import { createUlid } from '../kernel/ids.ts'
 import type { Log } from '../kernel/log.ts'
 import {
   type Answer,
@@ -97,7 +97,7 @@ export function encodeEarly(
   error: GatewayError,
   requestId: string,
 ): Answer {
-  const answer = encode?.(path, headers, error, toPublicId('req', requestId))
+  const answer = encode?.(path, headers, error, requestId)
   return answer ?? withControlHeaders(encodeControlError(error))
 }
 

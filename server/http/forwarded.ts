@@ -1,7 +1,7 @@
 // Who is on the other end, seen through proxies. `X-Forwarded-*` is believed only where the peer itself is inside
 // TRUST_PROXY; the address is the first one from the right that is not a trusted proxy, since everything left of it was
 // written by somebody we do not know.
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import type { RequestHeaders } from './route.ts'
 
 export interface Peer {
@@ -16,16 +16,17 @@ export interface PeerReader {
   isTrusted(address: string): boolean
 }
 
-const LOOPBACK = createBlockList(['127.0.0.0/8', '::1/128'])
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
 
 export function isLoopback(address: string): boolean {
-  return contains(LOOPBACK, address)
+  const version = isIP(address)
+  return version !== 0 && LOOPBACK.check(address, version === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Takes the CIDRs (or single addresses) of TRUST_PROXY. */
-export function createPeerReader(trustProxy: readonly string[]): PeerReader {
-  const trusted = createBlockList(trustProxy)
-  const isTrusted = (address: string): boolean => contains(trusted, address)
+/** `isTrusted`: is this address one of TRUST_PROXY? */
+export function createPeerReader(isTrusted: (address: string) => boolean): PeerReader {
   return {
     isTrusted,
     readPeer(remoteAddress, encrypted, headers) {
@@ -52,24 +53,4 @@ export function normaliseAddress(text: string): string {
   let address = bracketed?.[1] ?? text.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
   address = address.replace(/%.*$/, '')
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
-}
-
-function createBlockList(ranges: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const range of ranges) {
-    const [address = '', bits] = range.trim().split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    const widest = family === 'ipv6' ? 128 : 32
-    const prefix = bits === undefined ? widest : Number(bits)
-    if (isIP(address) === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > widest || bits === '') {
-      throw new Error(`TRUST_PROXY: "${range}" is not an address or a range such as 10.0.0.0/8.`)
-    }
-    list.addSubnet(address, prefix, family)
-  }
-  return list
-}
-
-function contains(list: BlockList, address: string): boolean {
-  const version = isIP(address)
-  return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4')
 }

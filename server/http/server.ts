@@ -45,8 +45,8 @@ export interface HttpOptions extends ControlOptions {
   readonly routes: readonly Route[]
   readonly clock: Clock
   readonly log: Log
-  /** CIDRs of TRUST_PROXY. */
-  readonly trustProxy?: readonly string[]
+  /** Is this peer one of TRUST_PROXY? Nobody is, where absent. */
+  readonly isTrustedProxy?: (ip: string) => boolean
   readonly encodeEarlyError?: EncodeEarlyError
   readonly limits?: Partial<HttpLimits>
   readonly onAnswered?: (facts: AnsweredFacts) => void
@@ -69,7 +69,7 @@ const LAST_WORDS_MS = 1_000
 
 export function createHttp(options: HttpOptions): Http {
   const limits: HttpLimits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
-  const peers = createPeerReader(options.trustProxy ?? [])
+  const peers = createPeerReader(options.isTrustedProxy ?? (() => false))
   const connections = createConnections({
     capPerAddress: limits.connectionsPerAddress,
     isExempt: (address) => isLoopback(address) || peers.isTrusted(address),

@@ -1,0 +1,97 @@
+// Whose credential a request shows, and that no URL takes one into the log.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Secret } from '../kernel/secret.ts'
+import { matchesToken, readCredential, scrubUrl } from './credentials.ts'
+
+const read = (headers: Record<string, string>, query = ''): string | undefined => {
+  const credential = readCredential('api-key', headers, new URLSearchParams(query))
+  return credential?.kind === 'api-key' ? credential.key : undefined
+}
+
+describe('the UniRoute key', () => {
+  test.each([
+    ['Bearer', { authorization: 'Bearer ur_a' }, '', 'ur_a'],
+    ['bearer in any case, with spaces', { authorization: 'bearer   ur_a ' }, '', 'ur_a'],
+    ['x-api-key', { 'x-api-key': 'ur_b' }, '', 'ur_b'],
+    ['x-goog-api-key', { 'x-goog-api-key': 'ur_c' }, '', 'ur_c'],
+    ['?key=', {}, 'key=ur_d', 'ur_d'],
+    ['rubbish before it', { authorization: 'Bearer sk-ant-x', 'x-api-key': 'ur_b' }, '', 'ur_b'],
+    [
+      'rubbish in three places',
+      { authorization: 'Basic x', 'x-api-key': 'y', 'x-goog-api-key': '' },
+      'key=ur_d',
+      'ur_d',
+    ],
+    [
+      'the first of four',
+      { authorization: 'Bearer ur_a', 'x-api-key': 'ur_b', 'x-goog-api-key': 'ur_c' },
+      'key=ur_d',
+      'ur_a',
+    ],
+  ])('%s', (_claim, headers, query, key) => {
+    expect(read(headers as unknown as Record<string, string>, query)).toBe(key)
+  })
+
+  test.each([
+    ['nothing', {}],
+    ['a JWT', { authorization: 'Bearer a.b.c' }],
+    ['a key without Bearer', { authorization: 'ur_a' }],
+    ['a key in another case', { authorization: 'Bearer UR_a' }],
+    ['a key with a space inside', { 'x-api-key': 'ur_a b' }],
+    ['a key above 4 KB', { 'x-api-key': `ur_${'a'.repeat(5000)}` }],
+    ['a key with bytes above ASCII', { 'x-api-key': 'ur_é' }],
+    ['a cookie', { cookie: 'key=ur_a' }],
+  ])('is not in %s', (_claim, headers) => {
+    expect(read(headers as unknown as Record<string, string>)).toBeUndefined()
+  })
+
+  test('opens no session, and a session is no key', () => {
+    const none = new URLSearchParams()
+    expect(readCredential('session', { authorization: 'Bearer ur_a' }, none)).toBeUndefined()
+    expect(readCredential('session', { 'x-api-key': 'a.b.c' }, none)).toBeUndefined()
+    expect(readCredential('session', { authorization: 'Bearer a.b.c' }, none)).toEqual({
+      kind: 'session',
+      token: 'a.b.c',
+    })
+    for (const kind of ['none', 'refresh', 'metrics'] as const) {
+      expect(readCredential(kind, { authorization: 'Bearer ur_a' }, none)).toBeUndefined()
+    }
+  })
+})
+
+test('tokens are compared whole', () => {
+  const secret = new Secret('metrics-token')
+  expect(matchesToken('metrics-token', secret)).toBe(true)
+  for (const wrong of [undefined, '', 'metrics-toke', 'metrics-token ', 'Metrics-token']) {
+    expect(matchesToken(wrong, secret)).toBe(false)
+  }
+})
+
+describe('a URL in the log', () => {
+  test('loses the key and keeps the rest', () => {
+    expect(scrubUrl('/v1/models?alt=sse&key=ur_secret&x=1')).toBe('/v1/models?alt=sse&key=[redacted]&x=1')
+    expect(scrubUrl('/v1/models')).toBe('/v1/models')
+    expect(scrubUrl('/v1?a=1&b')).toBe('/v1?a=1&b')
+  })
+
+  test('holds no key, however its parameter is spelled', () => {
+    const spelling = fc.constantFrom('key', 'k%65y', '%6Bey', 'KEY', 'api_key', 'access_token', 'odd')
+    const pair = fc.tuple(spelling, fc.constantFrom('ur_CANARY', 'ur%5FCANARY', 'sk-CANARY'), fc.boolean())
+    const other = fc.string({ unit: fc.constantFrom('a', '=', '%', '+', '2'), maxLength: 6 })
+    fc.assert(
+      fc.property(fc.array(fc.oneof(pair, other), { maxLength: 6 }), (pairs) => {
+        const query = pairs.map((one) => (typeof one === 'string' ? one : `${one[0]}=${one[1]}`)).join('&')
+        expect(scrubUrl(`/v1/x?${query}`)).not.toContain('CANARY')
+      }),
+    )
+  })
+
+  test('holds nothing of any value under key', () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 1 }), (value) => {
+        expect(scrubUrl(`/x?key=${encodeURIComponent(value)}`)).toBe('/x?key=[redacted]')
+      }),
+    )
+  })
+})
