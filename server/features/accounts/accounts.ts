@@ -36,6 +36,8 @@ export interface Accounts {
   authenticateSession(token: string): Promise<Principal>
   /** A fresh set-up code to print; null where none is needed. The code before it stops working. */
   issueSetupCode(): Promise<string | null>
+  /** No administrator exists yet. */
+  isSetupNeeded(): Promise<boolean>
   ensureEnvironmentAdmin(account: {
     email: string
     password: Secret
@@ -76,6 +78,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     ],
     authenticateSession: (token) => sessions.authenticate(token),
     issueSetupCode: () => registration.issueSetupCode(),
+    isSetupNeeded: () => registration.isSetupNeeded(),
     ensureEnvironmentAdmin: (account) => registration.ensureEnvironmentAdmin(account),
     async makeResetLinkByEmail(email) {
       const user = await context.users.findByEmail(email.trim().toLowerCase())

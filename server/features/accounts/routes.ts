@@ -38,7 +38,7 @@ interface Services {
 
 const OPEN = { credential: 'none', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'sign-in' } as const
 const COOKIE = { credential: 'refresh', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'open' } as const
-const SIGNED_IN = { credential: 'session', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'control' } as const
+const SIGNED_IN = { credential: 'session', role: 'user', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'control' } as const
 
 export function createAccountRoutes(services: Services): ControlRoute[] {
   return [

@@ -19,7 +19,7 @@ import { KEY_PREFIX } from './key-format.ts'
 import { notFound, type ApiKeyService, type Owner } from './service.ts'
 import type { ApiKeyRow } from './store.ts'
 
-const SIGNED_IN = { credential: 'session', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
+const SIGNED_IN = { credential: 'session', role: 'user', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
 
 export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService; clock: Clock }): ControlRoute[] {
   const describe = (row: ApiKeyRow): object => describeApiKey(row, clock.now())
