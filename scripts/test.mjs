@@ -1,0 +1,104 @@
+// `npm test`: installs what is missing, then every check and every test, on the bundled Node. Its last line counts both
+// (`N passed, N failed`), and above it stands what did not run and why.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createEnvironment, ensureInstalled, findNode, readText, ROOT, runMain, say, waitFor } from './runtime.mjs'
+
+const CHECKS = [
+  ['types', 'tsc', ['--noEmit']],
+  ['lint', 'oxlint', ['--deny-warnings']],
+  ['format', 'prettier', ['--check', '--log-level', 'warn', '.']],
+  ['layers', 'node', ['scripts/check-layers.ts']],
+  ['unused code', 'knip', ['--no-progress']],
+  ['generated documents', 'node', ['scripts/generate-docs.ts', '--check']],
+]
+const SUITES = ['unit', 'system']
+const REPORTS = join(ROOT, 'node_modules', '.cache', 'tests')
+
+await runMain(async () => {
+  await ensureInstalled()
+  if (existsSync(join(ROOT, 'test', 'clients', 'package-lock.json'))) {
+    await ensureInstalled(join(ROOT, 'test', 'clients'))
+  }
+  const environment = createEnvironment(findNode())
+  const results = []
+  for (const [name, command, words] of CHECKS) results.push(await runCheck(name, command, words, environment))
+  for (const suite of SUITES) results.push(await runSuite(suite, environment))
+  return summarise(results)
+})
+
+async function runCheck(name, command, words, environment) {
+  const { code, seconds, output } = await run(command, words, environment, 'pipe')
+  const failed = code === 0 ? 0 : 1
+  say(`${failed ? 'FAILED' : 'ok'}: ${name} (${seconds} s)`)
+  if (failed) say(output.trimEnd())
+  return { name, seconds, passed: 1 - failed, failed, skipped: [] }
+}
+
+/** The tests of one vitest project, counted from its own JSON report. */
+async function runSuite(suite, environment) {
+  const report = join(REPORTS, `${suite}.json`)
+  mkdirSync(REPORTS, { recursive: true })
+  rmSync(report, { force: true })
+  const words = ['run', '--project', suite, '--passWithNoTests', '--reporter=default', '--reporter=json']
+  const { code, seconds } = await run('vitest', [...words, `--outputFile.json=${report}`], environment, 'inherit')
+  const text = readText(report)
+  const found = text === null ? { numPassedTests: 0, numFailedTests: 0, testResults: [] } : JSON.parse(text)
+  const skipped = found.testResults.flatMap((file) =>
+    file.assertionResults
+      .filter((result) => result.status !== 'passed' && result.status !== 'failed')
+      .map((result) => result.fullName),
+  )
+  // A file that does not load has no failed test, and is a failure all the same.
+  const failed = Math.max(found.numFailedTests, code === 0 ? 0 : 1)
+  return { name: `${suite} tests`, seconds, passed: found.numPassedTests, failed, skipped }
+}
+
+async function run(command, words, environment, stdio) {
+  const began = process.hrtime.bigint()
+  const child = spawn(command, words, {
+    cwd: ROOT,
+    env: environment,
+    stdio: ['ignore', stdio, stdio],
+    shell: process.platform === 'win32',
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
+  const { code, error, interrupted } = await waitFor(child)
+  if (interrupted) process.exit(code || 1)
+  const seconds = (Number(process.hrtime.bigint() - began) / 1e9).toFixed(1)
+  return { code, seconds, output: error ? `${output}\n${error.message}` : output }
+}
+
+function summarise(results) {
+  const lines = results.map(({ name, seconds, passed, failed, skipped }) => {
+    const counts = [
+      `${passed} passed`,
+      `${failed} failed`,
+      ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
+    ]
+    return `  ${failed > 0 ? 'FAILED' : 'ok    '} ${name.padEnd(20)} ${seconds.padStart(6)} s  ${counts.join(', ')}`
+  })
+  const notRun = listNotRun(results)
+  const total = (pick) => results.reduce((sum, result) => sum + pick(result), 0)
+  const [passed, failed, skipped] = [total((r) => r.passed), total((r) => r.failed), total((r) => r.skipped.length)]
+  process.stdout.write(
+    ['', 'Summary', ...lines, ...(notRun.length > 0 ? ['Did not run', ...notRun] : []), ''].join('\n') +
+      `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
+  )
+  return failed > 0 ? 1 : 0
+}
+
+const MOST_NAMED = 20
+
+/** Skipped tests carry the reason in their name; what a missing folder of recordings leaves out is not even a test. */
+function listNotRun(results) {
+  const names = results.flatMap((result) => result.skipped.map((name) => `  ${result.name}: ${name}`))
+  const lines = names.slice(0, MOST_NAMED)
+  if (names.length > MOST_NAMED) lines.push(`  and ${names.length - MOST_NAMED} more`)
+  if (!process.env.UNIROUTE_RECORDINGS) {
+    lines.push('  replay of recorded traffic: UNIROUTE_RECORDINGS names no folder of recordings')
+  }
+  return lines
+}
