@@ -76,8 +76,13 @@ export function createPlanner(options: PlannerOptions): Planner {
     const now = clock.now()
     if (!record.isActive || (record.expiresAt !== null && record.expiresAt <= now)) return 'unusable'
     if (model !== null && record.allowedModels !== null && !record.allowedModels.includes(model)) return 'unusable'
-    // A lasting state ends in `health` now and then, so that a real request probes the key; the record keeps it meanwhile.
-    return health.keyFate(healthName(record), model ?? '')
+    const name = healthName(record)
+    const fate = health.keyFate(name, model ?? '')
+    const isOver = (fate === 'invalid' || fate === 'exhausted') && record.status !== fate
+    if (!isOver) return fate
+    // The record knows better: the key passed a test since.
+    health.forgetKey(name)
+    return null
   }
 
   // The grace runs per user and provider from the earliest rejection, so a new junk key each day gains nothing.

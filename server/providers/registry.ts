@@ -18,8 +18,8 @@ export interface CustomProvider {
   readonly id: string
   readonly name: string
   readonly endpoint: Endpoint
-  /** Does the operator name a key for it? Without one it is called without. */
-  readonly keyNamed: boolean
+  /** The variable with the server's key for it, if any. */
+  readonly apiKeyEnv: string | null
 }
 
 export interface ProvidersConfig {
@@ -53,10 +53,12 @@ export function createProviders(config: ProvidersConfig): Providers {
     const endpoint = config.endpoints[definition.id]
     if (endpoint) all.push(place(definition, endpoint))
   }
-  for (const { id, name, endpoint, keyNamed } of config.custom) {
+  for (const { id, name, endpoint, apiKeyEnv } of config.custom) {
     const { origin, basePath, versionSegment } = endpoint
     const version = versionSegment === null ? '/v1' : versionSegment === '' ? null : `/${versionSegment}`
-    all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless: !keyNamed }))
+    // Without a key named, plain http means a machine of the operator's own; https without one serves users' keys only.
+    const keyless = apiKeyEnv === null && origin.startsWith('http:')
+    all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless }))
   }
   const byId = new Map(all.map((provider) => [provider.id, provider]))
   const custom = config.userBaseUrls ? customProvider('https://custom.invalid') : null

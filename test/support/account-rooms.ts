@@ -95,7 +95,7 @@ export async function openAccountRooms(database: Database, options: RoomOptions 
   const http = await startTestHttp({
     routes: [...accounts.routes, ...apiKeys.routes],
     authenticate: authenticator.authenticate,
-    trustProxy: ['127.0.0.1'],
+    isTrustedProxy: (ip: string) => ip === '127.0.0.1',
     publicUrl: () => url,
   })
   url = http.url

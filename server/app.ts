@@ -1,0 +1,166 @@
+// The composition root: one factory per room, in the order of the house. The only file that sees all rooms.
+import { readFileSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
+import { createPrices } from './catalog/prices.ts'
+import type { Config } from './config/config.ts'
+import type { Database } from './database/database.ts'
+import { createAccounts, type Accounts } from './features/accounts/accounts.ts'
+import { createAuthenticate } from './features/accounts/authenticate.ts'
+import { createApiKeys } from './features/api-keys/api-keys.ts'
+import { createAudit } from './features/audit/audit.ts'
+import type { BootedVault } from './features/admin/vault-boot.ts'
+import { createLimits } from './features/limits/limits.ts'
+import { testProviderKey } from './features/provider-keys/key-test.ts'
+import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
+import { createLedger } from './features/usage/ledger.ts'
+import { createUsageRoutes } from './features/usage/routes.ts'
+import { createUsage } from './features/usage/service.ts'
+import { createUsageStore } from './features/usage/store.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { createMetrics } from './gateway/metrics.ts'
+import type { Timers } from './gateway/watch.ts'
+import { createByteBudget } from './http/body.ts'
+import { createOpenRoutes } from './http/open-routes.ts'
+import type { Route } from './http/route.ts'
+import { createHttp, type Http } from './http/server.ts'
+import { systemClock, type Clock } from './kernel/clock.ts'
+import type { Log } from './kernel/log.ts'
+import { createProviders } from './providers/registry.ts'
+import { createUpstream } from './upstream/upstream.ts'
+
+export interface AppOptions {
+  readonly config: Config
+  readonly database: Database
+  readonly booted: BootedVault
+  readonly log: Log
+  /** Known once the server listens. */
+  readonly publicUrl: () => string
+  readonly clock?: Clock
+  readonly timers?: Partial<Timers>
+}
+
+export interface App {
+  readonly http: Http
+  readonly accounts: Accounts
+  readonly routes: readonly Route[]
+  /** Folds what earlier processes left behind; once, before listening. */
+  recover(): Promise<void>
+  /** Writes everything down and lets go of every timer and socket. */
+  close(): Promise<void>
+}
+
+export function createApp(options: AppOptions): App {
+  const { config, database, booted, log, publicUrl, clock = systemClock } = options
+  const providers = createProviders({
+    endpoints: config.providerEndpoints,
+    custom: config.configuredProviders,
+    serverKeys: config.serverKeys,
+    userBaseUrls: config.userBaseUrls,
+  })
+  const upstream = createUpstream()
+  const prices = createPrices({ clock })
+  const audit = createAudit({ database, clock })
+  const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
+  const usage = createUsage({ store: createUsageStore(database), ledger, clock })
+  const apiKeys = createApiKeys({ database, clock, audit, log })
+  const accounts = createAccounts({
+    database,
+    clock,
+    audit,
+    key: booted.jwtKey,
+    settings: {
+      registration: config.registration,
+      passwordMinLength: config.passwordMinLength,
+      environmentAdmin: config.admin !== null,
+      publicUrl,
+    },
+    announce: (id) => apiKeys.invalidate(id),
+  })
+  const authenticator = createAuthenticate({ accounts, apiKeys })
+  const providerKeys = createProviderKeys({
+    database,
+    vault: booted.vault,
+    clock,
+    log,
+    audit,
+    providers,
+    testKey: (input) => testProviderKey({ upstream, providers }, input),
+    allowUserBaseUrls: config.userBaseUrls,
+  })
+  const metrics = createMetrics()
+  const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
+  const gateway = createGateway({
+    authenticator,
+    touchApiKey: (keyId) => apiKeys.touch(keyId),
+    limits: createLimits({ clock }),
+    providers,
+    prices,
+    ledger,
+    getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
+    upstream,
+    keys: providerKeys,
+    serverFallback: config.serverFallback,
+    invalidGraceMs: config.invalidGraceMs,
+    bodyBudget,
+    metrics,
+    clock,
+    log,
+    ...(options.timers ? { timers: options.timers } : {}),
+  })
+  const routes: Route[] = [
+    ...createOpenRoutes({
+      version: readVersion(),
+      publicUrl,
+      routes: () => routes,
+      checkReady: () => checkReady(database),
+      isDraining: () => http.draining,
+      isSetupNeeded: async () => config.admin === null && (await accounts.isSetupNeeded()),
+      readMetrics: () => metrics.read(),
+    }),
+    ...accounts.routes,
+    ...apiKeys.routes,
+    ...providerKeys.routes,
+    ...createUsageRoutes({ usage }),
+    ...gateway.routes,
+  ]
+  const http = createHttp({
+    routes,
+    authenticate: (credential) => authenticator.authenticate(credential),
+    publicUrl,
+    metricsToken: config.metricsToken ?? undefined,
+    budget: bodyBudget,
+    clock,
+    log,
+    isTrustedProxy: config.isTrustedProxy,
+    encodeEarlyError: gateway.encodeEarlyError,
+  })
+  return {
+    http,
+    accounts,
+    routes,
+    async recover() {
+      await ledger.recover()
+    },
+    async close() {
+      gateway.close()
+      await upstream.close()
+      await ledger.close()
+      await providerKeys.close()
+      await apiKeys.close()
+    },
+  }
+}
+
+async function checkReady(database: Database): Promise<{ ready: boolean; reasons: string[] }> {
+  try {
+    await database.ping()
+    return { ready: true, reasons: [] }
+  } catch (error) {
+    return { ready: false, reasons: [error instanceof Error ? error.message : 'the database does not answer'] }
+  }
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

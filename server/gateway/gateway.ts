@@ -1,0 +1,119 @@
+// The data plane, put together: plan, health, attempts, meter and the addresses that use them.
+import type { Prices } from '../catalog/prices.ts'
+import { createModelNames } from '../catalog/model-names.ts'
+import type { Authenticator } from '../features/accounts/authenticate.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Limits } from '../features/limits/limits.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { Ledger } from '../features/usage/ledger.ts'
+import type { EncodeEarlyError } from '../http/answers.ts'
+import type { ByteBudget } from '../http/body.ts'
+import type { DataRoute } from '../http/route.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import type { Providers } from '../providers/registry.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { createBreakers } from './breaker.ts'
+import { dialectOfPath, encodeDataError } from './data-errors.ts'
+import { createDataRoutes } from './endpoints.ts'
+import { createHealth } from './health.ts'
+import { createMeter } from './meter.ts'
+import type { Metrics } from './metrics.ts'
+import { createModelLists } from './model-lists.ts'
+import { servePipeline, type PipelineTools } from './pipeline.ts'
+import { createPlanner } from './plan.ts'
+import { createReadRoutes } from './read-routes.ts'
+import { createRetryBudget } from './retry-budget.ts'
+import type { KeyRing } from './walk.ts'
+import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
+
+export interface GatewayOptions {
+  readonly authenticator: Authenticator
+  readonly touchApiKey: (keyId: string) => void
+  readonly limits: Limits
+  readonly providers: Providers
+  readonly prices: Prices
+  readonly ledger: Ledger
+  readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
+  readonly upstream: Upstream
+  readonly keys: KeyRing & { chainFor(userId: string): Promise<readonly ProviderKeyRecord[]> }
+  readonly serverFallback: readonly string[]
+  readonly invalidGraceMs: number
+  readonly bodyBudget: ByteBudget
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: Log
+  readonly timers?: Partial<Timers>
+}
+
+export interface Gateway {
+  readonly routes: readonly DataRoute[]
+  readonly encodeEarlyError: EncodeEarlyError
+  close(): void
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { authenticator, limits, providers, prices, ledger, upstream, keys, metrics, clock, log } = options
+  const health = createHealth({ clock })
+  const breakers = createBreakers({ clock })
+  const watch = createWatch({ clock })
+  metrics.watchGateway({ breakers, watch })
+  const planner = createPlanner({
+    providers,
+    health,
+    clock,
+    chainFor: (userId) => keys.chainFor(userId),
+    serverFallback: new Set(options.serverFallback),
+    invalidGraceMs: options.invalidGraceMs,
+  })
+  const modelNames = createModelNames([
+    ...providers.all,
+    ...(providers.get('custom') ? [providers.get('custom')!] : []),
+  ])
+  const tools: PipelineTools = {
+    authenticate: (key) => authenticateKey(options, key),
+    limits,
+    modelNames,
+    planner,
+    providers,
+    prices,
+    keys,
+    health,
+    breakers,
+    retryBudget: createRetryBudget({ clock }),
+    meter: createMeter({ ledger, prices, clock }),
+    bodyBudget: options.bodyBudget,
+    upstream,
+    watch,
+    timers: { ...DEFAULT_TIMERS, ...options.timers },
+    clock,
+    log,
+    observe: (facts) => metrics.observeRequest(facts),
+  }
+  const modelLists = createModelLists({ providers, planner, keys, health, upstream, modelNames, clock })
+  return {
+    routes: [
+      ...createDataRoutes((endpoint, request, response, match) =>
+        servePipeline(tools, endpoint, request, response, match),
+      ),
+      ...createReadRoutes({ ...tools, modelLists, getReceipt: options.getReceipt }),
+    ],
+    encodeEarlyError(path, headers, error, requestId) {
+      const protocol = dialectOfPath(path, headers)
+      return protocol ? encodeDataError(protocol, error, requestId.replace(/^req_/, '')) : undefined
+    },
+    close: () => watch.stop(),
+  }
+
+  async function authenticateKey({ touchApiKey }: GatewayOptions, key: string): Promise<ApiKeyContext> {
+    try {
+      const context = authenticator.peekApiKey(key) ?? (await authenticator.authenticateApiKey(key))
+      touchApiKey(context.keyId)
+      return context
+    } catch (error) {
+      if (error instanceof GatewayError && error.status === 401) metrics.countRefusedKey()
+      throw error
+    }
+  }
+}

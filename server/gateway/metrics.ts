@@ -1,0 +1,65 @@
+// Counters for Prometheus. Labels are bounded: dialects, providers, payers and status classes, never models or keys,
+// whose names are the clients'.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Breakers } from './breaker.ts'
+import type { Watch } from './watch.ts'
+
+export interface Metrics {
+  observeRequest(facts: { dialect: string; provider: string; status: number; payer: string; ms: number }): void
+  countRefusedKey(): void
+  /** Adds figures that are read when asked for. */
+  watchGateway(parts: { breakers: Breakers; watch: Watch }): void
+  read(): Promise<{ contentType: string; text: string }>
+}
+
+const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'uniroute_' })
+  const requests = new Counter({
+    name: 'uniroute_requests_total',
+    help: 'Data-plane requests past authentication.',
+    labelNames: ['dialect', 'provider', 'payer', 'status'],
+    registers: [registry],
+  })
+  const duration = new Histogram({
+    name: 'uniroute_request_duration_seconds',
+    help: 'From the request to the end of the answer.',
+    labelNames: ['dialect'],
+    buckets: SECONDS,
+    registers: [registry],
+  })
+  const refusedKeys = new Counter({
+    name: 'uniroute_refused_keys_total',
+    help: 'Data-plane requests without a valid UniRoute API key.',
+    registers: [registry],
+  })
+
+  return {
+    observeRequest({ dialect, provider, status, payer, ms }) {
+      requests.inc({ dialect, provider, payer, status: `${Math.floor(status / 100)}xx` })
+      duration.observe({ dialect }, ms / 1000)
+    },
+    countRefusedKey: () => refusedKeys.inc(),
+    watchGateway({ breakers, watch }) {
+      new Gauge({
+        name: 'uniroute_breakers_open',
+        help: 'Circuit breakers that are open.',
+        registers: [registry],
+        collect() {
+          this.set(breakers.openCount)
+        },
+      })
+      new Gauge({
+        name: 'uniroute_upstream_calls',
+        help: 'Calls to providers in progress.',
+        registers: [registry],
+        collect() {
+          this.set(watch.size)
+        },
+      })
+    },
+    read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+}
