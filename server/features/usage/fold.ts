@@ -152,7 +152,8 @@ export function createFold(options: {
       if (segments.length === 0) return { requests: 0, interrupted: 0, damaged: 0 }
       if (running !== undefined) await running.catch(() => undefined)
       adopted = [...adopted, ...segments]
-      await runRound()
+      // A failed round has been logged and is tried again; starting does not wait for it.
+      await runRound().catch(() => undefined)
       return lastAdoption
     },
     async flush() {

@@ -2,7 +2,7 @@
 // process, `journal-<boot>.<n>`, each written full of zeros ahead so that its space is certain before a call is made.
 // Invariants: `append` then `push` returns only when the line is with the kernel; a segment is deleted only when nothing
 // in it is needed any more (no pins, not marked for reading again); one fdatasync at most every 50 ms serves all lines.
-import { closeSync, fdatasync, fdatasyncSync, mkdirSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, mkdirSync, renameSync, rmSync, unlink, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../kernel/clock.ts'
@@ -234,7 +234,11 @@ export function createJournal(options: { directory: string; clock: Clock; log: L
 
   function removeUnused(segment: OpenSegment): void {
     closeSegmentFile(segment)
-    rmSync(segment.path, { force: true })
+    if (isClosed) return rmSync(segment.path, { force: true })
+    // Freeing a file takes about a millisecond: not on the serving thread.
+    unlink(segment.path, (error) => {
+      if (error) log.warn({ code: error.code, path: segment.path }, 'a finished usage segment could not be deleted')
+    })
   }
 
   function closeSegmentFile(segment: OpenSegment): void {
