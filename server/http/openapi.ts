@@ -5,6 +5,9 @@ import { z, type ZodType } from 'zod'
 import type { ControlRoute, CredentialKind, DataRoute, Route } from './route.ts'
 
 type Json = Record<string, unknown>
+type Side = 'input' | 'output'
+/** Named shapes, as they are taken and as they are given. */
+type Shapes = Readonly<Record<Side, Map<string, Json>>>
 
 export interface OpenApiDocument {
   readonly openapi: '3.1.0'
@@ -71,14 +74,15 @@ export function describeRoutes(
   routes: readonly Route[],
   info: { version: string; publicUrl: string },
 ): OpenApiDocument {
-  const schemas: Record<string, Json> = Object.assign(Object.create(null), { Error: ERROR_SCHEMA })
+  const shapes: Shapes = { input: new Map(), output: new Map() }
   const paths: Record<string, Record<string, Json>> = Object.create(null) as Record<string, Record<string, Json>>
   for (const route of routes) {
     const path = toTemplate(route)
     const operations = (paths[path] ??= {})
     operations[route.method.toLowerCase()] =
-      route.plane === 'control' ? describeControl(route, schemas) : describeData(route)
+      route.plane === 'control' ? describeControl(route, shapes) : describeData(route)
   }
+  const settled = settleReferences(paths, shapes)
   return {
     openapi: '3.1.0',
     info: {
@@ -87,8 +91,8 @@ export function describeRoutes(
       description: 'A self-hosted AI gateway where people bring their own provider keys.',
     },
     servers: [{ url: info.publicUrl }],
-    paths,
-    components: { schemas, securitySchemes: SECURITY_SCHEMES },
+    paths: settled.paths as OpenApiDocument['paths'],
+    components: { schemas: settled.schemas, securitySchemes: SECURITY_SCHEMES },
   }
 }
 
@@ -122,27 +126,24 @@ function describeData(route: DataRoute): Json {
   }
 }
 
-function describeControl(route: ControlRoute, schemas: Record<string, Json>): Json {
-  const query = route.query ? toSchema(route.query, 'input', schemas) : undefined
-  const params = route.params ? toSchema(route.params, 'input', schemas) : undefined
+function describeControl(route: ControlRoute, shapes: Shapes): Json {
+  const query = route.query ? toSchema(route.query, 'input', shapes) : undefined
+  const params = route.params ? toSchema(route.params, 'input', shapes) : undefined
   const responses: Record<string, Json> = {}
   for (const [status, { description, schema }] of Object.entries(route.answers)) {
     const isError = Number(status) >= 400
-    const content = schema ? toSchema(schema, 'output', schemas) : isError ? reference('Error') : undefined
+    const content = schema ? toSchema(schema, 'output', shapes) : isError ? reference('Error') : undefined
     responses[status] = { description, ...(content ? { content: { 'application/json': { schema: content } } } : {}) }
   }
   responses['default'] ??= { description: 'An error.', content: { 'application/json': { schema: reference('Error') } } }
   return {
     ...describeShared(route),
-    parameters: [
-      ...listPathParameters(route, resolve(params, schemas)),
-      ...listQueryParameters(resolve(query, schemas)),
-    ],
+    parameters: [...listPathParameters(route, resolve(params, shapes)), ...listQueryParameters(resolve(query, shapes))],
     ...(route.body
       ? {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: toSchema(route.body, 'input', schemas) } },
+            content: { 'application/json': { schema: toSchema(route.body, 'input', shapes) } },
           },
         }
       : {}),
@@ -167,42 +168,71 @@ function listQueryParameters(schema: Json | undefined): Json[] {
   }))
 }
 
-function reference(name: string): Json {
+function reference(name: string): { $ref: string } {
   return { $ref: `#/components/schemas/${name}` }
 }
 
-function resolve(schema: Json | undefined, schemas: Record<string, Json>): Json | undefined {
+/** The shape a whole-schema reference stands for: parameters are listed one by one. */
+function resolve(schema: Json | undefined, shapes: Shapes): Json | undefined {
   const target = schema?.['$ref']
-  return typeof target === 'string' ? schemas[target.slice(target.lastIndexOf('/') + 1)] : schema
+  return typeof target === 'string' ? shapes.input.get(target.slice('#/input/'.length)) : schema
 }
 
-/** JSON Schema of a zod schema; named parts move to the components. */
-function toSchema(schema: ZodType, io: 'input' | 'output', schemas: Record<string, Json>): Json {
-  const { $schema: _dialect, $defs, ...root } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json
-  const definitions = ($defs ?? {}) as Record<string, Json>
-  const names = new Map<string, string>()
-  for (const [name, definition] of Object.entries(definitions)) {
-    // One name may mean two shapes, before and after defaults; the second gets a name of its own.
-    const plain = JSON.stringify(renameReferences(definition, names))
-    const taken = schemas[name]
-    const same = taken === undefined || JSON.stringify(taken) === plain
-    names.set(name, same ? name : `${name}${io === 'input' ? 'Input' : 'Output'}`)
+/** JSON Schema of a zod schema; its named parts are kept aside, and pointed to as `#/input/Name` or `#/output/Name`. */
+function toSchema(schema: ZodType, side: Side, shapes: Shapes): Json {
+  const { $schema: _dialect, $defs, ...root } = z.toJSONSchema(schema, { io: side, unrepresentable: 'any' }) as Json
+  const point = (target: string): string => target.replace('#/$defs/', `#/${side}/`)
+  for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, Json>)) {
+    shapes[side].set(name, mapReferences(definition, point) as Json)
   }
-  for (const [name, definition] of Object.entries(definitions)) {
-    schemas[names.get(name)!] = renameReferences(definition, names) as Json
-  }
-  return renameReferences(root, names) as Json
+  return mapReferences(root, point) as Json
 }
 
-function renameReferences(node: unknown, names: ReadonlyMap<string, string>): unknown {
-  if (Array.isArray(node)) return node.map((one) => renameReferences(one, names))
+/** Names whose shape differs between what is taken and what is given (defaults), or that hold one which does. */
+function findTwoSided({ input, output }: Shapes): ReadonlySet<string> {
+  const differing = new Set<string>()
+  const neutral = (target: string): string => target.replace(/^#\/(?:input|output)\//, '#/')
+  let before = -1
+  while (differing.size > before) {
+    before = differing.size
+    for (const [name, taken] of input) {
+      const given = output.get(name)
+      if (given === undefined) continue
+      let holdsOne = false
+      const text = JSON.stringify(
+        mapReferences(taken, (target) => {
+          if (differing.has(target.slice('#/input/'.length))) holdsOne = true
+          return neutral(target)
+        }),
+      )
+      if (holdsOne || text !== JSON.stringify(mapReferences(given, neutral))) differing.add(name)
+    }
+  }
+  return differing
+}
+
+/** Names every kept shape and points all references there; what differs on the way in is called `…Input`. */
+function settleReferences(paths: Json, shapes: Shapes): { paths: Json; schemas: Record<string, Json> } {
+  const twoSided = findTwoSided(shapes)
+  const nameOf = (side: Side, name: string): string => (side === 'input' && twoSided.has(name) ? `${name}Input` : name)
+  const point = (target: string): string => {
+    const [, side, name = ''] = target.split('/')
+    return side === 'input' || side === 'output' ? reference(nameOf(side, name)).$ref : target
+  }
+  const schemas = Object.create(null) as Record<string, Json>
+  schemas['Error'] = ERROR_SCHEMA
+  for (const side of ['input', 'output'] as const) {
+    for (const [name, shape] of shapes[side]) schemas[nameOf(side, name)] = mapReferences(shape, point) as Json
+  }
+  return { paths: mapReferences(paths, point) as Json, schemas }
+}
+
+function mapReferences(node: unknown, point: (target: string) => string): unknown {
+  if (Array.isArray(node)) return node.map((one) => mapReferences(one, point))
   if (typeof node !== 'object' || node === null) return node
-  const renamed: Json = {}
+  const mapped = Object.create(null) as Json
   for (const [key, value] of Object.entries(node)) {
-    if (key === '$ref' && typeof value === 'string' && value.startsWith('#/$defs/')) {
-      const name = value.slice('#/$defs/'.length)
-      renamed[key] = `#/components/schemas/${names.get(name) ?? name}`
-    } else renamed[key] = renameReferences(value, names)
+    mapped[key] = key === '$ref' && typeof value === 'string' ? point(value) : mapReferences(value, point)
   }
-  return renamed
+  return mapped
 }

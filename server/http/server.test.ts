@@ -151,7 +151,7 @@ describe('the server', () => {
           throw new Error('canary')
         }),
         dataRoute('/v1/rejects', async () => {
-          await null
+          await new Promise((resolve) => setImmediate(resolve))
           throw new Error('canary')
         }),
         dataRoute('/v1/half', (_request, response) => {
