@@ -34,6 +34,7 @@ function actorOf({ principal, ip }: ControlRequest): KeyActor {
   return { userId: principal.userId, ip }
 }
 
+// size: a table of routes.
 export function createProviderKeyRoutes(keys: ProviderKeyService): ControlRoute[] {
   return [
     defineControlRoute({
