@@ -1,0 +1,242 @@
+// The gateway's side: keys from memory, opened per attempt, failing closed; states that land on the right secret only.
+import { describe, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import type { Database } from '../../database/database.ts'
+import { revealSecret } from '../../kernel/secret.ts'
+import { VaultError } from '../../vault/vault-error.ts'
+import type { ProviderKeyRecord } from './record.ts'
+import { addUser, createTestVault, MASTER, NEXT_MASTER, readAudit, setUp } from './testing.ts'
+
+const KEYS = ['sk-canary-one-2f7a1c0b9a11d4e5', 'sk-canary-two-8e1c44d09b7f5a32'] as const
+
+const rows = (database: Database) =>
+  database.query.selectFrom('user_provider_keys').selectAll().orderBy('position').execute()
+
+describeOnEachDatabase('the keys a request may use', (open) => {
+  async function begin(more: Parameters<typeof setUp>[1] = {}) {
+    const database = await open()
+    const userId = await addUser(database)
+    const room = setUp(database, more)
+    for (const api_key of KEYS) await room.keys.addProviderKey({ userId, ip: null }, { provider: 'openai', api_key })
+    const [first, second] = (await room.keys.chainFor(userId)) as [ProviderKeyRecord, ProviderKeyRecord]
+    return { database, userId, first, second, ...room }
+  }
+
+  /** How opening fails. */
+  function refusal(keys: ReturnType<typeof setUp>['keys'], record: ProviderKeyRecord): unknown {
+    try {
+      keys.openCredential(record)
+    } catch (error) {
+      return error
+    }
+    return 'opened'
+  }
+
+  async function reload(room: {
+    keys: ReturnType<typeof setUp>['keys']
+    userId: string
+  }): Promise<ProviderKeyRecord[]> {
+    room.keys.invalidate(room.userId)
+    return [...(await room.keys.chainFor(room.userId))]
+  }
+
+  describe('a key that does not open', () => {
+    test('a ciphertext moved to another row opens in neither', async () => {
+      const { database, keys, userId, first, second } = await begin()
+      await database.query
+        .updateTable('user_provider_keys')
+        .set({ api_key_encrypted: second.sealed })
+        .where('id', '=', first.id)
+        .execute()
+      await database.query
+        .updateTable('user_provider_keys')
+        .set({ api_key_encrypted: first.sealed })
+        .where('id', '=', second.id)
+        .execute()
+      for (const record of await reload({ keys, userId })) {
+        expect(refusal(keys, record)).toMatchObject({ code: 'provider_key_unreadable', status: 503 })
+      }
+      await keys.flush()
+      expect(await rows(database)).toMatchObject(
+        [first, second].map(({ id }) => ({ id, status: 'undecryptable', status_reason: 'ciphertext_corrupt' })),
+      )
+      const entries = (await readAudit(database)).filter(({ action }) => action === 'key.unreadable')
+      expect(entries.map(({ details }) => details)).toMatchObject(
+        [first, second].map(({ id }) => ({ record_id: id, reason: 'ciphertext_corrupt', key_version: 1 })),
+      )
+    })
+
+    test.each([
+      [
+        'user',
+        (database: Database, stranger: string) =>
+          sql`UPDATE user_provider_keys SET user_id = ${stranger}`.execute(database.query),
+      ],
+      [
+        'provider',
+        (database: Database) => sql`UPDATE user_provider_keys SET provider = 'anthropic'`.execute(database.query),
+      ],
+      [
+        'host',
+        (database: Database) =>
+          sql`UPDATE user_provider_keys SET base_url = 'https://evil.example'`.execute(database.query),
+      ],
+      [
+        'unreadable host',
+        (database: Database) => sql`UPDATE user_provider_keys SET base_url = 'evil'`.execute(database.query),
+      ],
+      ['version', (database: Database) => sql`UPDATE user_provider_keys SET key_version = 2`.execute(database.query)],
+    ])('a row given to another %s does not open', async (name, move) => {
+      const { database, keys, userId } = await begin()
+      const stranger = await addUser(database)
+      await move(database, stranger)
+      const owner = name === 'user' ? stranger : userId
+      for (const record of await reload({ keys, userId: owner })) {
+        expect(refusal(keys, record)).toMatchObject({ code: 'provider_key_unreadable' })
+      }
+    })
+
+    test('fails closed, tells the record and no secret, and concerns that key alone', async () => {
+      const { database, keys, userId, first } = await begin()
+      await database.query
+        .updateTable('user_provider_keys')
+        .set({ api_key_encrypted: 'AAAA' })
+        .where('id', '=', first.id)
+        .execute()
+      const [broken, sound] = await reload({ keys, userId })
+      const error = refusal(keys, broken!) as Error
+      expect(error.cause).toBeInstanceOf(VaultError)
+      expect(JSON.stringify([error.message, error.cause])).not.toMatch(/AAAA|canary/)
+      expect(revealSecret(keys.openCredential(sound!))).toBe(KEYS[1])
+      expect(await keys.chainFor(userId)).toMatchObject([{ status: 'undecryptable' }, { status: 'untested' }])
+    })
+
+    test('is audited once, however often it is tried', async () => {
+      const { database, keys, first } = await begin({ vault: createTestVault() })
+      const damaged = { ...first, sealed: 'damaged' }
+      for (let i = 0; i < 3; i++) {
+        refusal(keys, damaged)
+        await keys.flush()
+      }
+      expect((await readAudit(database)).filter(({ action }) => action === 'key.unreadable')).toHaveLength(1)
+    })
+
+    test('for want of its secret opens again when that is back', async () => {
+      const { database, userId } = await begin()
+      const without = setUp(database, { vault: createTestVault(NEXT_MASTER) })
+      const [record] = await without.keys.chainFor(userId)
+      expect(refusal(without.keys, record!)).toMatchObject({ code: 'provider_key_unreadable' })
+      await without.keys.flush()
+      expect((await rows(database))[0]).toMatchObject({ status: 'undecryptable', status_reason: 'kek_unknown' })
+
+      const back = setUp(database, { vault: createTestVault(NEXT_MASTER, [MASTER]) })
+      const [again] = await back.keys.chainFor(userId)
+      expect(again!.status).toBe('undecryptable')
+      expect(revealSecret(back.keys.openCredential(again!))).toBe(KEYS[0])
+      await back.keys.flush()
+      expect((await rows(database))[0]).toMatchObject({ status: 'untested', status_reason: null })
+    })
+
+    test('is mended by a new secret', async () => {
+      const { database, keys, userId, first } = await begin()
+      refusal(keys, { ...first, sealed: 'damaged' })
+      await keys.flush()
+      await keys.updateProviderKey({ userId, ip: null }, 'openai', { api_key: 'sk-canary-three' })
+      expect((await rows(database))[0]).toMatchObject({ status: 'untested', status_reason: null, key_version: 2 })
+      expect(revealSecret(keys.openCredential((await keys.chainFor(userId))[0]!))).toBe('sk-canary-three')
+    })
+  })
+
+  describe('states', () => {
+    test('are seen by the next request at once and in the database soon', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      keys.markStatus(first, 'invalid', 'rejected')
+      expect(await keys.chainFor(userId)).toMatchObject([
+        { status: 'invalid', statusReason: 'rejected', statusAt: time.now },
+        { status: 'untested' },
+      ])
+      await expect
+        .poll(async () => (await rows(database))[0])
+        .toMatchObject({ status: 'invalid', status_reason: 'rejected' })
+      await keys.flush()
+      expect((await keys.chainFor(userId))[0]).toMatchObject({ status: 'invalid' })
+    })
+
+    test('never land on a secret that was replaced meanwhile', async () => {
+      const { database, keys, userId, first } = await begin()
+      await keys.updateProviderKey({ userId, ip: null }, 'openai', { api_key: 'sk-canary-three' })
+      keys.markStatus(first, 'invalid', 'rejected')
+      expect((await keys.chainFor(userId))[0]).toMatchObject({ status: 'untested', keyVersion: 2 })
+      await keys.flush()
+      expect((await rows(database))[0]).toMatchObject({ status: 'untested', key_version: 2 })
+    })
+
+    test('`active` dates the first success, and a repeat writes nothing', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      keys.markStatus(first, 'active', null)
+      await keys.flush()
+      const workedAt = time.now
+      time.now += 5_000
+      const [record] = await keys.chainFor(userId)
+      expect(record).toMatchObject({ status: 'active', workedAt })
+      keys.markStatus(record!, 'active', null)
+      await keys.flush()
+      expect((await rows(database))[0]).toMatchObject({ status: 'active', worked_at: workedAt, status_at: workedAt })
+    })
+
+    test('keep the time they were entered', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      const died = time.now
+      keys.markStatus(first, 'invalid', 'rejected')
+      await keys.flush()
+      time.now += 3_600_000
+      const stale = { ...(await reload({ keys, userId }))[0]!, status: 'active' as const }
+      keys.markStatus(stale, 'invalid', 'rejected')
+      await keys.flush()
+      expect((await rows(database))[0]).toMatchObject({ status: 'invalid', status_at: died })
+    })
+
+    test('of a deleted key write nothing and break nothing', async () => {
+      const { database, keys, userId, first, second } = await begin()
+      await keys.deleteProviderKey({ userId, ip: null }, 'openai')
+      keys.markStatus(first, 'invalid', 'rejected')
+      keys.markStatus(second, 'exhausted', 'quota')
+      await keys.flush()
+      expect(await rows(database)).toMatchObject([{ id: second.id, status: 'exhausted' }])
+    })
+  })
+
+  test('the chain comes from memory until something changes', async () => {
+    const { database, keys, userId, first, time } = await begin()
+    await database.query.updateTable('user_provider_keys').set({ label: 'behind our back' }).execute()
+    expect((await keys.chainFor(userId))[0]!.label).toBe('')
+    await keys.editProviderKey({ userId, ip: null }, 'openai', { fallback: 'never' })
+    expect((await keys.chainFor(userId))[0]).toMatchObject({
+      id: first.id,
+      label: 'behind our back',
+      fallback: 'never',
+    })
+    await database.query.updateTable('user_provider_keys').set({ label: 'again' }).execute()
+    time.now += 5_001
+    expect((await keys.chainFor(userId))[0]!.label).toBe('again')
+  })
+
+  test('a last use is written in the background, latest wins', async () => {
+    const { database, keys, first, time } = await begin()
+    keys.openCredential(first)
+    time.now += 1_000
+    keys.openCredential(first)
+    expect((await rows(database))[0]!.last_used_at).toBeNull()
+    await keys.flush()
+    expect(await rows(database)).toMatchObject([{ last_used_at: time.now, version: 1 }, { last_used_at: null }])
+  })
+
+  test('closing writes what is left', async () => {
+    const { database, keys, first } = await begin()
+    keys.openCredential(first)
+    keys.markStatus(first, 'active', null)
+    await keys.close()
+    expect((await rows(database))[0]).toMatchObject({ status: 'active', last_used_at: expect.any(Number) })
+  })
+})
