@@ -46,14 +46,8 @@ export function createConnections(options: {
     waiting = []
   }
 
-  /** A pipelined response that never got its turn is not told by Node that its socket is gone. */
-  function closeUnsent(socket: Socket): void {
-    for (const { response } of busy.get(socket) ?? []) response.emit('close')
-  }
-
   return {
     open(socket) {
-      socket.once('close', () => setImmediate(() => closeUnsent(socket)))
       const address = addressOf(socket)
       if (address === '' || options.isExempt(address)) return true
       const sockets = byAddress.get(address) ?? new Set<Socket>()

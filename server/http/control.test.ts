@@ -2,7 +2,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { ADMIN_TOKEN, GOOD_KEY, startTestHttp, type TestHttp, USER_TOKEN } from '../../test/support/http-server.ts'
+import {
+  authenticateForTest,
+  ADMIN_TOKEN,
+  GOOD_KEY,
+  startTestHttp,
+  type TestHttp,
+  USER_TOKEN,
+} from '../../test/support/http-server.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { type ControlRoute, defineControlRoute } from './route.ts'
 import { validate } from './validation.ts'
@@ -159,6 +166,17 @@ describe('who may', () => {
     expect([answer.status, answer.json.code]).toEqual([status, code])
     expect(answer.headers.get('www-authenticate')).toBe('Bearer')
     expect(calls).toEqual([])
+  })
+
+  test('a principal of another kind than the route asked for passes nowhere', async () => {
+    const careless = await startTestHttp({
+      routes,
+      authenticate: async () => ({ ...(await authenticateForTest({ kind: 'api-key', key: GOOD_KEY })), role: 'admin' }),
+    })
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const answer = await fetch(`${careless.url}/admin/things/x`, { method: 'DELETE', headers })
+    await careless.http.drain(0)
+    expect(answer.status).toBe(401)
   })
 
   test('a user is not an administrator', async () => {
