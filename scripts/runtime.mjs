@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -35,8 +35,8 @@ export async function ensureInstalled(folder = ROOT) {
   if (readText(stampPath) === stamp) return false
   const wasInstalled = isInstalled(folder, lockfile)
   if (!wasInstalled) {
-    const what = folder === ROOT ? 'packages' : `packages of ${basename(dirname(folder))}/${basename(folder)}`
-    say(`Installing the ${what} of package-lock.json; this happens once and takes a minute or so.`)
+    const lockfileName = relative(process.cwd(), join(folder, 'package-lock.json'))
+    say(`Installing the packages of ${lockfileName}; this happens once and takes a minute or so.`)
     await installPackages(folder)
   }
   remember(stampPath, stamp)
