@@ -6,32 +6,12 @@
 // - Longest wait for a statement: 5 s, then GatewayError `storage_unavailable`. The statement itself may still be
 //   carried out (a COMMIT too); nothing that had not begun will be.
 // - Constraint violations reject with StorageError: ask isUniqueViolation or isForeignKeyViolation.
-import type { Kysely, Transaction } from 'kysely'
 import type { Log } from '../kernel/log.ts'
+import type { Database } from './internal/database-handle.ts'
 import { openPostgres } from './internal/postgres.ts'
 import { openSqlite } from './internal/sqlite.ts'
-import type { Schema } from './schema.ts'
 
-export interface Database {
-  readonly kind: 'sqlite' | 'postgres'
-  readonly query: Kysely<Schema>
-  /** All or nothing. BEGIN IMMEDIATE on SQLite, read committed on PostgreSQL. `limitMs` is for the migrator. */
-  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, options?: { limitMs?: number }): Promise<T>
-  /**
-   * Adds rows that are not there yet, all batches in one transaction. Built for usage records: cheap on the serving
-   * thread, whatever their number. Columns left out are NULL; text is made storable (U+FFFD).
-   */
-  insertMany<T extends keyof Schema & string>(
-    batches: ReadonlyArray<{ table: T; rows: readonly object[] }>,
-  ): Promise<void>
-  ping(): Promise<void>
-  /**
-   * Erases what was deleted from the files: SQLite moves its write-ahead log into the file and empties it, false where
-   * somebody still reads an older state (try again later). PostgreSQL: true, it promises no physical erasure.
-   */
-  shred(): Promise<boolean>
-  close(): Promise<void>
-}
+export type { Database }
 
 export interface DatabaseOptions {
   /** postgres://… ; wins over `file`. */

@@ -2,6 +2,7 @@
 // Invariant: no value of a row is in any of these errors: PostgreSQL's `detail` and `where`, which quote rows, are left
 // behind when a driver's error is turned into one of ours.
 import { GatewayError } from '../kernel/errors.ts'
+import { StartRefused } from '../kernel/start-refused.ts'
 
 /** A statement the database refused: a constraint, wrong SQL, a value of the wrong type. */
 export class StorageError extends Error {
@@ -20,13 +21,16 @@ export class StorageError extends Error {
 
 export type DatabaseRefusal = 'damaged' | 'locked' | 'unreachable'
 
+/** EX_TEMPFAIL of sysexits: starting again later may help, so a supervisor should. */
+const EXIT_TRY_LATER = 75
+
 /** The database cannot be opened. The message says what is wrong and what to do; nothing was changed. */
-export class DatabaseOpenError extends Error {
-  override readonly name = 'DatabaseOpenError'
+export class DatabaseOpenError extends StartRefused {
   readonly reason: DatabaseRefusal
 
   constructor(reason: DatabaseRefusal, message: string) {
-    super(message)
+    if (reason === 'damaged') super(message)
+    else super(message, EXIT_TRY_LATER)
     this.reason = reason
   }
 }

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { sql, type Transaction } from 'kysely'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
+import { StartRefused } from '../kernel/start-refused.ts'
 import type { Database } from './database.ts'
 import { splitStatements } from './internal/split-statements.ts'
 import type { Schema } from './schema.ts'
@@ -22,8 +23,7 @@ export interface Migration {
 export type SchemaState = 'empty' | 'current' | 'behind'
 
 /** The schema is one that this program must not touch. The message says why and what to do; nothing was changed. */
-export class SchemaError extends Error {
-  override readonly name = 'SchemaError'
+export class SchemaError extends StartRefused {
   readonly reason: 'newer' | 'changed' | 'order'
 
   constructor(reason: 'newer' | 'changed' | 'order', message: string) {
@@ -133,6 +133,7 @@ async function applyNext(
       if (next) {
         for (const statement of next.statements) await run(statement)
         const { name, checksum } = next
+        beforeStatement?.('INSERT INTO schema_migrations')
         await tx.insertInto('schema_migrations').values({ name, checksum, applied_at: clock.now() }).execute()
       }
       beforeStatement?.('COMMIT')

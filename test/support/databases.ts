@@ -1,7 +1,8 @@
 // Runs a suite on both databases: SQLite in a temporary file, and PostgreSQL in temporary databases of the server at
 // TEST_DATABASE_URL (default: postgres on 127.0.0.1). Every `open()` gives an empty, migrated database of its own;
-// `open({ sameAs })` gives a second connection to one that is open, as another process would have it. What was opened in
-// a test is closed after it, what was opened in beforeAll after the suite; everything temporary is removed.
+// `open({ sameAs })` gives a second connection to one that is open, as another process would have it,
+// `open({ migrated: false })` one without tables. What was opened in a test is closed after it, what was opened in
+// beforeAll after the suite; everything temporary is removed.
 // Where PostgreSQL does not answer the suite is skipped, says so by name, and fails if CI=true.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,15 +15,18 @@ import { migrate } from '../../server/database/migrator.ts'
 import { systemClock } from '../../server/kernel/clock.ts'
 import { createLog } from '../../server/kernel/log.ts'
 
-export type OpenDatabase = (options?: { sameAs?: Database }) => Promise<Database>
+export type OpenDatabase = (options?: { sameAs?: Database; migrated?: boolean }) => Promise<Database>
+
+export type DatabaseAddress = { readonly file: string } | { readonly url: string }
 
 /** Where empty databases come from: one source per kind and suite. */
 interface Source {
   /** Address of an empty, migrated database that nobody else has. */
-  take(): Promise<string>
+  take(): Promise<DatabaseAddress>
+  /** Address of a database without tables. */
+  takeBare(): Promise<DatabaseAddress>
   /** Nobody uses that database any more. */
-  giveBack(address: string): void
-  open(address: string): Promise<Database>
+  giveBack(address: DatabaseAddress): void
   remove(): Promise<void>
 }
 
@@ -31,6 +35,13 @@ export const POSTGRES_URL = process.env['TEST_DATABASE_URL'] ?? 'postgres://post
 export const postgresProblem = await findPostgresProblem()
 
 export const silentLog = createLog({ level: 'silent' })
+
+const addresses = new WeakMap<Database, DatabaseAddress>()
+
+/** Where a database that `open()` gave can be opened again, by another process too. */
+export function addressOf(database: Database): DatabaseAddress {
+  return addresses.get(database) ?? expect.fail('This database was not opened by the test support.')
+}
 
 /** Declares the suite once per database, named `<name> on SQLite` and `<name> on PostgreSQL`. */
 export function describeOnEachDatabase(
@@ -64,20 +75,15 @@ async function findPostgresProblem(): Promise<string | undefined> {
   }
 }
 
-interface Opened {
-  readonly database: Database
-  readonly address: string
-}
-
 function prepareSuite(source: Source): OpenDatabase {
   let inTest = false
-  const ofTest: Opened[] = []
-  const ofSuite: Opened[] = []
+  const ofTest: Database[] = []
+  const ofSuite: Database[] = []
 
-  async function closeAll(opened: Opened[]): Promise<void> {
+  async function closeAll(opened: Database[]): Promise<void> {
     const closing = opened.splice(0)
-    await Promise.all(closing.map(({ database }) => database.close()))
-    for (const address of new Set(closing.map((one) => one.address))) source.giveBack(address)
+    await Promise.all(closing.map((database) => database.close()))
+    for (const address of new Set(closing.map(addressOf))) source.giveBack(address)
   }
 
   beforeEach(() => {
@@ -92,12 +98,12 @@ function prepareSuite(source: Source): OpenDatabase {
     await source.remove()
   })
 
-  return async (options = {}) => {
-    const known = [...ofTest, ...ofSuite].find(({ database }) => database === options.sameAs)
-    const address = known?.address ?? (await source.take())
-    const database = await source.open(address)
+  return async ({ sameAs, migrated = true } = {}) => {
+    const address = sameAs ? addressOf(sameAs) : await (migrated ? source.take() : source.takeBare())
+    const database = await openDatabase({ ...address, log: silentLog })
+    addresses.set(database, address)
     const list = inTest ? ofTest : ofSuite
-    list.push({ database, address })
+    list.push(database)
     return database
   }
 }
@@ -119,12 +125,11 @@ function createSqliteSource(): Source {
       await (templateReady ??= makeTemplate())
       const file = join(folder, `${++count}.db`)
       copyFileSync(template, file)
-      return file
+      return { file }
     },
-    giveBack(file) {
-      for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
-    },
-    open: (file) => openDatabase({ file, log: silentLog }),
+    takeBare: async () => ({ file: join(folder, `${++count}.db`) }),
+    // The files stay until the suite is over: what is left in them may be looked at.
+    giveBack() {},
     remove: async () => rmSync(folder, { recursive: true, force: true }),
   }
 }
@@ -154,28 +159,37 @@ async function administer(statement: string): Promise<void> {
 
 function createPostgresSource(): Source {
   const all: string[] = []
-  const free: string[] = []
+  const migrated = new Set<DatabaseAddress>()
+  const free: { readonly url: string }[] = []
   let ours: readonly string[] = []
 
+  async function takeBare(): Promise<{ readonly url: string }> {
+    const url = await createPostgresDatabase()
+    all.push(url)
+    return { url }
+  }
+
   return {
+    takeBare,
     async take() {
       const used = free.pop()
       if (used !== undefined) {
-        await wipe(used, ours)
+        await wipe(used.url, ours)
         return used
       }
-      const address = await createPostgresDatabase()
-      all.push(address)
-      const database = await openDatabase({ url: address })
+      const address = await takeBare()
+      const database = await openDatabase(address)
       await migrate(database, { clock: systemClock, log: silentLog })
       ours = await listTables(database)
       await database.close()
+      migrated.add(address)
       return address
     },
-    giveBack: (address) => void free.push(address),
-    open: (address) => openDatabase({ url: address, log: silentLog }),
+    giveBack(address) {
+      if ('url' in address && migrated.has(address)) free.push(address)
+    },
     async remove() {
-      for (const address of all) await dropPostgresDatabase(address)
+      for (const url of all) await dropPostgresDatabase(url)
     },
   }
 }

@@ -4,7 +4,7 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import type { Log } from '../../kernel/log.ts'
-import type { Database } from '../database.ts'
+import type { Database } from './database-handle.ts'
 import { DatabaseOpenError, refuseUnstorable, storageUnavailable } from '../errors.ts'
 import type { Schema } from '../schema.ts'
 import { prepareBatches, quoteName } from './insert-batches.ts'

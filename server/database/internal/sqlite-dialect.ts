@@ -1,7 +1,7 @@
 // Kysely's SQLite dialect with the connection on another thread. A connection object is only a pass: single statements
 // go through freely, `begin` takes the one real connection for a transaction.
 import {
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -13,7 +13,7 @@ import {
 } from 'kysely'
 import { refuseUnstorable } from '../errors.ts'
 import type { SqliteResult, SqliteWork } from './sqlite-messages.ts'
-import type { SqliteThread } from './sqlite-thread.ts'
+import { retryWhileLocked, type SqliteThread } from './sqlite-thread.ts'
 import type { TransactionScopes } from './transaction-scope.ts'
 import type { Turnstile } from './turnstile.ts'
 
@@ -34,15 +34,19 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async begin(): Promise<void> {
-    const { thread, turnstile, scopes, limitMs: usualLimitMs } = this.#parts
-    const limitMs = scopes.current()?.limitMs ?? usualLimitMs
+    const limitMs = this.#parts.scopes.current()?.limitMs ?? this.#parts.limitMs
+    await retryWhileLocked(limitMs, (restMs) => this.#tryBegin(restMs))
+    this.#transactionLimitMs = limitMs
+  }
+
+  async #tryBegin(limitMs: number): Promise<void> {
+    const { thread, turnstile } = this.#parts
     let entered = false
     try {
       await turnstile.enter(limitMs, () => {
         entered = true
         return thread.send({ kind: 'begin', deadline: 0 }, limitMs)
       })
-      this.#transactionLimitMs = limitMs
     } catch (error) {
       if (entered) {
         // The worker may carry out the BEGIN that this caller gave up: undone before anybody else's statement.
@@ -81,7 +85,9 @@ class SqliteConnection implements DatabaseConnection {
     const work: SqliteWork = { kind: 'run', sql, parameters, inTransaction, deadline: 0 }
     if (this.#transactionLimitMs !== undefined) return resultOf(await thread.send(work, this.#transactionLimitMs))
     scopes.refuseInside()
-    return resultOf(await turnstile.pass(limitMs, () => thread.send(work, limitMs)))
+    return resultOf(
+      await retryWhileLocked(limitMs, (restMs) => turnstile.pass(restMs, () => thread.send(work, restMs))),
+    )
   }
 
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {

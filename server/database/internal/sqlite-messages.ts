@@ -39,7 +39,7 @@ export interface SqliteResult {
 
 export interface SqliteFailure {
   readonly message: string
-  /** SQLite's extended result code; 0 where the error is not SQLite's. */
+  /** SQLite's extended result code; 0 where the error is not SQLite's, or CODE_EXPIRED. */
   readonly code: number
 }
 
@@ -55,10 +55,13 @@ export interface SqliteWorkerData {
   readonly file: string
 }
 
-const CODE_BUSY = 5
+export const CODE_BUSY = 5
 const CODE_LOCKED = 6
+
+/** Not SQLite's: the deadline was over before the work began. */
+export const CODE_EXPIRED = -1
 
 /** Is another connection holding the lock that this one needs? */
 export function isBusyCode(code: number): boolean {
-  return (code & 0xff) === CODE_BUSY || (code & 0xff) === CODE_LOCKED
+  return code > 0 && ((code & 0xff) === CODE_BUSY || (code & 0xff) === CODE_LOCKED)
 }

@@ -6,9 +6,9 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusyCode } from './sqlite-messages.ts'
 
-/** How long opening waits for another program's lock; afterwards waiting is done outside, so that reads go on. */
+/** How long opening waits for another program's lock; afterwards the callers wait, so that reads go on. */
 const OPENING_BUSY_TIMEOUT_MS = 5_000
-const BUSY_TIMEOUT_MS = 50
+const BUSY_TIMEOUT_MS = 10
 /** Larger files get the check of their schema only: reading them whole would delay the start by seconds. */
 const FULL_CHECK_MAX_BYTES = 64 * 1024 * 1024
 const SQLITE_MAGIC = 'SQLite format 3\0'
@@ -41,7 +41,7 @@ export function sqliteCode(error: unknown): number {
 }
 
 function prepareFile(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  if (!existsSync(dirname(file))) mkdirSync(dirname(file), { mode: 0o700 })
   if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600))
   // SQLite gives -wal and -shm the mode of the file itself; those that are there already are narrowed here.
   for (const path of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(path)) chmodSync(path, 0o600)

@@ -1,11 +1,13 @@
 // The serving thread's end of the SQLite worker: sends work, hands back answers, stops waiting when the limit is over.
 // Invariant: where a caller stops waiting, the statement that is running runs out, and one that has not begun is not
-// begun any more (its deadline goes with it). A lock held by another program is waited for here, by asking again, so
-// that the worker stays free for reads.
+// begun any more (its deadline goes with it). A lock held by another program is waited for on this side, by asking
+// again, so that the worker stays free for reads.
 import { Worker } from 'node:worker_threads'
+import { GatewayError } from '../../kernel/errors.ts'
 import type { Log } from '../../kernel/log.ts'
 import { DatabaseOpenError, StorageError, storageFull, storageUnavailable } from '../errors.ts'
 import {
+  CODE_EXPIRED,
   isBusyCode,
   monotonicNow,
   type SqliteFailure,
@@ -33,6 +35,7 @@ const CODE_FULL = 13
 const CODE_CANNOT_OPEN = 14
 
 function errorOf(failure: SqliteFailure): Error {
+  if (failure.code === CODE_EXPIRED) return tooSlow()
   const error = new StorageError(failure.message, failure.code)
   if (isBusyCode(failure.code)) return storageUnavailable(LOCKED, error)
   switch (failure.code & 0xff) {
@@ -63,6 +66,8 @@ export async function startSqliteThread(file: string, log: Log | undefined): Pro
   const entry = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js'
   const worker = new Worker(new URL(entry, import.meta.url), {
     name: 'sqlite',
+    // Flags of the main program (--input-type, --watch, …) are not meant for this file.
+    execArgv: [],
     workerData: { file } satisfies SqliteWorkerData,
   })
   const pending = new Map<number, Pending>()
@@ -91,28 +96,22 @@ export async function startSqliteThread(file: string, log: Log | undefined): Pro
     if (gone) return Promise.reject(storageUnavailable(GONE))
     return new Promise((resolve, reject) => {
       const id = nextId++
-      const timer = setTimeout(
-        () => {
-          pending.delete(id)
-          reject(tooSlow())
-        },
-        Math.max(limitMs, 0),
-      )
+      const timer = setTimeout(() => {
+        pending.delete(id)
+        reject(tooSlow())
+      }, limitMs)
       pending.set(id, { resolve, reject, timer })
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage({ ...work, id })
     })
   }
 
   return {
     async send(work, limitMs) {
-      const deadline = monotonicNow() + limitMs
-      for (;;) {
-        const timed = 'deadline' in work ? { ...work, deadline } : work
-        const reply = await ask(timed, deadline - monotonicNow())
-        if ('result' in reply) return reply.result
-        if (!mayWait(work, reply.failure) || monotonicNow() + RETRY_PAUSE_MS >= deadline) throw errorOf(reply.failure)
-        await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS))
-      }
+      const timed = 'deadline' in work ? { ...work, deadline: monotonicNow() + limitMs } : work
+      const reply = await ask(timed, limitMs)
+      if ('result' in reply) return reply.result
+      throw errorOf(reply.failure)
     },
     async stop() {
       await worker.terminate()
@@ -120,10 +119,25 @@ export async function startSqliteThread(file: string, log: Log | undefined): Pro
   }
 }
 
-/** Inside a transaction asking again is no use: what it needs it got with BEGIN IMMEDIATE. */
-function mayWait(work: SqliteWork, failure: SqliteFailure): boolean {
-  if (!isBusyCode(failure.code)) return false
-  return work.kind === 'begin' || work.kind === 'insert-many' || (work.kind === 'run' && !work.inTransaction)
+/**
+ * Tries again while another program holds the lock, until the limit is over. Between two tries others may work.
+ * No try begins so late that its caller would be gone before it ends: what was given up is then surely not carried out.
+ */
+export async function retryWhileLocked<T>(limitMs: number, attempt: (limitMs: number) => Promise<T>): Promise<T> {
+  const deadline = monotonicNow() + limitMs
+  for (;;) {
+    try {
+      return await attempt(Math.max(deadline - monotonicNow(), 0))
+    } catch (error) {
+      if (!isLockError(error) || monotonicNow() + 2 * RETRY_PAUSE_MS >= deadline) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS))
+  }
+}
+
+function isLockError(error: unknown): boolean {
+  if (!(error instanceof GatewayError) || !(error.cause instanceof StorageError)) return false
+  return isBusyCode(Number(error.cause.code))
 }
 
 async function opened(worker: Worker): Promise<void> {

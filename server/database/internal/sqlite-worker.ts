@@ -3,9 +3,12 @@
 // Invariants: requests run in the order of arrival; a statement of a transaction runs inside one and any other outside,
 // so a transaction that SQLite rolled back by itself (full disk) cannot go on statement by statement; a statement whose
 // caller has stopped waiting is not begun.
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import {
+  CODE_BUSY,
+  CODE_EXPIRED,
+  isBusyCode,
   monotonicNow,
   type SqliteFailure,
   type SqliteOpening,
@@ -26,6 +29,9 @@ interface PreparedStatement {
 const MAX_STATEMENTS = 500
 const CHANGES_SCHEMA = /^\s*(create|alter|drop)\b/i
 const NOTHING: SqliteResult = { rows: [] }
+/** After finding the lock held by another program, for how long nobody else tries: else many waiting writers would keep
+ *  this thread in the busy handler, and reads would wait behind them. Shorter than the callers' pause. */
+const LOCK_PAUSE_MS = 20
 
 function createStatementCache(database: DatabaseSync) {
   const statements = new Map<string, PreparedStatement>()
@@ -59,6 +65,18 @@ function bindable(value: unknown): SQLInputValue {
 
 function createHandler(database: DatabaseSync): (request: SqliteRequest) => SqliteResult {
   const statements = createStatementCache(database)
+  let lockedUntil = 0
+
+  /** Runs what needs the write lock and no transaction holds it yet. */
+  function takingLock<T>(work: () => T): T {
+    if (monotonicNow() < lockedUntil) throw Object.assign(new Error('database is locked'), { errcode: CODE_BUSY })
+    try {
+      return work()
+    } catch (error) {
+      if (isBusyCode(sqliteCode(error))) lockedUntil = monotonicNow() + LOCK_PAUSE_MS
+      throw error
+    }
+  }
 
   function run(sql: string, parameters: readonly unknown[], inTransaction: boolean): SqliteResult {
     if (database.isTransaction !== inTransaction) {
@@ -69,7 +87,9 @@ function createHandler(database: DatabaseSync): (request: SqliteRequest) => Sqli
     const { statement, returnsRows, booleans } = statements.get(sql)
     const bound = parameters.map(bindable)
     if (!returnsRows) {
-      const { changes, lastInsertRowid } = statement.run(...bound)
+      const { changes, lastInsertRowid } = inTransaction
+        ? statement.run(...bound)
+        : takingLock(() => statement.run(...bound))
       if (CHANGES_SCHEMA.test(sql)) statements.clear()
       return { rows: [], changes, lastInsertRowid }
     }
@@ -85,7 +105,7 @@ function createHandler(database: DatabaseSync): (request: SqliteRequest) => Sqli
   }
 
   function insertMany(batches: Extract<SqliteRequest, { kind: 'insert-many' }>['batches']): void {
-    database.exec('BEGIN IMMEDIATE')
+    takingLock(() => database.exec('BEGIN IMMEDIATE'))
     try {
       for (const { sql, columns, rows } of batches) {
         const { statement } = statements.get(sql)
@@ -105,7 +125,7 @@ function createHandler(database: DatabaseSync): (request: SqliteRequest) => Sqli
       case 'run':
         return run(request.sql, request.parameters, request.inTransaction)
       case 'begin':
-        database.exec('BEGIN IMMEDIATE')
+        takingLock(() => database.exec('BEGIN IMMEDIATE'))
         return NOTHING
       case 'commit':
         if (!database.isTransaction) throw new Error('The transaction is over; it was rolled back.')
@@ -132,7 +152,7 @@ function failureOf(error: unknown): SqliteFailure {
 function answer(handle: (request: SqliteRequest) => SqliteResult, request: SqliteRequest): SqliteReply {
   const { id } = request
   if ('deadline' in request && monotonicNow() > request.deadline) {
-    return { id, failure: { message: 'The caller has stopped waiting.', code: 0 } }
+    return { id, failure: { message: 'The caller has stopped waiting.', code: CODE_EXPIRED } }
   }
   try {
     return { id, result: handle(request) }

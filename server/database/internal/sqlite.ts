@@ -1,9 +1,9 @@
 // SQLite as a Database: one file, one worker thread, any number of callers.
 import { Kysely, sql } from 'kysely'
 import type { Log } from '../../kernel/log.ts'
-import type { Database } from '../database.ts'
+import type { Database } from './database-handle.ts'
 import { GatewayError } from '../../kernel/errors.ts'
-import { tooSlow, startSqliteThread } from './sqlite-thread.ts'
+import { retryWhileLocked, startSqliteThread, tooSlow } from './sqlite-thread.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
 import { createTransactionScopes } from './transaction-scope.ts'
 import { createTurnstile } from './turnstile.ts'
@@ -49,7 +49,8 @@ export async function openSqlite(file: string, limitMs: number, log: Log | undef
         }
       })
       if (prepared.length === 0) return
-      await turnstile.pass(limitMs, () => thread.send({ kind: 'insert-many', batches: prepared, deadline: 0 }, limitMs))
+      const work = { kind: 'insert-many', batches: prepared, deadline: 0 } as const
+      await retryWhileLocked(limitMs, (restMs) => turnstile.pass(restMs, () => thread.send(work, restMs)))
     },
     async ping() {
       await sql`SELECT 1`.execute(query)
