@@ -13,7 +13,7 @@ const UPSTREAM_ID_HEADERS = ['x-request-id', 'request-id', 'x-goog-request-id']
 export function setPlanHeaders(exchange: Exchange): void {
   const { response, target, attempts } = exchange
   response.setHeader('x-uniroute-provider', exchange.provider.id)
-  response.setHeader('x-uniroute-model', headerSafe(exchange.model))
+  if (exchange.model !== '') response.setHeader('x-uniroute-model', headerSafe(exchange.model))
   response.setHeader('x-uniroute-attempts', String(attempts))
   if (target) {
     response.setHeader('x-uniroute-billed-to', target.payer)
@@ -37,7 +37,6 @@ export function setForwardedHeaders(response: ServerResponse, headers: UpstreamH
 }
 
 export function setStreamHeaders(response: ServerResponse): void {
-  response.setHeader('content-type', 'text/event-stream; charset=utf-8')
   response.setHeader('cache-control', 'no-cache, no-transform')
   response.setHeader('x-accel-buffering', 'no')
 }

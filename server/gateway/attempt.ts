@@ -125,7 +125,9 @@ class Attempt implements UpstreamSink, Watched {
     this.#status = status
     this.#headers = headers
     this.#progress()
-    if (status < 200 || status >= 300) {
+    // Redirects are never followed: the key would travel with them.
+    if (status < 200 || (status >= 300 && status < 400)) return this.#fail('malformed')
+    if (status >= 400) {
       this.#errorBody = []
       return
     }

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { toPublicId } from '../kernel/ids.ts'
 import type { GatewayError } from '../kernel/errors.ts'
+import { sendAnswer } from '../http/answers.ts'
 import type { RequestHeaders } from '../http/route.ts'
 import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
@@ -61,13 +62,9 @@ export function sendDataError(
   error: GatewayError,
   requestId: string,
 ): number {
-  const { status, headers, body } = encodeDataError(protocol, error, requestId)
-  if (response.headersSent || response.destroyed) return status
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  response.setHeader('content-length', String(Buffer.byteLength(body)))
-  response.writeHead(status)
-  response.end(body)
-  return status
+  const answer = encodeDataError(protocol, error, requestId)
+  sendAnswer(response.req, response, answer)
+  return answer.status
 }
 
 /** The dialect an address belongs to, also where no route matches; null outside the data plane. */

@@ -110,8 +110,8 @@ function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint,
     const range = scan.values.get(key)
     return range ? parseJson(textOfChunks(body.chunks, range.start, range.end)) : undefined
   })
-  const requestedModel = operation.modelIn === 'path' ? match.params['model'] : peek.model
-  if (!requestedModel) {
+  const requestedModel = (operation.modelIn === 'path' ? match.params['model'] : peek.model) ?? ''
+  if (requestedModel === '' && !(operation.modelOptional && peek.storedReference)) {
     throw new GatewayError('bad_request', { message: 'The body names no model. Add "model" with the name of one.' })
   }
   checkAllowedModel(caller, requestedModel)

@@ -17,7 +17,7 @@ export class StreamRelay {
   readonly #status: number
   readonly #headers: UpstreamHeaders
   readonly #filter: UsageChunkFilter | null
-  readonly #tap = new SseTap()
+  readonly #tap: SseTap
   /** JSON array streams (Gemini without alt=sse) have no events to look for. */
   readonly #framed: boolean
   #held: Buffer[] = []
@@ -31,6 +31,7 @@ export class StreamRelay {
     answer: { status: number; headers: UpstreamHeaders; framed: boolean; usageInjected: boolean },
   ) {
     this.#exchange = exchange
+    this.#tap = new SseTap(exchange.protocol.stream.marks)
     this.#status = answer.status
     this.#headers = answer.headers
     this.#framed = answer.framed
@@ -73,8 +74,8 @@ export class StreamRelay {
   /** Did what came so far end as the dialect ends? */
   isComplete(): boolean {
     if (!this.#framed) return /\]\s*$/.test(this.#tap.tail)
-    const { lastEventHead, tail } = this.#tap
-    return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail })
+    const { lastEventHead, tail, marked } = this.#tap
+    return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail, marked })
   }
 
   /** Sends what was held back and ends the answer. */
@@ -101,7 +102,7 @@ export class StreamRelay {
     setPlanHeaders(this.#exchange)
     setForwardedHeaders(response, this.#headers)
     if (this.#framed) setStreamHeaders(response)
-    else response.setHeader('content-type', 'application/json; charset=utf-8')
+    response.setHeader('content-type', String(this.#headers['content-type']))
     response.writeHead(this.#status)
     this.#begun = true
     this.#held = []

@@ -17,6 +17,8 @@ export class WholeRelay {
   #chunks: Buffer[] = []
   #held = 0
   #begun = false
+  /** Too large to hold: bytes go on as they come. */
+  #passing = false
   #scan: JsonScan | null = null
   #tail: Buffer = Buffer.alloc(0)
   bytes = 0
@@ -34,13 +36,14 @@ export class WholeRelay {
   /** Takes bytes; true when the client does not take more now. */
   push(chunk: Buffer): boolean {
     this.bytes += chunk.length
-    if (this.#begun) {
+    if (this.#passing) {
       this.#keepTail(chunk)
       return !this.#exchange.response.write(chunk)
     }
     this.#chunks.push(chunk)
     this.#held += chunk.length
     if (this.#held <= MOST_HELD) return false
+    this.#passing = true
     this.#writeHead(null)
     let ready = true
     for (const held of this.#chunks) ready = this.#exchange.response.write(held)
@@ -51,14 +54,14 @@ export class WholeRelay {
 
   /** Is what came a complete JSON object? Only asked of answers that were held. */
   isComplete(): boolean {
-    if (this.#begun) return /\}\s*$/.test(this.#tail.toString('utf8'))
+    if (this.#passing) return /\}\s*$/.test(this.#tail.toString('utf8'))
     this.#scan = scanJsonObject(this.#chunks, this.#exchange.protocol.usageKeys)
     return this.#scan.complete
   }
 
   finish(): void {
     const { response } = this.#exchange
-    if (this.#begun) return void response.end()
+    if (this.#passing) return void response.end()
     this.#writeHead(this.#held)
     const last = this.#chunks.length - 1
     for (let index = 0; index < last; index++) response.write(this.#chunks[index])
@@ -67,7 +70,7 @@ export class WholeRelay {
 
   readUsage(): Usage {
     const { protocol } = this.#exchange
-    if (this.#begun) {
+    if (this.#passing) {
       const tail = this.#tail.toString('utf8')
       return protocol.readUsage((key) => lastMember(tail, key, () => true) ?? undefined)
     }

@@ -5,6 +5,7 @@ import type { Prices } from '../catalog/prices.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
+import type { UpstreamError } from '../protocols/protocol.ts'
 import { judgeRefusal, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
@@ -113,9 +114,15 @@ async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): P
   tools.meter.announce(exchange, target)
   const result = await runAttempt(tools, exchange, target, credential)
   const { end, status } = result
-  const verdict = end.kind === 'refused' ? judgeRefusal(target.provider, status ?? 0, end.error) : null
+  const verdict = end.kind === 'refused' ? judge(tools, exchange, target, status ?? 0, end.error) : null
   const metered = tools.meter.settle(exchange, target, result, verdict)
   return { result, metered, verdict }
+}
+
+// A vendor's "does not exist or you do not have access" means missing access only for a model that exists.
+function judge(tools: WalkTools, exchange: Exchange, target: Target, status: number, error: UpstreamError): Verdict {
+  const verdict = judgeRefusal(target.provider, status, error)
+  return verdict === 'restricted' && status === 404 && !isKnownModel(tools, exchange) ? 'model_not_found' : verdict
 }
 
 function isSafeToRepeat({ result, verdict }: Try): boolean {

@@ -7,6 +7,7 @@ const CR = 0x0d
 const COLON = 0x3a
 const HEAD_BYTES = 256
 const TAIL_BYTES = 4096
+const LONGEST_MARK = 32
 
 export interface SseEvent {
   readonly event: string | null
@@ -69,6 +70,19 @@ export class SseTap {
   #lastHead = ''
   #tail: Buffer[] = []
   #tailBytes = 0
+  readonly #marks: readonly Buffer[]
+  #marked = false
+  #carry: Buffer = Buffer.alloc(0)
+
+  /** `marks`: texts whose passing is noted. */
+  constructor(marks: readonly string[] = []) {
+    this.#marks = marks.map((mark) => Buffer.from(mark))
+  }
+
+  /** One of the marks has passed. */
+  get marked(): boolean {
+    return this.#marked
+  }
 
   /** Takes the next bytes; true when an event that is no heartbeat ended in them. */
   push(chunk: Buffer): boolean {
@@ -103,6 +117,7 @@ export class SseTap {
       }
     }
     this.#keepTail(chunk)
+    if (this.#marks.length > 0 && !this.#marked) this.#lookForMarks(chunk)
     return progress
   }
 
@@ -124,6 +139,14 @@ export class SseTap {
     if (isComment || isHeartbeat(text)) return false
     this.#lastHead = text
     return true
+  }
+
+  // A mark may be cut by a read: the end of the one before is kept and looked at together with the next beginning.
+  #lookForMarks(chunk: Buffer): void {
+    const seam = Buffer.concat([this.#carry, chunk.subarray(0, LONGEST_MARK)])
+    this.#marked = this.#marks.some((mark) => chunk.includes(mark) || seam.includes(mark))
+    const ending = chunk.length >= LONGEST_MARK ? chunk : Buffer.concat([this.#carry, chunk])
+    this.#carry = Buffer.from(ending.subarray(Math.max(0, ending.length - LONGEST_MARK)))
   }
 
   #keepTail(chunk: Buffer): void {

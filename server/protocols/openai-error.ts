@@ -3,7 +3,6 @@ import type { ErrorView, UpstreamError } from './protocol.ts'
 import { readErrorBody } from './read.ts'
 
 const TYPES: Readonly<Record<number, string>> = {
-  401: 'authentication_error',
   402: 'insufficient_quota',
   403: 'permission_error',
   404: 'invalid_request_error',

@@ -13,6 +13,8 @@ export interface Operation {
   upstreamPath(model: string): string
   /** Where the model's name stands in a request. */
   readonly modelIn: 'body' | 'path'
+  /** A request may leave the model to something the account stores (a prompt template). */
+  readonly modelOptional?: boolean
   /** Does the answer stream: as the body's `stream` says, always, or never? */
   readonly streaming: 'body' | 'always' | 'never'
   /** Query parameters of the client that go on to the provider. */
@@ -51,6 +53,8 @@ export interface UpstreamError {
 export interface StreamFacts {
   /** The error in an event, where it is one; null for every other event. `data` is the JSON text behind `data:`. */
   readError(event: SseEvent): UpstreamError | null
+  /** Texts of which one was seen somewhere in a stream that ended well; looked for in passing. */
+  readonly marks: readonly string[]
   /** Did the stream end as the dialect ends? Judged from the head of its last events and the tail of its bytes. */
   isComplete(end: StreamEnd): boolean
   /** Usage from the first event and the tail; null values where unsaid. */
@@ -68,6 +72,8 @@ export interface SseEvent {
 export interface StreamEnd {
   /** First bytes of the last event, as text. */
   readonly lastEventHead: string
+  /** One of `marks` was seen. */
+  readonly marked: boolean
   /** Last few KB of the stream, as text. */
   readonly tail: string
 }

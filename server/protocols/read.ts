@@ -84,8 +84,12 @@ export function readErrorBody(body: string): { signals: string[]; message: strin
   }
   const details = Array.isArray(error['details']) ? (error['details'] as unknown[]) : []
   for (const detail of details) {
-    const reason = asText(asObject(detail)?.['reason'])
-    if (reason) signals.push(reason.toLowerCase())
+    const { reason, violations } = asObject(detail) ?? {}
+    if (typeof reason === 'string') signals.push(reason.toLowerCase())
+    for (const violation of Array.isArray(violations) ? (violations as unknown[]) : []) {
+      const quota = asText(asObject(violation)?.['quotaId'])
+      if (quota) signals.push(quota.toLowerCase())
+    }
   }
   const message = asText(error['message']) ?? asText(root['error']) ?? asText(root['message']) ?? ''
   return { signals, message, details }

@@ -7,7 +7,8 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
   version: '/v1beta',
   versions: ['v1', 'v1beta', 'v1alpha'],
   dialects: new Set(['gemini']),
-  modelPrefixes: ['gemini', 'models/', 'gemini-embedding'],
+  // `text-embedding-004` and its kind are Google's; OpenAI's have no zeros there.
+  modelPrefixes: ['gemini', 'models/', 'gemini-embedding', 'text-embedding-00'],
   keyPrefixes: ['AIza', 'AQ.'],
   keyless: false,
   streamUsage: true,
@@ -28,7 +29,8 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
         /billing (?:account|details)?.*(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
       verdict: 'exhausted',
     },
-    // A per-day quota, or none at all, will not come back in minutes.
-    { statuses: [429], message: /per_?day|limit: 0\b/i, verdict: 'exhausted' },
+    // The same sentence stands for a minute's limit and a day's: the quota's id tells. None at all never comes back.
+    { statuses: [429], signal: /perday/, verdict: 'exhausted' },
+    { statuses: [429], message: /limit: 0\b/i, verdict: 'exhausted' },
   ],
 }

@@ -17,8 +17,8 @@ export type Verdict =
 /** One recognised refusal: the first rule whose conditions all hold decides. */
 export interface ErrorRule {
   readonly statuses?: readonly number[]
-  /** One of the body's machine-readable words, in lower case. */
-  readonly signal?: string
+  /** One of the body's machine-readable words, in lower case; or a pattern one of them matches. */
+  readonly signal?: string | RegExp
   readonly message?: RegExp
   readonly verdict: Verdict
 }
@@ -84,13 +84,17 @@ export function judgeRefusal(provider: Provider, status: number, error: Upstream
   for (const rules of [provider.errorRules, COMMON_RULES]) {
     for (const rule of rules) {
       if (rule.statuses && !rule.statuses.includes(status)) continue
-      if (rule.signal && !error.signals.includes(rule.signal)) continue
+      if (rule.signal && !hasSignal(error.signals, rule.signal)) continue
       if (rule.message && !rule.message.test(error.message)) continue
       return rule.verdict
     }
   }
   if (status >= 500 || status === 408 || status < 400) return 'failed'
   return 'request'
+}
+
+function hasSignal(signals: readonly string[], wanted: string | RegExp): boolean {
+  return typeof wanted === 'string' ? signals.includes(wanted) : signals.some((signal) => wanted.test(signal))
 }
 
 /** The status an error event inside a stream stands for, from its words; null where they say nothing known. */

@@ -24,6 +24,8 @@ interface Pending extends StatusMark {
 
 export interface KeyStates {
   chainFor(userId: string): Promise<readonly ProviderKeyRecord[]>
+  /** A key as it is now, with what is still on its way to the database. */
+  overlay<Key extends ProviderKeyRecord>(record: Key): Key
   openCredential(record: ProviderKeyRecord): Secret
   /** Opens without counting it as a use: for the owner's own test. */
   openForTest(record: ProviderKeyRecord): Secret
@@ -54,16 +56,21 @@ export function createKeyStates(options: {
   let useTimer: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
 
-  function overlay(record: ProviderKeyRecord): ProviderKeyRecord {
+  function overlay<Key extends ProviderKeyRecord>(record: Key): Key {
     const mark = pending.get(record.id)
-    if (mark === undefined || mark.keyVersion !== record.keyVersion || mark.status === record.status) return record
-    return { ...record, status: mark.status, statusReason: mark.reason, statusAt: mark.at }
+    if (mark === undefined || mark.keyVersion !== record.keyVersion) return record
+    const workedAt = mark.workedAt ?? record.workedAt
+    if (mark.status === record.status) return { ...record, workedAt }
+    return { ...record, status: mark.status, statusReason: mark.reason, statusAt: mark.at, workedAt }
   }
 
   function markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null): void {
     const shown = overlay(record)
-    if (shown.status === status && (status !== 'active' || record.workedAt !== null || pending.has(record.id))) return
-    pending.set(record.id, { id: record.id, keyVersion: record.keyVersion, status, reason, at: clock.now(), record })
+    if (shown.status === status && (status !== 'active' || shown.workedAt !== null)) return
+    const at = clock.now()
+    // A key that served a moment ago and failed since has worked all the same.
+    const workedAt = status === 'active' ? at : shown.workedAt
+    pending.set(record.id, { id: record.id, keyVersion: record.keyVersion, status, reason, at, workedAt, record })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
@@ -137,6 +144,7 @@ export function createKeyStates(options: {
       useTimer ??= setTimeout(() => void writeUses(), WRITE_USE_MS).unref()
       return key
     },
+    overlay,
     openForTest: open,
     markStatus,
     invalidate: (userId) => cache.invalidate(userId),

@@ -54,7 +54,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
   const store = createProviderKeyStore(options.database)
   const states = createKeyStates({ ...options, store })
   const context: KeyContext = { ...options, store, states, shredder: createShredder(options) }
-  const show = (key: StoredProviderKey): ProviderKey => describeProviderKey(key, options.clock.now())
+  const show = (key: StoredProviderKey): ProviderKey => describeProviderKey(states.overlay(key), options.clock.now())
 
   return {
     async addProviderKey(actor, input) {

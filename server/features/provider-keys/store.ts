@@ -32,6 +32,8 @@ export interface StatusMark {
   readonly status: ProviderKeyStatus
   readonly reason: string | null
   readonly at: number
+  /** When it last passed a test or served; null = not known to have. */
+  readonly workedAt: number | null
 }
 
 export interface UsageByKey {
@@ -60,7 +62,7 @@ export interface ProviderKeyStore {
   remove(userId: string, id: string, tx: Transaction<Schema>): Promise<boolean>
   /** False if nothing changed: another key version, or in that state already. */
   markStatus(mark: StatusMark): Promise<boolean>
-  markTested(mark: Omit<StatusMark, 'status'> & { passed: boolean; rejected: boolean }): Promise<void>
+  markTested(mark: Omit<StatusMark, 'status' | 'workedAt'> & { passed: boolean; rejected: boolean }): Promise<void>
   markUsed(times: ReadonlyMap<string, number>): Promise<void>
   /** What one key paid for since a time, by API key and model. */
   readUsage(userId: string, id: string, since: number): Promise<UsageByKey[]>
@@ -161,11 +163,11 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
       return result.numDeletedRows === 1n
     },
 
-    async markStatus({ id, keyVersion, status, reason, at }) {
+    async markStatus({ id, keyVersion, status, reason, at, workedAt }) {
       const worked = status === 'active'
       const result = await own
         .updateTable('user_provider_keys')
-        .set({ status, status_reason: reason, status_at: at, ...(worked ? { worked_at: at } : {}) })
+        .set({ status, status_reason: reason, status_at: at, ...(workedAt === null ? {} : { worked_at: workedAt }) })
         .where('id', '=', id)
         .where('key_version', '=', keyVersion)
         .where((where) =>

@@ -10,7 +10,9 @@ export const geminiStream: StreamFacts = {
     const data = asObject(parseJson(event.data))
     return data?.['error'] === undefined ? null : decodeGeminiError(200, event.data)
   },
-  isComplete: ({ tail }) => /"finishReason"\s*:\s*"/.test(tail) || /"blockReason"\s*:\s*"/.test(tail),
+  // Grounding may follow the finish reason at any length, so it is looked for as the stream goes by.
+  marks: ['"finishReason"', '"blockReason"'],
+  isComplete: ({ marked, lastEventHead }) => marked || /^data: ?\{\s*"error"\s*:/.test(lastEventHead),
   readUsage(_firstEvent, tail) {
     const usage = lastMember(tail, 'usageMetadata', (value) => asCount(value['promptTokenCount']) !== null)
     return usage ? readGeminiUsage(usage) : UNKNOWN_USAGE

@@ -11,9 +11,15 @@ export const chatStream: StreamFacts = {
     if (!data || (data['error'] === undefined && event.event !== 'error') || data['error'] === null) return null
     return decodeOpenaiError(200, event.data)
   },
-  isComplete({ tail }) {
-    // Some compatible servers end a whole stream without [DONE]: a finish reason is an ending too.
-    return /(?:^|\n)data: ?\[DONE\]/.test(tail) || /"finish_reason"\s*:\s*"/.test(tail)
+  marks: [],
+  isComplete({ lastEventHead, tail }) {
+    // Some compatible servers end a whole stream without [DONE]: a finish reason is an ending too, and so is an error
+    // event of the provider's own.
+    return (
+      /(?:^|\n)data: ?\[DONE\]/.test(tail) ||
+      /"finish_reason"\s*:\s*"/.test(tail) ||
+      /^(?:event: ?error\s|data: ?\{"error"\s*:)/.test(lastEventHead)
+    )
   },
   readUsage(_firstEvent, tail) {
     const usage = lastMember(tail, 'usage', (value) => asCount(value['prompt_tokens']) !== null)

@@ -9,13 +9,20 @@ export const openaiResponses: Protocol = {
   id: 'openai-responses',
   vendor: 'openai',
   operations: {
-    responses: { id: 'responses', upstreamPath: () => '/responses', modelIn: 'body', streaming: 'body', query: [] },
+    responses: {
+      id: 'responses',
+      upstreamPath: () => '/responses',
+      modelIn: 'body',
+      modelOptional: true,
+      streaming: 'body',
+      query: [],
+    },
   },
-  peekKeys: new Set(['model', 'stream', 'max_output_tokens', 'previous_response_id', 'conversation']),
+  peekKeys: new Set(['model', 'stream', 'max_output_tokens', 'previous_response_id', 'conversation', 'prompt']),
   peek: (_scan, read) => ({
     model: asText(read('model')),
     stream: read('stream') === true,
-    storedReference: isGiven(read('previous_response_id')) || isGiven(read('conversation')),
+    storedReference: ['previous_response_id', 'conversation', 'prompt'].some((key) => isGiven(read(key))),
     maxOutput: asCount(read('max_output_tokens')),
   }),
   usageKeys: new Set(['usage']),

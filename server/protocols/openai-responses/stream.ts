@@ -17,10 +17,11 @@ export const responsesStream: StreamFacts = {
     if (type !== 'response.failed') return null
     return decodeOpenaiError(200, JSON.stringify({ error: asObject(data['response'])?.['error'] ?? {} }))
   },
-  isComplete({ lastEventHead, tail }) {
-    // A trailing `data: [DONE]` of compatible servers makes the event before it the last one that matters.
-    return TERMINAL.test(lastEventHead) || /(?:^|\n)data: ?\[DONE\]/.test(tail)
-  },
+  marks: [],
+  isComplete: ({ lastEventHead, tail }) =>
+    // The event's type may stand at its head or, behind a response of any length, at its end. A trailing
+    // `data: [DONE]` of compatible servers makes the event before it the last one that matters.
+    TERMINAL.test(lastEventHead) || TERMINAL.test(tail) || /(?:^|\n)data: ?\[DONE\]/.test(tail),
   readUsage(_firstEvent, tail) {
     const usage = lastMember(tail, 'usage', (value) => asCount(value['input_tokens']) !== null)
     return usage ? readResponsesUsage(usage) : UNKNOWN_USAGE
