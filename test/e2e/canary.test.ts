@@ -90,7 +90,6 @@ test('secrets in the wrong place are not repeated', async () => {
     headers: { 'content-type': 'application/json' },
   })
   await uniroute.call('POST', '/admin/provider-keys', { token, raw, headers: { 'content-type': 'application/json' } })
-  await ask(uniroute, CHAT_DIALECTS[0]!, apiKey, { model: secret() })
   await ask(uniroute, CHAT_DIALECTS[0]!, apiKey, { headers: { 'x-uniroute-fallback': secret() } })
   await uniroute.call('GET', '/metrics')
   await uniroute.call('GET', '/openapi.json')

@@ -1,6 +1,6 @@
 // When a user's own key cannot serve: the operator's key may, for the reasons both sides grant, and the answer, the
 // receipt and the fake's own count agree on whose key paid. With `never` at any place nothing falls back.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createFakeKey, type Vendor } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import { ask, CHAT_DIALECTS, expectError, type Dialect } from '../support/dialects.ts'
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await uniroute?.stop()
   await fake?.close()
-  expect(uniroute?.scanAndRemove()).toEqual([])
+  expect(uniroute?.scanAndRemove() ?? []).toEqual([])
 })
 afterEach(() => {
   expect(fake.violations()).toEqual([])
@@ -68,8 +68,11 @@ describe.each(VENDORS)('%s', (vendor, dialect) => {
     await expectServedByServer(caller, dialect, await ask(uniroute, dialect, caller.apiKey), 'invalid')
     expect(fake.requestsOf(keys[vendor]!)).toHaveLength(1)
     const { token } = caller
-    const listed = (await uniroute.call('GET', '/admin/provider-keys', { token })).body.keys[0]
-    expect(listed.status).toBe('invalid')
+    // States are written in batches; the list follows within the second.
+    const listed = await vi.waitUntil(async () => {
+      const key = (await uniroute.call('GET', '/admin/provider-keys', { token })).body.keys[0]
+      return key.status === 'invalid' ? key : undefined
+    })
 
     const fresh = createFakeKey(vendor)
     const body = { api_key: fresh }

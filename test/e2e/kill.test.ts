@@ -56,7 +56,7 @@ test(`${CYCLES} times kill -9 under load: no record lost, none doubled`, { timeo
       }
     }
     const lanes = Array.from({ length: WIDTH }, lane)
-    await setTimeout(150 + random.below(450))
+    await setTimeout(300 + random.below(900))
     await uniroute.kill9()
     load.running = false
     await Promise.all(lanes)

@@ -3,10 +3,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
-import { ask, CHAT_DIALECTS, OTHER_DIALECTS } from '../support/dialects.ts'
+import { ask, CHAT_DIALECTS, OTHER_DIALECTS, readEvents } from '../support/dialects.ts'
 import { clientsInstalled, loadOfficialClients, type OfficialClients } from '../support/official-clients.ts'
 import { sendRaw } from '../support/raw-http.ts'
-import type { Caller } from '../support/uniroute-client.ts'
+import type { Caller, Json } from '../support/uniroute-client.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
 
 const TOOL_SCHEMA = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
@@ -15,6 +15,7 @@ const keys = {
   anthropic: createFakeKey('anthropic', 'alice'),
   google: createFakeKey('google', 'alice'),
 }
+const CACHED_SYSTEM = { type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }
 const serverKeys = {
   openai: createFakeKey('openai', 'operator'),
   anthropic: createFakeKey('anthropic', 'operator'),
@@ -35,7 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await uniroute?.stop()
   await fake?.close()
-  expect(uniroute?.scanAndRemove()).toEqual([])
+  expect(uniroute?.scanAndRemove() ?? []).toEqual([])
 })
 afterEach(() => {
   const violations = fake.violations()
@@ -279,12 +280,74 @@ describe('what every answer says', () => {
     },
   )
 
+  // The fake counts by rule: input from the prompt, cached from 1,024 tokens on, reasoning when it is asked for.
+  const EXPENSIVE: Record<string, object> = {
+    'openai-chat': { reasoning_effort: 'low', stream_options: { include_usage: true } },
+    'openai-responses': { reasoning: { effort: 'low' } },
+    'anthropic-messages': { thinking: { type: 'adaptive' }, system: [CACHED_SYSTEM] },
+    gemini: { generationConfig: { thinkingConfig: { includeThoughts: true } } },
+  }
+  const RUNS = CHAT_DIALECTS.flatMap((dialect) =>
+    [false, true].map((stream) => [dialect.name, stream, dialect] as const),
+  )
+  test.each(RUNS)(
+    "%s (streamed: %s): the receipt has the provider's own token counts and a price",
+    async (name, stream, dialect) => {
+      const body = { ...dialect.body('word '.repeat(2000), dialect.model, stream), ...EXPENSIVE[name] }
+      if (!stream) delete body.stream_options
+      const reply = await uniroute.call('POST', dialect.path(dialect.model, stream), {
+        headers: dialect.auth(caller.apiKey),
+        body,
+      })
+      expect(reply.status).toBe(200)
+      const reported = readUsage(name, reply.body === undefined ? readEvents(reply.text) : [reply.body])
+      expect(reported.reasoning_tokens).toBeGreaterThan(0)
+      expect(reported.cache_read_tokens).toBeGreaterThan(1000)
+      const receipt = await uniroute.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+      expect(receipt.streamed).toBe(stream)
+      expect(receipt.usage).toMatchObject(reported)
+      expect(receipt.cost).toMatchObject({ source: 'computed', usd_micros: expect.any(Number) })
+    },
+  )
+
   test('a provider named in the model is taken, and the rest is the model', async () => {
     const reply = await ask(uniroute, CHAT_DIALECTS[0]!, caller.apiKey, { model: 'openai/gpt-4o-mini' })
     expect(reply.headers.get('x-uniroute-model')).toBe('gpt-4o-mini')
     expect(fake.requests.at(-1)!.body.model).toBe('gpt-4o-mini')
   })
 })
+
+/** The usage that the client saw, in the receipt's words (03, 04 §3); later snapshots overwrite earlier ones. */
+function readUsage(name: string, events: Json[]): Record<string, number> {
+  if (name === 'gemini') {
+    const usage = events.at(-1).usageMetadata
+    return {
+      input_tokens: usage.promptTokenCount,
+      cache_read_tokens: usage.cachedContentTokenCount,
+      output_tokens: usage.candidatesTokenCount + usage.thoughtsTokenCount,
+      reasoning_tokens: usage.thoughtsTokenCount,
+    }
+  }
+  const found = events.map((event) => event.usage ?? event.message?.usage ?? event.response?.usage)
+  const usage = Object.assign({}, ...found.filter((part) => part !== undefined && part !== null))
+  if (name === 'anthropic-messages') {
+    return {
+      input_tokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens,
+      cache_read_tokens: usage.cache_read_input_tokens,
+      cache_write_tokens: usage.cache_creation_input_tokens,
+      output_tokens: usage.output_tokens,
+      reasoning_tokens: usage.output_tokens_details.thinking_tokens,
+    }
+  }
+  const [input, output] =
+    name === 'openai-chat' ? ['prompt_tokens', 'completion_tokens'] : ['input_tokens', 'output_tokens']
+  return {
+    input_tokens: usage[input!],
+    cache_read_tokens: usage[`${input}_details`].cached_tokens,
+    output_tokens: usage[output!],
+    reasoning_tokens: usage[`${output}_details`].reasoning_tokens,
+  }
+}
 
 /** Sends exactly these lines. */
 const sendRawLines = (lines: readonly string[]) => sendRaw(Number(new URL(uniroute.url).port), lines.join('\r\n'))

@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await uniroute?.stop()
   await fake?.close()
-  expect(fake?.violations()).toEqual([])
-  expect(uniroute?.scanAndRemove()).toEqual([])
+  expect(fake?.violations() ?? []).toEqual([])
+  expect(uniroute?.scanAndRemove() ?? []).toEqual([])
 })
 
 const DIALECTS = CHAT_DIALECTS.map((dialect) => [dialect.name, dialect] as const)

@@ -66,13 +66,14 @@ function listFiles(root: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name))
 }
 
-/** The part of a secret that nobody may see: without the public head of a key, of a `ur_` key or of a JWT. */
+/** The part of a secret that nobody may see: without the public head of a key, a `ur_` key, a JWT. */
 export function secretPart(secret: string): string {
   const canary = secret.indexOf(CANARY)
   if (canary !== -1) return secret.slice(canary)
   if (secret.startsWith('ur_')) return secret.slice(3)
   if (/^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(secret)) return secret.slice(secret.lastIndexOf('.') + 1)
-  return secret
+  // A session's cookie begins with the session's id, which is public.
+  return /^[0-9A-HJKMNP-TV-Z]{26}\.(.+)$/.exec(secret)?.[1] ?? secret
 }
 
 type Find = (haystack: Buffer) => { pattern: Pattern; offset: number }[]
