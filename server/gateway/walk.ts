@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prices } from '../catalog/prices.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
-import { GatewayError } from '../kernel/errors.ts'
+import type { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
 import { judgeRefusal, type Verdict } from '../providers/provider.ts'

@@ -1,6 +1,6 @@
 // One small question with a whole answer: key tests and model lists. Bounded in time and size.
 import type { Upstream, UpstreamHeaders, UpstreamRequest } from './upstream.ts'
-import { UpstreamFailure } from './upstream.ts'
+import type { UpstreamFailure } from './upstream.ts'
 
 export type OnceResult =
   | { kind: 'answer'; status: number; headers: UpstreamHeaders; body: Buffer; latencyMs: number }
