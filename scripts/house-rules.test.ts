@@ -31,6 +31,7 @@ describe('imports', () => {
     ['the inside to the inside', 'server/database/internal/a.ts', "import { x } from './sqlite.ts'"],
     ['a test upward', 'server/kernel/a.test.ts', "import { x } from '../gateway/plan.ts'"],
     ['a test to the outside', 'server/kernel/a.test.ts', "import { x } from '../../test/support/databases.ts'"],
+    ['test support upward', 'server/kernel/testing.ts', "import { x } from '../gateway/plan.ts'"],
     ['another slice by type', 'server/features/a/a.ts', "import type { X } from '../audit/audit.ts'"],
     ['shared arithmetic', 'server/features/a/a.ts', "import { x } from '../limits/gcra.ts'"],
     ['scripts to anything', 'scripts/a.ts', "import { x } from '../server/gateway/plan.ts'"],
@@ -59,6 +60,7 @@ describe('imports', () => {
     ['another inside', 'server/gateway/a.ts', "import '../database/internal/sqlite.ts'", 'private to server/database'],
     ['another inside, in a test', 'server/gateway/a.test.ts', "import '../database/internal/sqlite.ts'", 'private to'],
     ['to a test', 'server/gateway/a.ts', "import './b.test.ts'", 'is not part of the server'],
+    ['to test support', 'server/gateway/a.ts', "import './testing.ts'", 'is not part of the server'],
     ['to test/', 'server/gateway/a.ts', "import '../../test/fake-provider/wire.ts'", 'is not part of the server'],
     [
       'another slice by value',
