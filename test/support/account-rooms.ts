@@ -1,5 +1,6 @@
 // The rooms of accounts and API keys on a real database behind the real HTTP server, with a clock that tests move.
 import { randomBytes } from 'node:crypto'
+import { afterEach } from 'vitest'
 import type { Database } from '../../server/database/database.ts'
 import { createAccounts, type Accounts } from '../../server/features/accounts/accounts.ts'
 import { createAuthenticate, type Authenticator } from '../../server/features/accounts/authenticate.ts'
@@ -72,7 +73,20 @@ export interface RoomOptions {
   readonly admin?: boolean
 }
 
-export async function openAccountRooms(database: Database, options: RoomOptions = {}): Promise<AccountRooms> {
+/** `openAccountRooms` whose rooms are closed after each test of the file. */
+export function useAccountRooms(): typeof openAccountRooms {
+  const opened: AccountRooms[] = []
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((rooms) => rooms.close()))
+  })
+  return async (database, options) => {
+    const rooms = await openAccountRooms(database, options)
+    opened.push(rooms)
+    return rooms
+  }
+}
+
+async function openAccountRooms(database: Database, options: RoomOptions = {}): Promise<AccountRooms> {
   const clock = options.clock ?? createMovableClock()
   const audit = createAudit({ database, clock })
   const announced: string[] = []
@@ -126,6 +140,17 @@ export async function openAccountRooms(database: Database, options: RoomOptions 
     }
   }
 
+  // Checking a password is costly on purpose: the administrator signs in again only where the last session is over.
+  let adminToken: string | undefined
+  async function sendAsAdmin(method: string, path: string, body: unknown): Promise<Answer> {
+    if (adminToken !== undefined) {
+      const answer = await send(method, path, { token: adminToken, body })
+      if (answer.status !== 401) return answer
+    }
+    adminToken = await login()
+    return send(method, path, { token: adminToken, body })
+  }
+
   async function login(email = ADMIN.email, password = ADMIN.password): Promise<string> {
     const answer = await send('POST', '/auth/login', { body: { email, password } })
     if (answer.status !== 200) throw new Error(`Sign-in answered ${answer.status}: ${JSON.stringify(answer.body)}`)
@@ -144,12 +169,14 @@ export async function openAccountRooms(database: Database, options: RoomOptions 
     send,
     login,
     async makeUser(email, password = 'a person of this server') {
-      const made = await send('POST', '/admin/users', { token: await login(), body: { email, password } })
+      const made = await sendAsAdmin('POST', '/admin/users', { email, password })
       if (made.status !== 201) throw new Error(`Making a user answered ${made.status}: ${JSON.stringify(made.body)}`)
       return { id: made.body.user.id, email, password, token: await login(email, password) }
     },
     async close() {
-      await http.http.drain(1)
+      const closed = new Promise<void>((resolve) => void http.http.server.close(() => resolve()))
+      http.http.server.closeAllConnections()
+      await closed
       await apiKeys.close()
     },
   }

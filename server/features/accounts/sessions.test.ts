@@ -1,19 +1,13 @@
 // Signing in, refreshing, signing out and the changes that end sessions, over HTTP, on both databases.
-import { expect, test, afterEach } from 'vitest'
-import { ADMIN, openAccountRooms, type AccountRooms, type RoomOptions } from '../../../test/support/account-rooms.ts'
+import { expect, test } from 'vitest'
+import { ADMIN, type AccountRooms, useAccountRooms, type RoomOptions } from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
 import { sessionAnswerSchema } from '../../../contract/accounts.ts'
 
-const opened: AccountRooms[] = []
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((rooms) => rooms.close()))
-})
+const openRooms = useAccountRooms()
 
-async function start(open: OpenDatabase, options?: RoomOptions): Promise<AccountRooms> {
-  const rooms = await openAccountRooms(await open(), options)
-  opened.push(rooms)
-  return rooms
-}
+const start = async (open: OpenDatabase, options?: RoomOptions): Promise<AccountRooms> =>
+  openRooms(await open(), options)
 
 const login = (rooms: AccountRooms, email = ADMIN.email, password = ADMIN.password) =>
   rooms.send('POST', '/auth/login', { body: { email, password } })
@@ -192,8 +186,7 @@ describeOnEachDatabase('refreshing', (open) => {
 
   test('tokens and cookies of another installation are refused', async () => {
     const database = await open()
-    const [here, elsewhere] = [await openAccountRooms(database), await openAccountRooms(database)]
-    opened.push(here, elsewhere)
+    const [here, elsewhere] = [await openRooms(database), await openRooms(database)]
     const { cookie, body } = await login(elsewhere)
     expect((await profile(here, body.token)).body.code).toBe('unauthenticated')
     expect((await refresh(here, cookie)).status).toBe(401)
@@ -288,9 +281,8 @@ describeOnEachDatabase('ending sessions', (open) => {
   test('another instance on the same database notices within five seconds, and at once when told', async () => {
     const database = await open()
     const key = new Uint8Array(32).fill(7)
-    const here = await openAccountRooms(database, { key })
-    const there = await openAccountRooms(database, { key, clock: here.clock })
-    opened.push(here, there)
+    const here = await openRooms(database, { key })
+    const there = await openRooms(database, { key, clock: here.clock })
     for (const told of [false, true]) {
       const { body, cookie } = await login(here)
       expect((await profile(there, body.token)).status).toBe(200)
