@@ -132,7 +132,7 @@ describeOnEachDatabase('migrating', (open) => {
     }
     // Every statement of both migrations, their rows, the ledger's table and the commits were hit.
     expect(killedAt).toBeGreaterThan(10)
-  })
+  }, 300_000)
 })
 
 /** Migrates in a process of its own that kills itself before its n-th statement; false where it had fewer. */

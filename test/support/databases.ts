@@ -109,28 +109,37 @@ function prepareSuite(source: Source): OpenDatabase {
 }
 
 function createSqliteSource(): Source {
-  const folder = mkdtempSync(join(tmpdir(), 'uniroute-test-'))
-  const template = join(folder, 'template.db')
-  let templateReady: Promise<void> | undefined
+  // Made when first needed: a suite whose tests are all left out has no end to remove it at.
+  let folder: string | undefined
+  let templateReady: Promise<string> | undefined
   let count = 0
 
-  async function makeTemplate(): Promise<void> {
+  function inFolder(name: string): string {
+    folder ??= mkdtempSync(join(tmpdir(), 'uniroute-test-'))
+    return join(folder, name)
+  }
+
+  async function makeTemplate(): Promise<string> {
+    const template = inFolder('template.db')
     const database = await openDatabase({ file: template })
     await migrate(database, { clock: systemClock, log: silentLog })
     await database.close()
+    return template
   }
 
   return {
     async take() {
-      await (templateReady ??= makeTemplate())
-      const file = join(folder, `${++count}.db`)
+      const template = await (templateReady ??= makeTemplate())
+      const file = inFolder(`${++count}.db`)
       copyFileSync(template, file)
       return { file }
     },
-    takeBare: async () => ({ file: join(folder, `${++count}.db`) }),
+    takeBare: async () => ({ file: inFolder(`${++count}.db`) }),
     // The files stay until the suite is over: what is left in them may be looked at.
     giveBack() {},
-    remove: async () => rmSync(folder, { recursive: true, force: true }),
+    async remove() {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
 

@@ -121,7 +121,7 @@ export async function startSqliteThread(file: string, log: Log | undefined): Pro
 
 /**
  * Tries again while another program holds the lock, until the limit is over. Between two tries others may work.
- * No try begins so late that its caller would be gone before it ends: what was given up is then surely not carried out.
+ * No try begins in the last moments, where it could outlive its caller's patience and be carried out all the same.
  */
 export async function retryWhileLocked<T>(limitMs: number, attempt: (limitMs: number) => Promise<T>): Promise<T> {
   const deadline = monotonicNow() + limitMs
