@@ -142,6 +142,7 @@ export function createApp(options: AppOptions): App {
     routes,
     async recover() {
       await ledger.recover()
+      await providerKeys.start()
     },
     async close() {
       gateway.close()

@@ -53,9 +53,10 @@ async function open(config: Config, log: Log): Promise<Running> {
       ? { file: join(config.dataDir, 'uniroute.db'), log }
       : { url: revealSecret(config.databaseUrl), log },
   )
+  let booted: BootedVault | undefined
   try {
     await checkSchema(database)
-    const booted = await bootVault({
+    booted = await bootVault({
       database,
       secrets,
       dataDir: config.dataDir,
@@ -73,6 +74,7 @@ async function open(config: Config, log: Log): Promise<Running> {
     }
     return { config, database, booted, app, log }
   } catch (error) {
+    await booted?.stop()
     await database.close()
     throw error
   }

@@ -125,9 +125,8 @@ class Attempt implements UpstreamSink, Watched {
     this.#status = status
     this.#headers = headers
     this.#progress()
-    // Redirects are never followed: the key would travel with them.
-    if (status < 200 || (status >= 300 && status < 400)) return this.#fail('malformed')
-    if (status >= 400) {
+    // A redirect is never followed, since the key would travel with it: like any refusal, it is judged by its status.
+    if (status < 200 || status >= 300) {
       this.#errorBody = []
       return
     }

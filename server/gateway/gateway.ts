@@ -101,7 +101,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     ],
     encodeEarlyError(path, headers, error, requestId) {
       const protocol = dialectOfPath(path, headers)
-      return protocol ? encodeDataError(protocol, error, requestId.replace(/^req_/, '')) : undefined
+      return protocol ? encodeDataError(protocol, error, requestId) : undefined
     },
     close: () => watch.stop(),
   }
