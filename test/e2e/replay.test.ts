@@ -166,10 +166,6 @@ async function send(exchange: Exchange, caller: Caller): Promise<Reply & { bytes
 const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 function judge(exchange: Exchange, reply: Reply & { bytes: Buffer }): string {
-  if (reply.status === 501 && /text-embedding-004/.test(exchange.path)) {
-    // 01 gives text-embedding-… to OpenAI by its prefix, whatever the dialect.
-    return 'exception: text-embedding-004 asked for in Gemini dialect is a name of OpenAI by prefix'
-  }
   if (reply.status !== exchange.status) {
     return `status ${exchange.status} became ${reply.status}: ${reply.text.slice(0, 300)}`
   }
