@@ -14,6 +14,8 @@ const CHECKS = [
   ['generated documents', 'node', ['scripts/generate-docs.ts', '--check']],
 ]
 const SUITES = ['unit', 'system']
+/** Of the tests that did not run. */
+const MOST_NAMED = 20
 const REPORTS = join(ROOT, 'node_modules', '.cache', 'tests')
 
 await runMain(async () => {
@@ -89,8 +91,6 @@ function summarise(results) {
   )
   return failed > 0 ? 1 : 0
 }
-
-const MOST_NAMED = 20
 
 /** Skipped tests carry the reason in their name; what a missing folder of recordings leaves out is not even a test. */
 function listNotRun(results) {
