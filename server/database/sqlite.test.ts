@@ -173,6 +173,16 @@ describe('another program holds the lock', () => {
   })
 })
 
+describe('another program has the file for itself', () => {
+  test('opening is refused in a clear sentence, to be tried again later', async () => {
+    const file = newFile()
+    const outside = openOutside(file)
+    outside.exec('PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE theirs (x); BEGIN EXCLUSIVE')
+    const error = await failure(openDatabase({ file }))
+    expect(error).toMatchObject({ reason: 'locked', exitCode: 75, message: expect.stringContaining(file) })
+  })
+})
+
 describe('two processes', () => {
   test('transactions that read before they write all succeed', async () => {
     const file = newFile()
