@@ -112,8 +112,10 @@ describe('limits per API key', () => {
     expect(limits.admit('k', { perMinute: null, perDay: 1 }).ok).toBe(true)
     clock.jump(-10 * 60_000)
     expect(limits.admit('k', { perMinute: null, perDay: 1 }).ok).toBe(false)
+    expect(limits.admit('first seen now', { perMinute: null, perDay: 1 }).ok).toBe(true)
     clock.jump(10 * 60_000)
     expect(limits.admit('k', { perMinute: null, perDay: 1 }).ok).toBe(false)
+    expect(limits.admit('first seen now', { perMinute: null, perDay: 1 }).ok).toBe(false)
   })
 
   test('a jump of the wall clock does not refill the minute', () => {
