@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { isUlid, isUuid } from '../../kernel/ids.ts'
 
-export const ACCESS_TOKEN_SECONDS = 15 * 60
+const ACCESS_TOKEN_SECONDS = 15 * 60
 const LEEWAY_SECONDS = 60
 const PARTY = 'uniroute'
 

@@ -16,7 +16,7 @@ const SALT_BYTES = 16
 const TAG_BYTES = 32
 const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
 
-export const PASSWORD_MAX_LENGTH = 256
+const PASSWORD_MAX_LENGTH = 256
 
 export interface Passwords {
   hash(password: string): Promise<string>

@@ -13,9 +13,9 @@ import { assertAcceptablePassword, findPasswordFault } from './password.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
-export const SETUP_LIFETIME_MS = 3_600_000
+const SETUP_LIFETIME_MS = 3_600_000
 /** The first administrator's password opens everything. */
-export const SETUP_PASSWORD_MIN_LENGTH = 15
+const SETUP_PASSWORD_MIN_LENGTH = 15
 
 export interface NewAccount {
   readonly email: string

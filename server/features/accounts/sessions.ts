@@ -13,9 +13,9 @@ import { createRefreshTokens } from './refresh-token.ts'
 import type { SessionRow } from './session-store.ts'
 import type { UserRow } from './user-store.ts'
 
-export const SESSION_LIFETIME_MS = 30 * 86_400_000
+const SESSION_LIFETIME_MS = 30 * 86_400_000
 /** Two tabs that refresh together, or an answer that was lost on the way. */
-export const REFRESH_GRACE_MS = 30_000
+const REFRESH_GRACE_MS = 30_000
 const MAX_CACHED = 20_000
 
 /** A session and what its owner is handed: the access token, and the refresh token for the cookie. */

@@ -10,7 +10,7 @@ import { assertAcceptablePassword } from './password.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
-export const RESET_LIFETIME_MS = 24 * 3_600_000
+const RESET_LIFETIME_MS = 24 * 3_600_000
 
 export interface SignIn {
   login(credentials: { email: string; password: string }, origin: Origin): Promise<SignedIn>

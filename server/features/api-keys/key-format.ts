@@ -8,7 +8,7 @@ export const KEY_PREFIX = 'ur_'
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const BODY_LENGTH = 43
 const CHECKSUM_LENGTH = 6
-export const KEY_LENGTH = KEY_PREFIX.length + BODY_LENGTH + CHECKSUM_LENGTH
+const KEY_LENGTH = KEY_PREFIX.length + BODY_LENGTH + CHECKSUM_LENGTH
 const GRAMMAR = /^ur_[0-9A-Za-z]{49}$/
 
 /** A fresh key. The result is shown to its owner once and kept nowhere. */
