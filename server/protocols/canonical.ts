@@ -1,5 +1,5 @@
-// The middle model between the wire dialects. Issue by issue it grows from what relaying needs (usage, finish) to whole
-// requests and streams; nothing here knows a provider.
+// The middle model between the wire dialects: a list of items, not of messages, because two dialects interleave
+// reasoning, text and calls and the order must survive. Nothing here knows a provider, a key or a socket.
 
 /** Tokens of one call. null = the provider did not say; an explicit 0 is a 0. `input` includes cached tokens, `output` includes reasoning. */
 export interface Usage {
@@ -20,4 +20,303 @@ export const UNKNOWN_USAGE: Usage = {
   cacheWrite1h: null,
   output: null,
   reasoning: null,
+}
+
+export type Role = 'user' | 'assistant' | 'system' | 'developer'
+
+/** Reasoning state of a provider, bound to the account that made it. Never visible text. */
+export interface Signature {
+  /** Provider id; '' where the client's dialect does not say (a native value of that dialect's vendor). */
+  readonly provider: string
+  /** Bare id of the provider key, `server:<provider>`, or '' where unknown. */
+  readonly account: string
+  readonly model: string
+  /** signature · encrypted · redacted · thought: which slot of its dialect the value came from. */
+  readonly kind: 'signature' | 'encrypted' | 'redacted' | 'thought'
+  readonly value: string
+  /** The reasoning item's own id, where the dialect has one. */
+  readonly id?: string
+}
+
+/** A cache breakpoint behind an item; `ttl` as the client wrote it (`5m`, `1h`, `30m`, `12h`). */
+export interface CacheMark {
+  readonly ttl?: string
+}
+
+export type MediaKind = 'image' | 'pdf' | 'file' | 'audio' | 'video'
+export type MediaSource =
+  | { readonly from: 'data'; readonly mime: string; /** Standard base64. */ readonly data: string }
+  | { readonly from: 'url'; readonly url: string; readonly mime?: string }
+  /** Stored at the provider of the dialect it came in. */
+  | { readonly from: 'file'; readonly fileId: string }
+
+export interface Citation {
+  readonly url?: string
+  readonly title?: string
+  readonly quote?: string
+  /** Character range in the text it stands at, end exclusive. */
+  readonly start?: number
+  readonly end?: number
+  /** As the dialect of origin wrote it. */
+  readonly raw?: unknown
+}
+
+interface ItemBase {
+  /** Items of one message of the client share a number; it only rises. */
+  readonly turn: number
+  readonly cache?: CacheMark
+  readonly signature?: Signature
+}
+
+export interface TextItem extends ItemBase {
+  readonly kind: 'text'
+  readonly role: Role
+  readonly text: string
+  readonly citations?: readonly Citation[]
+}
+
+export interface MediaItem extends ItemBase {
+  readonly kind: 'media'
+  readonly role: Role
+  readonly media: MediaKind
+  readonly source: MediaSource
+  readonly name?: string
+  readonly detail?: string
+}
+
+export interface ReasoningItem extends ItemBase {
+  readonly kind: 'reasoning'
+  /** Visible thoughts; '' beside a signature means: none were shown. */
+  readonly text: string
+  /** The text is a summary made by the provider. */
+  readonly summary?: boolean
+  /** The provider gave only sealed state. */
+  readonly redacted?: boolean
+}
+
+export interface CallItem extends ItemBase {
+  readonly kind: 'call'
+  readonly id: string
+  readonly name: string
+  readonly namespace?: string
+  /** The upstream's or client's exact text: JSON for `json`, anything for `freeform`. */
+  readonly argsText: string
+  readonly style: 'json' | 'freeform'
+}
+
+export type ResultPart =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'media'
+      readonly media: MediaKind
+      readonly source: MediaSource
+      readonly name?: string
+      readonly detail?: string
+    }
+  | { readonly kind: 'opaque'; readonly protocol: string; readonly raw: unknown }
+
+export interface ResultItem extends ItemBase {
+  readonly kind: 'result'
+  readonly callId: string
+  /** The function's name, where the dialect says it. */
+  readonly name?: string
+  readonly parts: readonly ResultPart[]
+  readonly isError: boolean
+  readonly style: 'json' | 'freeform'
+}
+
+export interface RefusalItem extends ItemBase {
+  readonly kind: 'refusal'
+  readonly text: string
+}
+
+/** What a dialect has and no other knows (built-in tool items, unknown blocks): re-emitted to the same dialect only. */
+export interface OpaqueItem extends ItemBase {
+  readonly kind: 'opaque'
+  readonly protocol: string
+  readonly role: Role
+  readonly raw: unknown
+}
+
+export type Item = TextItem | MediaItem | ReasoningItem | CallItem | ResultItem | RefusalItem | OpaqueItem
+
+/** A leading system or developer text. */
+export interface Instruction {
+  readonly role: 'system' | 'developer'
+  readonly text: string
+  readonly cache?: CacheMark
+}
+
+export interface Tool {
+  readonly kind: 'function' | 'freeform'
+  readonly name: string
+  readonly namespace?: string
+  readonly description?: string
+  /** JSON schema of a function's arguments, as the client wrote it; absent = no arguments. */
+  readonly schema?: unknown
+  readonly strict?: boolean
+  /** Of a freeform tool, as the client wrote it. */
+  readonly grammar?: unknown
+  readonly cache?: CacheMark
+}
+
+/** A tool that the provider itself runs (web search, code execution …), in the dialect it was written in. */
+export interface Builtin {
+  readonly protocol: string
+  /** web_search is the one that has counterparts; everything else is foreign elsewhere. */
+  readonly kind: 'web_search' | 'other'
+  readonly name: string
+  readonly raw: unknown
+}
+
+export type ToolChoice =
+  | { readonly mode: 'auto' | 'none' | 'required' }
+  | { readonly mode: 'named'; readonly name: string; readonly namespace?: string }
+  /** Only these, and `required` says whether one must be called. */
+  | { readonly mode: 'allowed'; readonly names: readonly string[]; readonly required: boolean }
+
+export type Format =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'json_object' }
+  | {
+      readonly kind: 'json_schema'
+      readonly name?: string
+      readonly description?: string
+      readonly schema: unknown
+      readonly strict?: boolean
+    }
+
+export const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+export type Effort = (typeof EFFORTS)[number]
+
+export interface ReasoningWish {
+  readonly effort?: Effort
+  /** Tokens for thinking; 0 = none, -1 = the model decides. */
+  readonly budget?: number
+  /** The model decides by itself how much to think. */
+  readonly adaptive?: boolean
+  /** The client wants to see thoughts. */
+  readonly visible?: boolean
+}
+
+export interface Sampling {
+  readonly temperature?: number
+  readonly topP?: number
+  readonly topK?: number
+  readonly frequencyPenalty?: number
+  readonly presencePenalty?: number
+  readonly logitBias?: Readonly<Record<string, number>>
+}
+
+export interface ChatRequest {
+  /** As the client wrote it. */
+  readonly model: string
+  readonly stream: boolean
+  /** The client's stream shall tell its usage (Chat Completions asks for it; others always do). */
+  readonly streamUsage: boolean
+  readonly instructions: readonly Instruction[]
+  readonly items: readonly Item[]
+  readonly tools: readonly Tool[]
+  readonly builtins: readonly Builtin[]
+  readonly toolChoice?: ToolChoice
+  readonly parallel?: boolean
+  readonly format?: Format
+  readonly reasoning?: ReasoningWish
+  readonly sampling: Sampling
+  readonly stop: readonly string[]
+  readonly maxOutput?: number
+  readonly n?: number
+  readonly logprobs?: { readonly top?: number }
+  readonly seed?: number
+  readonly verbosity?: 'low' | 'medium' | 'high'
+  readonly cacheKey?: string
+  readonly tier?: string
+  readonly userId?: string
+  /** Fields a dialect does not share, under its protocol id; each is re-emitted there, and a Loss elsewhere. */
+  readonly extensions: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+export type FinishUnified =
+  | 'stop'
+  | 'stop_sequence'
+  | 'length'
+  | 'context_window'
+  | 'tool_calls'
+  | 'refusal'
+  | 'content_filter'
+  | 'pause'
+  | 'malformed'
+
+export interface Finish {
+  readonly unified: FinishUnified
+  /** The upstream's own word; '' where there was none. */
+  readonly raw: string
+  /** The stop sequence that was met. */
+  readonly sequence?: string
+  readonly details?: unknown
+}
+
+export interface ChatResponse {
+  /** The upstream's id, or '' where it gave none. */
+  readonly id: string
+  /** The upstream's own name for the model. */
+  readonly model: string
+  /** Seconds since the epoch; 0 where unknown. */
+  readonly created: number
+  readonly items: readonly Item[]
+  readonly finish: Finish
+  readonly usage: Usage
+  readonly extensions: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+export type PartKind = 'text' | 'reasoning' | 'call' | 'refusal' | 'opaque' | 'media'
+
+/** What is known of a part when it opens. */
+export type PartMeta =
+  | { readonly kind: 'text' | 'refusal' }
+  | { readonly kind: 'reasoning'; readonly summary?: boolean; readonly redacted?: boolean }
+  | {
+      readonly kind: 'call'
+      readonly id: string
+      readonly name: string
+      readonly namespace?: string
+      readonly style: 'json' | 'freeform'
+    }
+  | { readonly kind: 'media'; readonly media: MediaKind; readonly source: MediaSource }
+  | { readonly kind: 'opaque'; readonly protocol: string; readonly raw: unknown }
+
+export type PartDelta =
+  | { readonly kind: 'text' | 'args' | 'reasoning' | 'refusal'; readonly text: string }
+  | { readonly kind: 'signature'; readonly signature: Signature }
+  | { readonly kind: 'citation'; readonly citation: Citation }
+
+/**
+ * One event of a stream. Parts are numbered from 0 and open one at a time: part-start(i), deltas of i, part-end(i).
+ * `usage` is cumulative: later values overwrite. A stream that ends well has exactly one `finish`, at its end; one that
+ * fails has exactly one `error` instead.
+ */
+export type StreamEvent =
+  | { readonly type: 'response-start'; readonly id: string; readonly model: string; readonly created: number }
+  | { readonly type: 'part-start'; readonly index: number; readonly part: PartMeta }
+  | { readonly type: 'part-delta'; readonly index: number; readonly delta: PartDelta }
+  | { readonly type: 'part-end'; readonly index: number }
+  | { readonly type: 'usage'; readonly usage: Usage }
+  | { readonly type: 'finish'; readonly finish: Finish }
+  | { readonly type: 'ping' }
+  | { readonly type: 'error'; readonly error: StreamError }
+
+export interface StreamError {
+  readonly status: number
+  /** The upstream's machine-readable words, lower case. */
+  readonly signals: readonly string[]
+  readonly message: string
+  readonly retryAfterMs: number | null
+}
+
+/** Something the client asked for, or the provider gave, that did not survive the crossing. Never silent. */
+export interface Loss {
+  /** The name in the warnings header: `seed`, `thinking_budget`; snake case, a field or a group of fields. */
+  readonly path: string
+  readonly action: 'dropped' | 'approximated'
+  readonly why: string
 }

@@ -2,6 +2,7 @@
 // provider, no key and no socket. Provider facts live in providers/, the order of keys in gateway/plan.ts.
 import type { ErrorCode, ErrorOrigin } from '../kernel/errors.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
+import type { SseEvent } from '../kernel/sse.ts'
 import type { Usage } from './canonical.ts'
 
 export type ProtocolId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini'
@@ -62,11 +63,6 @@ export interface StreamFacts {
   /** The dialect's own error event, complete with its blank line. */
   encodeError(error: ErrorView): string
   readonly keepAlive: string
-}
-
-export interface SseEvent {
-  readonly event: string | null
-  readonly data: string
 }
 
 export interface StreamEnd {

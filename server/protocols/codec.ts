@@ -1,0 +1,123 @@
+// How a dialect becomes the middle model and back. Whole answers and streams go through the same parts, so a kind of
+// block is switched on once per dialect. Codecs are pure: sealed reasoning state, fetched media and stored state are
+// handed in by the gateway.
+import type { ChatRequest, ChatResponse, Loss, Signature, StreamEvent } from './canonical.ts'
+import type { ModelProfile } from './profile.ts'
+import type { ErrorView } from './protocol.ts'
+import type { SseEvent } from '../kernel/sse.ts'
+
+/** Collects losses; the same path and action is reported once. */
+export interface LossReport {
+  drop(path: string, why: string): void
+  approximate(path: string, why: string): void
+  readonly losses: readonly Loss[]
+}
+
+/** A request that cannot be said in the other dialect: becomes 400 `unsupported_parameter` (or bad_request). */
+export class CannotCross extends Error {
+  override readonly name = 'CannotCross'
+  readonly path: string
+  readonly code: 'unsupported_parameter' | 'bad_request'
+
+  /** `message`: what cannot be, and what to do instead. */
+  constructor(path: string, message: string, code: 'unsupported_parameter' | 'bad_request' = 'unsupported_parameter') {
+    super(message)
+    this.path = path
+    this.code = code
+  }
+}
+
+/** Reading a client's request. */
+export interface RequestDecoding {
+  /** Opens a `urs1.` envelope found in a slot for reasoning state; null where it is not ours to open. */
+  openEnvelope(text: string): Signature | null
+  readonly losses: LossReport
+}
+
+/** Writing a request for a provider. */
+export interface RequestEncoding {
+  readonly profile: ModelProfile
+  /** The provider and account that will serve: state of any other is left out. */
+  readonly provider: string
+  readonly account: string
+  /** Streams are asked for even where the client wants a whole answer, and the reverse, only through this. */
+  readonly stream: boolean
+  /** First 8 hex digits of a text's SHA-256; for ids that must be shortened the same way everywhere. */
+  hash8(text: string): string
+  readonly losses: LossReport
+}
+
+/** Reading a provider's answer: whose state it carries. */
+export interface ResponseDecoding {
+  readonly provider: string
+  readonly account: string
+  readonly model: string
+  /** Tool names were mapped on the way out; this maps them back. */
+  restoreTool(name: string): { readonly name: string; readonly namespace?: string; readonly style: 'json' | 'freeform' }
+}
+
+/** Writing an answer for the client. */
+export interface ResponseEncoding {
+  /** What `model` shall say: the name the client asked for. */
+  readonly requestedModel: string
+  /** Ours, `req_…`; message and response ids are derived from it where the dialect wants its own prefix. */
+  readonly requestId: string
+  /** Seconds since the epoch. */
+  readonly created: number
+  /** Seals reasoning state for the client's slot as `urs1.…`. */
+  sealEnvelope(signature: Signature): string
+  /** The client asked for usage in its stream. */
+  readonly streamUsage: boolean
+  /** What the client asked for, where an answer must echo it (Responses). */
+  readonly request: ChatRequest
+  readonly losses: LossReport
+}
+
+export interface EncodedRequest {
+  readonly body: Record<string, unknown>
+  /** Names as the provider will say them → as the client knows them. */
+  readonly toolNames: ReadonlyMap<string, { name: string; namespace?: string; style: 'json' | 'freeform' }>
+  /** Stop sequences the provider cannot take; the gateway enforces them on the answer. */
+  readonly enforceStop: readonly string[]
+}
+
+export interface StreamDecoder {
+  /** Events for one SSE event of the provider. */
+  push(event: SseEvent): StreamEvent[]
+  /** At the clean end of the stream: what is still open, and `finish` or an `error` where none came. */
+  end(): StreamEvent[]
+}
+
+export interface StreamEncoder {
+  /** Wire text for one event; '' where the dialect says nothing there. */
+  push(event: StreamEvent): string
+  /** Ends in failure: the dialect's own error event. */
+  fail(error: ErrorView): string
+}
+
+export interface Codec {
+  decodeRequest(
+    body: Readonly<Record<string, unknown>>,
+    decoding: RequestDecoding & { model: string; stream: boolean },
+  ): ChatRequest
+  encodeRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest
+  decodeResponse(body: Readonly<Record<string, unknown>>, decoding: ResponseDecoding): ChatResponse
+  encodeResponse(response: ChatResponse, encoding: ResponseEncoding): Record<string, unknown>
+  streamDecoder(decoding: ResponseDecoding): StreamDecoder
+  streamEncoder(encoding: ResponseEncoding): StreamEncoder
+}
+
+export function createLossReport(): LossReport {
+  const found = new Map<string, Loss>()
+  const note = (path: string, action: Loss['action'], why: string): void => {
+    const key = `${action} ${path}`
+    if (!found.has(key)) found.set(key, { path, action, why })
+  }
+  return {
+    drop: (path, why) => note(path, 'dropped', why),
+    approximate: (path, why) => note(path, 'approximated', why),
+    get losses() {
+      return [...found.values()]
+    },
+  }
+}
