@@ -11,9 +11,9 @@ import { findScenario, SCENARIOS } from './scenarios.ts'
 import type { Target } from './target.ts'
 import { nginx } from './targets/nginx.ts'
 import { nodeProxy, nullProxy } from './targets/proxies.ts'
-import { uniroute } from './targets/uniroute.ts'
+import { createUniRouteTarget } from './targets/uniroute.ts'
 
-const TARGETS: readonly Target[] = [nginx, nullProxy, nodeProxy, uniroute]
+const TARGETS: readonly Target[] = [nginx, nullProxy, nodeProxy, createUniRouteTarget({ id: 'uniroute' })]
 /** In the order of preference: verdicts go by the first that runs. */
 const REFERENCES = [nginx.id, nullProxy.id]
 /** The kernel counts in ticks of 10 ms: shorter windows are too coarse. */
@@ -28,6 +28,8 @@ Options:
   --target NAME      only this one; may be repeated: ${TARGETS.map(({ id }) => id).join(', ')}
   --rounds NUMBER    ${LEAST_ROUNDS} or more, for figures to show (${LEAST_ROUNDS})
   --window SECONDS   of load per target and round, ${LEAST_WINDOW_SECONDS} or more (${LEAST_WINDOW_SECONDS})
+  --against FOLDER   also the UniRoute of another checkout, as uniroute-other
+  --node-flag FLAG   also UniRoute with this flag of Node's, as uniroute-flags; may be repeated
   --keep             write the result under a name that git does not ignore
   --profile FOLDER   write a processor profile of UniRoute there (open it in Chrome's or VS Code's viewer)
 `
@@ -50,6 +52,8 @@ function readWishes(): Wishes | null {
       target: { type: 'string', multiple: true },
       rounds: { type: 'string', default: String(LEAST_ROUNDS) },
       window: { type: 'string', default: String(LEAST_WINDOW_SECONDS) },
+      against: { type: 'string' },
+      'node-flag': { type: 'string', multiple: true },
       keep: { type: 'boolean', default: false },
       profile: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -60,12 +64,20 @@ function readWishes(): Wishes | null {
   if (unknown !== undefined) throw new Error(`There is no target "${unknown}".`)
   return {
     scenarios: positionals.length === 0 ? [...SCENARIOS.values()] : positionals.map(findScenario),
-    targets: TARGETS.filter(({ id }) => values.target?.includes(id) ?? true),
+    targets: [
+      ...TARGETS.filter(({ id }) => values.target?.includes(id) ?? true),
+      ...createVariants(values.against, values['node-flag']),
+    ],
     rounds: readNumber('--rounds', values.rounds),
     windowMs: readNumber('--window', values.window) * 1000,
     keep: values.keep,
     profileFolder: values.profile === undefined ? null : resolve(values.profile),
   }
+}
+
+function createVariants(against: string | undefined, flags: readonly string[] | undefined): Target[] {
+  const other = against === undefined ? [] : [createUniRouteTarget({ id: 'uniroute-other', root: resolve(against) })]
+  return flags === undefined ? other : [...other, createUniRouteTarget({ id: 'uniroute-flags', flags })]
 }
 
 function readNumber(option: string, text: string): number {

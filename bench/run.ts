@@ -60,7 +60,7 @@ export async function runScenario(options: RunOptions): Promise<TargetResult[]> 
   await using stack = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'uniroute-bench-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  const upstream = await startChild<{ port: number }>('peers/fake-upstream.ts', [scenario.id])
+  const upstream = await startChild<{ port: number }>(new URL('peers/fake-upstream.ts', import.meta.url), [scenario.id])
   stack.defer(() => upstream.stop())
   const contestants: Contestant[] = []
   for (const target of options.targets) {
@@ -92,7 +92,11 @@ async function startContestant(
   const providerKey = createFakeKey('openai', `bench-${target.id}`)
   const running = await target.start({ scenario, upstreamPort, folder, providerKey, profileFolder })
   stack.defer(() => running.stop())
-  const load = await startChild<object>('peers/load.ts', [scenario.id, String(running.port), running.credential])
+  const load = await startChild<object>(new URL('peers/load.ts', import.meta.url), [
+    scenario.id,
+    String(running.port),
+    running.credential,
+  ])
   stack.defer(() => load.stop())
   return { target, providerKey, running, load, measurements: [], requests: 0 }
 }

@@ -61,7 +61,8 @@ function asJson(value: unknown): Buffer {
 
 /** Plain words with some characters of two and four bytes, and some that JSON escapes. */
 function writeText(length: number): string {
-  const sentence = 'The "old" register of Zürich lists 1,204 houses; see folio 12\\b 🙂.\n'
+  const sentence =
+    'The "old" register of Zürich lists 1,204 houses by street and owner 🙂; the one that followed in 1834 has the year of building too.\n'
   // By characters, not by code units: half of one is no text.
   return [...sentence.repeat(Math.ceil(length / sentence.length) + 1)].slice(0, length).join('')
 }

@@ -1,6 +1,7 @@
 // A process of the benchmark's own, and how to ask it (parent.ts is its side).
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export interface Child<Start> {
@@ -16,9 +17,10 @@ interface Waiting {
   reject(error: Error): void
 }
 
-/** Starts a file of this folder; resolves when it is ready. */
-export async function startChild<Start>(file: string, words: readonly string[]): Promise<Child<Start>> {
-  const child = fork(fileURLToPath(new URL(`../${file}`, import.meta.url)), words, { execArgv: [] })
+/** Starts a program of ours; resolves when it is ready. */
+export async function startChild<Start>(program: URL, words: readonly string[]): Promise<Child<Start>> {
+  const file = basename(program.pathname)
+  const child = fork(fileURLToPath(program), words, { execArgv: [] })
   const waiting = new Map<number, Waiting>()
   let lastId = 0
   child.on('message', ({ id, value, error }: { id: number; value?: unknown; error?: string }) => {

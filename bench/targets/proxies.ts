@@ -6,7 +6,9 @@ export const nullProxy: Target = {
   id: 'null-proxy',
   summary: 'bare TCP proxy, reads nothing',
   async start({ upstreamPort, providerKey }) {
-    const child = await startChild<{ port: number }>('null-proxy.ts', [String(upstreamPort)])
+    const child = await startChild<{ port: number }>(new URL('../null-proxy.ts', import.meta.url), [
+      String(upstreamPort),
+    ])
     const credential = `Bearer ${providerKey}`
     return { pid: child.pid, port: child.start.port, credential, stop: child.stop }
   },
@@ -18,7 +20,7 @@ export const nodeProxy: Target = {
   async start({ upstreamPort, providerKey }) {
     const credential = 'Bearer ur_bench_node_proxy'
     const words = [String(upstreamPort), credential, `Bearer ${providerKey}`]
-    const child = await startChild<{ port: number }>('node-proxy.ts', words)
+    const child = await startChild<{ port: number }>(new URL('../node-proxy.ts', import.meta.url), words)
     return { pid: child.pid, port: child.start.port, credential, stop: child.stop }
   },
 }

@@ -1,13 +1,14 @@
 // UniRoute whole, as a person starts it: its own process and data, one user with a provider key and an API key that were
 // made through its own HTTP API, limits and ledger on. Its books must hold one row for each request.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createUniRouteClient, type UniRouteClient } from '../../test/support/uniroute-client.ts'
 import { stopProcess, watchOutput } from '../processes.ts'
 import type { Target, TargetSetting } from '../target.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Those of `npm start` (scripts/start.mjs). */
 const FLAGS = ['--report-exclude-env', '--disable-sigusr1', '--enable-source-maps']
 const ADMIN = { email: 'bench@example.com', password: 'bench-password-of-no-worth' }
@@ -15,25 +16,37 @@ const ADMIN = { email: 'bench@example.com', password: 'bench-password-of-no-wort
 const LIMITS = { rate_limit_per_minute: 1_000_000_000, rate_limit_per_day: 1_000_000_000 }
 const LONGEST_FOLD_MS = 20_000
 
-export const uniroute: Target = {
-  id: 'uniroute',
-  summary: 'the whole product: sign-in, limits, key opening, plan, headers, ledger',
-  async start(setting) {
-    const child = spawn(process.execPath, [...FLAGS, ...profileFlags(setting), MAIN], {
-      // A folder without .env and package.json: nothing but this environment counts.
-      cwd: setting.folder,
-      env: writeEnvironment(setting),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const output = watchOutput(child)
-    try {
-      const [, url = ''] = await output.find(/UniRoute ready at (\S+)\n/)
-      return await prepare(child, url, setting)
-    } catch (error) {
-      await stopProcess(child)
-      throw error
-    }
-  },
+export interface UniRouteVariant {
+  readonly id: string
+  /** The checkout to run; this one if not said. */
+  readonly root?: string
+  /** Of Node, beside those of `npm start`. */
+  readonly flags?: readonly string[]
+}
+
+/** UniRoute as it is, or a variant of it to compare with in the same rounds. */
+export function createUniRouteTarget({ id, root = ROOT, flags = [] }: UniRouteVariant): Target {
+  return {
+    id,
+    summary: 'the whole product: sign-in, limits, key opening, plan, headers, ledger',
+    async start(setting) {
+      const words = [...FLAGS, ...flags, ...profileFlags(setting), join(root, 'server', 'main.ts')]
+      const child = spawn(process.execPath, words, {
+        // A folder without .env and package.json: nothing but this environment counts.
+        cwd: setting.folder,
+        env: writeEnvironment(setting),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      const output = watchOutput(child)
+      try {
+        const [, url = ''] = await output.find(/UniRoute ready at (\S+)\n/)
+        return await prepare(child, url, setting)
+      } catch (error) {
+        await stopProcess(child)
+        throw error
+      }
+    },
+  }
 }
 
 async function prepare(child: ChildProcess, url: string, { providerKey }: TargetSetting) {
