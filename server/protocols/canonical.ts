@@ -43,12 +43,19 @@ export interface CacheMark {
   readonly ttl?: string
 }
 
+/** Fields no other dialect has, under the id of the protocol they came in; written again there only, a Loss elsewhere. */
+export type Extras = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
 export type MediaKind = 'image' | 'pdf' | 'file' | 'audio' | 'video'
 export type MediaSource =
   | { readonly from: 'data'; readonly mime: string; /** Standard base64. */ readonly data: string }
   | { readonly from: 'url'; readonly url: string; readonly mime?: string }
   /** Stored at the provider of the dialect it came in. */
-  | { readonly from: 'file'; readonly fileId: string }
+  | {
+      readonly from: 'file'
+      readonly fileId: string
+      /** The dialect it came in; absent = unknown. */ readonly protocol?: string
+    }
 
 export interface Citation {
   readonly url?: string
@@ -66,6 +73,8 @@ interface ItemBase {
   readonly turn: number
   readonly cache?: CacheMark
   readonly signature?: Signature
+  /** Of this item alone (a document's `context`, a call's `caller`). */
+  readonly extra?: Extras
 }
 
 export interface TextItem extends ItemBase {
@@ -112,6 +121,7 @@ export type ResultPart =
       readonly source: MediaSource
       readonly name?: string
       readonly detail?: string
+      readonly extra?: Extras
     }
   | { readonly kind: 'opaque'; readonly protocol: string; readonly raw: unknown }
 
@@ -158,6 +168,8 @@ export interface Tool {
   /** Of a freeform tool, as the client wrote it. */
   readonly grammar?: unknown
   readonly cache?: CacheMark
+  /** Of this tool alone (`defer_loading`, `input_examples`). */
+  readonly extra?: Extras
 }
 
 /** A tool that the provider itself runs (web search, code execution …), in the dialect it was written in. */
@@ -193,7 +205,7 @@ export interface ReasoningWish {
   readonly effort?: Effort
   /** Tokens for thinking; 0 = none, -1 = the model decides. */
   readonly budget?: number
-  /** The model decides by itself how much to think. */
+  /** The model decides by itself how much to think; false: an effort was named without asking for thoughts (Anthropic). */
   readonly adaptive?: boolean
   /** The client wants to see thoughts. */
   readonly visible?: boolean
@@ -233,7 +245,7 @@ export interface ChatRequest {
   readonly tier?: string
   readonly userId?: string
   /** Fields a dialect does not share, under its protocol id; each is re-emitted there, and a Loss elsewhere. */
-  readonly extensions: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly extensions: Extras
 }
 
 export type FinishUnified =
@@ -266,7 +278,7 @@ export interface ChatResponse {
   readonly items: readonly Item[]
   readonly finish: Finish
   readonly usage: Usage
-  readonly extensions: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly extensions: Extras
 }
 
 export type PartKind = 'text' | 'reasoning' | 'call' | 'refusal' | 'opaque' | 'media'
@@ -281,6 +293,7 @@ export type PartMeta =
       readonly name: string
       readonly namespace?: string
       readonly style: 'json' | 'freeform'
+      readonly extra?: Extras
     }
   | { readonly kind: 'media'; readonly media: MediaKind; readonly source: MediaSource }
   | { readonly kind: 'opaque'; readonly protocol: string; readonly raw: unknown }

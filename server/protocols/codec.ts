@@ -5,6 +5,7 @@ import type { ChatRequest, ChatResponse, Loss, Signature, StreamEvent } from './
 import type { ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
+import type { KnownTool } from './tool-names.ts'
 
 /** Collects losses; the same path and action is reported once. */
 export interface LossReport {
@@ -53,7 +54,7 @@ export interface ResponseDecoding {
   readonly account: string
   readonly model: string
   /** Tool names were mapped on the way out; this maps them back. */
-  restoreTool(name: string): { readonly name: string; readonly namespace?: string; readonly style: 'json' | 'freeform' }
+  restoreTool(name: string): KnownTool
 }
 
 /** Writing an answer for the client. */
@@ -76,7 +77,7 @@ export interface ResponseEncoding {
 export interface EncodedRequest {
   readonly body: Record<string, unknown>
   /** Names as the provider will say them → as the client knows them. */
-  readonly toolNames: ReadonlyMap<string, { name: string; namespace?: string; style: 'json' | 'freeform' }>
+  readonly toolNames: ReadonlyMap<string, KnownTool>
   /** Stop sequences the provider cannot take; the gateway enforces them on the answer. */
   readonly enforceStop: readonly string[]
 }

@@ -25,6 +25,8 @@ export interface Collector {
   response(): ChatResponse
   readonly error: StreamError | null
   readonly finished: boolean
+  /** A part, a finish or usage has come: more than an announcement. */
+  readonly started: boolean
 }
 
 export function createCollector(): Collector {
@@ -34,9 +36,11 @@ export function createCollector(): Collector {
   let usage: Usage = UNKNOWN_USAGE
   let finish: Finish | null = null
   let error: StreamError | null = null
+  let started = false
 
   return {
     push(event) {
+      if (event.type === 'part-start' || event.type === 'finish') started = true
       switch (event.type) {
         case 'response-start':
           start = { id: event.id, model: event.model, created: event.created }
@@ -80,6 +84,9 @@ export function createCollector(): Collector {
     get finished() {
       return finish !== null
     },
+    get started() {
+      return started
+    },
   }
 }
 
@@ -105,7 +112,7 @@ function itemOf({ meta, text, signature, citations }: OpenPart): Item {
         ...(meta.redacted ? { redacted: true } : {}),
       }
     case 'call': {
-      const { id, name, namespace, style } = meta
+      const { id, name, namespace, style, extra } = meta
       return {
         ...base,
         kind: 'call',
@@ -114,6 +121,7 @@ function itemOf({ meta, text, signature, citations }: OpenPart): Item {
         ...(namespace === undefined ? {} : { namespace }),
         argsText: text,
         style,
+        ...(extra ? { extra } : {}),
       }
     }
     case 'media':
@@ -131,11 +139,16 @@ export function* eventsOf(response: ChatResponse): Generator<StreamEvent> {
     const part = partOf(item)
     if (!part) continue
     yield { type: 'part-start', index, part: part.meta }
+    // A call's state is told before its arguments: dialects without a slot for it put it in front of the call.
+    const state = item.signature
+    if (state && item.kind === 'call')
+      yield { type: 'part-delta', index, delta: { kind: 'signature', signature: state } }
     if (part.text !== '') yield { type: 'part-delta', index, delta: { kind: part.deltaKind, text: part.text } }
     for (const citation of item.kind === 'text' ? (item.citations ?? []) : []) {
       yield { type: 'part-delta', index, delta: { kind: 'citation', citation } }
     }
-    if (item.signature) yield { type: 'part-delta', index, delta: { kind: 'signature', signature: item.signature } }
+    if (state && item.kind !== 'call')
+      yield { type: 'part-delta', index, delta: { kind: 'signature', signature: state } }
     yield { type: 'part-end', index }
     index++
   }
@@ -157,8 +170,15 @@ function partOf(
       return { meta, text: item.text, deltaKind: 'reasoning' }
     }
     case 'call': {
-      const { id, name, namespace, style } = item
-      const meta: PartMeta = { kind: 'call', id, name, ...(namespace === undefined ? {} : { namespace }), style }
+      const { id, name, namespace, style, extra } = item
+      const meta: PartMeta = {
+        kind: 'call',
+        id,
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        style,
+        ...(extra ? { extra } : {}),
+      }
       return { meta, text: item.argsText, deltaKind: 'args' }
     }
     case 'media':

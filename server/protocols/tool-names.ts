@@ -6,6 +6,8 @@ export interface KnownTool {
   readonly name: string
   readonly namespace?: string
   readonly style: 'json' | 'freeform'
+  /** The tool that a schema-bound answer was forced into: what it is called with is the answer's text, not a call. */
+  readonly asText?: boolean
 }
 
 export interface ToolNames {
