@@ -32,9 +32,8 @@ export interface Breakers {
 
 export const FIRST_OPEN_MS = 10_000
 const LONGEST_OPEN_MS = 120_000
-const WINDOW_MS = 30_000
+const WINDOW_SECONDS = 30
 const LEAST_SAMPLES = 20
-const MOST_SAMPLES = 1_000
 const MOST_BREAKERS = 10_000
 
 interface Gate {
@@ -44,8 +43,18 @@ interface Gate {
   lastResortAt: number
 }
 
+/** One second of samples. */
+interface Bucket {
+  second: number
+  total: number
+  failed: number
+  /** Whose the failures are; null where they are several owners'. */
+  owner: string | null
+}
+
 interface Breaker {
-  samples: { at: number; failed: boolean; owner: string }[]
+  /** A ring: the bucket of a second lies at that second modulo the window. */
+  buckets: Bucket[]
   gate: Gate | null
   owners: Map<string, Gate>
 }
@@ -74,15 +83,22 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
     if (breaker.gate) breaker.gate = next
     else if (next) breaker.owners.set(key.owner, next)
     else breaker.owners.delete(key.owner)
-    if (!failed) breaker.samples = []
+    if (!failed) breaker.buckets = []
   }
 
   function judge(breaker: Breaker, key: BreakerKey, now: number): void {
-    const { samples } = breaker
-    if (samples.length < LEAST_SAMPLES) return
-    const failures = samples.filter(({ failed }) => failed)
-    if (failures.length * 2 <= samples.length) return
-    const oneOwner = failures.every(({ owner }) => owner === failures[0]!.owner)
+    let total = 0
+    let failures = 0
+    const owners = new Set<string | null>()
+    const oldest = secondOf(now) - WINDOW_SECONDS
+    for (const bucket of breaker.buckets) {
+      if (bucket === undefined || bucket.second <= oldest) continue
+      total += bucket.total
+      failures += bucket.failed
+      if (bucket.failed > 0) owners.add(bucket.owner)
+    }
+    if (total < LEAST_SAMPLES || failures * 2 <= total) return
+    const oneOwner = owners.size === 1 && !owners.has(null)
     if (oneOwner && key.side === 'user') {
       if (!breaker.owners.has(key.owner)) breaker.owners.set(key.owner, open(null, now))
     } else breaker.gate ??= open(null, now)
@@ -104,20 +120,14 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
       const name = nameOf(key)
       let breaker = breakers.get(name)
       if (!breaker) {
-        if (!failed) return // nothing to remember of what works
-        breaker = { samples: [], gate: null, owners: new Map() }
+        breaker = { buckets: [], gate: null, owners: new Map() }
         breakers.set(name, breaker)
         if (breakers.size > MOST_BREAKERS) breakers.delete(breakers.keys().next().value!)
       }
       const now = clock.monotonic()
       settleProbe(breaker, key, failed, now)
-      breaker.samples.push({ at: now, failed, owner: key.owner })
-      const stale = breaker.samples.findIndex(({ at }) => at >= now - WINDOW_MS)
-      const excess = Math.max(stale, breaker.samples.length - MOST_SAMPLES)
-      if (excess > 0) breaker.samples.splice(0, excess)
+      countSample(breaker.buckets, secondOf(now), failed, key.owner)
       if (failed) judge(breaker, key, now)
-      else if (!breaker.gate && breaker.owners.size === 0 && !breaker.samples.some((s) => s.failed))
-        breakers.delete(name)
     },
     openFor(key) {
       const gate = gateFor(key)
@@ -137,6 +147,20 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
       return count
     },
   }
+}
+
+function secondOf(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000)
+}
+
+function countSample(buckets: Bucket[], second: number, failed: boolean, owner: string): void {
+  const index = second % WINDOW_SECONDS
+  let bucket = buckets[index]
+  if (bucket?.second !== second) bucket = buckets[index] = { second, total: 0, failed: 0, owner }
+  bucket.total++
+  if (!failed) return
+  bucket.owner = bucket.failed === 0 || bucket.owner === owner ? owner : null
+  bucket.failed++
 }
 
 function nameOf(key: BreakerKey): string {

@@ -49,7 +49,8 @@ export function createHealth({ clock }: { clock: Clock }): Health {
     }
     models.delete(model)
     models.set(model, state)
-    if (models.size > MODELS_PER_KEY) models.delete(models.keys().next().value!)
+    if (models.size - Number(models.has(WHOLE_KEY)) <= MODELS_PER_KEY) return
+    for (const oldest of models.keys()) if (oldest !== WHOLE_KEY) return void models.delete(oldest)
   }
 
   function live(keyId: string, model: string): ModelState | null {
