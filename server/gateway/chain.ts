@@ -38,8 +38,10 @@ export interface Grants {
   readonly request: StoredFallback | null
   /** May the server's keys pay at all, by the API key's allowed payers and the kind of request? */
   readonly serverAllowed: boolean
-  /** May `invalid` still lean on the server: within its grace, and with a key that once worked where that is needed? */
+  /** May `invalid` still lean on the server, within its grace? */
   readonly invalidGrace: boolean
+  /** `invalid` counts only for a key that once worked: else anyone stores a junk key to spend the operator's. */
+  readonly invalidOnceWorked: boolean
 }
 
 export type Step =
@@ -136,6 +138,7 @@ function serverReason(
   for (const { record, fate } of contributing) {
     const reason = REASON_OF[fate]
     if (record && reason && !allowsFallback(record.fallback, reason)) return null
+    if (reason === 'invalid' && grants.invalidOnceWorked && record?.workedAt === null) return null
   }
   return reasons.at(-1) ?? null
 }

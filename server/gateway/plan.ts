@@ -53,12 +53,12 @@ export function createPlanner(options: PlannerOptions): Planner {
     async planChain({ caller, provider, model, fallbackHeader, ownKeysOnly }) {
       const records = await chainFor(caller.principal.userId)
       const payers = caller.allowedPayers
+      const mayUserPay = payers === null || payers.has('user')
       const ownKeys: OwnKey[] =
-        payers !== null && !payers.has('user')
-          ? []
-          : records
-              .filter((record) => record.provider === provider.id)
-              .map((record) => ({ record, fate: judgeKey(record, model) }))
+        // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
+        records
+          .filter((record) => record.provider === provider.id)
+          .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }))
       const grants: Grants = {
         operator: serverFallback,
         account: caller.accountFallback,
@@ -66,6 +66,8 @@ export function createPlanner(options: PlannerOptions): Planner {
         request: readFallbackHeader(fallbackHeader),
         serverAllowed: !ownKeysOnly && (payers === null || payers.has('server')),
         invalidGrace: hasInvalidGrace(records.filter((record) => record.provider === provider.id)),
+        // With `no_key` granted too, a junk key gains nothing.
+        invalidOnceWorked: !serverFallback.has('no_key'),
       }
       const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
       return createChain(ownKeys, { exists: providers.hasServer(provider.id), fate }, grants)
@@ -89,9 +91,7 @@ export function createPlanner(options: PlannerOptions): Planner {
   function hasInvalidGrace(records: readonly ProviderKeyRecord[]): boolean {
     const dead = records.filter((record) => record.status === 'invalid')
     const since = Math.min(...dead.map((record) => record.statusAt ?? 0))
-    if (dead.length > 0 && clock.now() - since > invalidGraceMs) return false
-    // Without `no_key`, only a key that once worked may lean on the server: else anyone stores a junk key to spend its.
-    return serverFallback.has('no_key') || records.some((record) => record.workedAt !== null)
+    return dead.length === 0 || clock.now() - since <= invalidGraceMs
   }
 }
 

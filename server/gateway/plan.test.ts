@@ -1,0 +1,219 @@
+// Which of a user's keys come into question, with their states, and what narrows the server: expiry, allowed models,
+// allowed payers, the request's header, the grace after a key died.
+import { describe, expect, test } from 'vitest'
+import { createMovableClock, START } from '../../test/support/account-rooms.ts'
+import { FALLBACK_REASONS } from '../../contract/common.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import { Secret } from '../kernel/secret.ts'
+import { createProviders } from '../providers/registry.ts'
+import { createHealth } from './health.ts'
+import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
+
+const HOUR = 3_600_000
+const RECORD: ProviderKeyRecord = {
+  id: 'A',
+  userId: 'u',
+  provider: 'openai',
+  baseUrl: null,
+  label: '',
+  position: 0,
+  isActive: true,
+  expiresAt: null,
+  prefix: '',
+  last4: '',
+  fallback: 'allow',
+  allowedModels: null,
+  status: 'active',
+  statusReason: null,
+  statusAt: null,
+  workedAt: 1,
+  keyVersion: 1,
+  version: 1,
+  kid: '',
+  sealed: '',
+}
+const CALLER = {
+  principal: { userId: 'u' },
+  allowedPayers: null,
+  fallback: 'allow',
+  accountFallback: 'allow',
+} as unknown as ApiKeyContext
+
+interface Situation {
+  readonly keys?: readonly Partial<ProviderKeyRecord>[]
+  readonly caller?: Partial<ApiKeyContext>
+  readonly request?: Partial<PlanRequest>
+  readonly serverFallback?: readonly string[]
+  readonly serverKey?: boolean
+}
+
+function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true, ...rest }: Situation) {
+  const clock = createMovableClock()
+  const health = createHealth({ clock })
+  const records = keys.map((key, index) => ({ ...RECORD, id: `key${index}`, ...key }))
+  const providers = createProviders({
+    endpoints: {},
+    custom: [],
+    serverKeys: serverKey ? { openai: new Secret('sk-server') } : {},
+    userBaseUrls: false,
+  })
+  const planner = createPlanner({
+    providers,
+    health,
+    clock,
+    chainFor: async () => records,
+    serverFallback: new Set(serverFallback),
+    invalidGraceMs: 24 * HOUR,
+  })
+  const plan = () =>
+    planner.planChain({
+      caller: { ...CALLER, ...rest.caller },
+      provider: providers.get('openai')!,
+      model: 'gpt-4o',
+      fallbackHeader: null,
+      ownKeysOnly: false,
+      ...rest.request,
+    })
+  /** The next step of a fresh plan. */
+  const first = async (): Promise<string> => {
+    const step = (await plan()).next()
+    return step.kind === 'own' ? step.record.id : step.kind === 'server' ? `server for ${step.reason}` : 'none'
+  }
+  return { clock, health, records, plan, first }
+}
+
+describe('own keys', () => {
+  test.each<[string, Partial<ProviderKeyRecord>]>([
+    ['switched off', { isActive: false }],
+    ['expired', { expiresAt: START }],
+    ['for other models', { allowedModels: ['gpt-5'] }],
+    ['of another provider', { provider: 'anthropic' }],
+  ])('one that is %s is stepped over as if absent', async (_which, key) => {
+    expect(await create({ keys: [key, {}] }).first()).toBe('key1')
+    expect(await create({ keys: [key] }).first()).toBe('server for no_key')
+  })
+
+  test.each<[string, Partial<ProviderKeyRecord>]>([
+    ['expires later', { expiresAt: START + 1 }],
+    ['allows the model', { allowedModels: ['gpt-4o'] }],
+    ['was never tested', { status: 'untested', workedAt: null }],
+  ])('one that %s is tried', async (_which, key) => {
+    expect(await create({ keys: [key] }).first()).toBe('key0')
+  })
+
+  test('another provider’s `never` does not bind here', async () => {
+    expect(await create({ keys: [{ provider: 'anthropic', fallback: 'never' }] }).first()).toBe('server for no_key')
+  })
+
+  test('a list without one model passes keys that are bound to some', async () => {
+    const { first } = create({ keys: [{ allowedModels: ['gpt-5'] }], request: { model: null } })
+    expect(await first()).toBe('key0')
+  })
+
+  test('states seen in this process hold for that secret; a new one starts without', async () => {
+    const { health, records, first } = create({ keys: [{ status: 'invalid', statusAt: START }, {}] })
+    health.suspend(healthName(records[0]!), 'invalid')
+    health.cool(healthName(records[1]!), 'gpt-4o', 5_000)
+    expect(await first()).toBe('server for rate_limited')
+    records[0] = { ...records[0]!, keyVersion: 2, status: 'untested' }
+    expect(await first()).toBe('key0')
+  })
+
+  test('a key that passed a test since is tried again at once', async () => {
+    const { health, records, first } = create({ keys: [{ status: 'invalid', statusAt: START }] })
+    health.suspend(healthName(records[0]!), 'invalid')
+    expect(await first()).toBe('server for invalid')
+    records[0] = { ...records[0]!, status: 'active' }
+    expect(await first()).toBe('key0')
+  })
+})
+
+describe('who may pay', () => {
+  test('an API key for the server only leaves own keys out', async () => {
+    const caller = { allowedPayers: new Set(['server'] as const) }
+    expect(await create({ keys: [{}], caller }).first()).toBe('server for no_key')
+  })
+
+  test('… but what their owner forbade stays forbidden', async () => {
+    const caller = { allowedPayers: new Set(['server'] as const) }
+    expect(await create({ keys: [{ fallback: 'never' }], caller }).first()).toBe('none')
+    expect(await create({ keys: [{ fallback: ['outage'] }], caller }).first()).toBe('none')
+  })
+
+  test('an API key for own keys only, or a request for stored things, never reaches the server', async () => {
+    expect(await create({ caller: { allowedPayers: new Set(['user'] as const) } }).first()).toBe('none')
+    expect(await create({ caller: { allowedPayers: new Set(['team'] as const) }, keys: [{}] }).first()).toBe('none')
+    expect(await create({ request: { ownKeysOnly: true } }).first()).toBe('none')
+    expect(await create({ request: { ownKeysOnly: true }, keys: [{}] }).first()).toBe('key0')
+  })
+
+  test.each<[string, Situation]>([
+    ['operator', { serverFallback: ['outage'] }],
+    ['account', { caller: { accountFallback: 'never' } }],
+    ['API key', { caller: { fallback: ['outage'] } }],
+    ['request', { request: { fallbackHeader: 'outage' } }],
+    ['lack of a server key', { serverKey: false }],
+  ])('the %s can keep the server out', async (_who, situation) => {
+    expect(await create({}).first()).toBe('server for no_key')
+    expect(await create(situation).first()).toBe('none')
+  })
+
+  test('a state of the server’s own key keeps it out', async () => {
+    const { health, first } = create({})
+    health.cool(serverKeyName('openai'), 'gpt-4o', 1_000)
+    expect(await first()).toBe('none')
+  })
+})
+
+describe('the grace of a key that died', () => {
+  const dead = { status: 'invalid', statusAt: START } as const
+
+  test('ends 24 h after the first of the user’s keys died, whichever rows came since', async () => {
+    const { clock, health, records, first } = create({ keys: [dead, { ...dead, statusAt: START + 23 * HOUR }] })
+    const suspend = (): void => records.forEach((record) => health.suspend(healthName(record), 'invalid'))
+    suspend()
+    expect(await first()).toBe('server for invalid')
+    clock.advance(24 * HOUR)
+    suspend()
+    expect(await first()).toBe('server for invalid')
+    clock.advance(1)
+    expect(await first()).toBe('none')
+  })
+
+  test('without `no_key` it is given only to a key that once worked, not to one beside it', async () => {
+    const serverFallback = ['invalid', 'outage']
+    const junk = { ...dead, workedAt: null }
+    const walk = async (keys: readonly Partial<ProviderKeyRecord>[], granted: readonly string[]): Promise<string> => {
+      const { health, records, first } = create({ keys, serverFallback: granted })
+      records.forEach((record) => health.suspend(healthName(record), 'invalid'))
+      return first()
+    }
+    expect(await walk([dead], serverFallback)).toBe('server for invalid')
+    expect(await walk([junk], serverFallback)).toBe('none')
+    expect(await walk([junk, { isActive: false, workedAt: 1 }], serverFallback)).toBe('none')
+    expect(await walk([junk], [...serverFallback, 'no_key'])).toBe('server for invalid')
+  })
+})
+
+describe('x-uniroute-fallback', () => {
+  test.each([
+    [null, null],
+    ['never', 'never'],
+    [' NEVER ', 'never'],
+    ['outage', ['outage']],
+    ['outage, No_Key,,', ['outage', 'no_key']],
+  ])('%j reads as %j', (value, expected) => {
+    expect(readFallbackHeader(value)).toEqual(expected)
+  })
+
+  test.each(['', ' , ', 'allow', 'always', 'outage, nonsense', 'never, outage', 'constructor', '__proto__'])(
+    '%j is refused, not read as leave',
+    (value) => {
+      const read = (): unknown => readFallbackHeader(value)
+      expect(read).toThrow(GatewayError)
+      expect(read).toThrow(expect.objectContaining({ code: 'bad_request', status: 400 }))
+    },
+  )
+})
