@@ -4,7 +4,8 @@
 // 2. Chat streams that do not ask for usage get `stream_options.include_usage`, and the extra chunk that causes is
 //    taken out of the answer again (usage-chunk-filter.ts);
 // 3. keep-alives in silence, between events (relay-stream.ts).
-import { spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
+import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
+import { asObject, parseJson } from '../protocols/read.ts'
 import type { Exchange, Target } from './exchange.ts'
 
 export interface RelayedRequest {
@@ -35,6 +36,8 @@ export function buildRelayedRequest(exchange: Exchange, target: Target): Relayed
   return { body, usageInjected: usageEdit !== null }
 }
 
+const INCLUDE_USAGE: ReadonlySet<string> = new Set(['include_usage'])
+
 function editForUsage(exchange: Exchange): Edit | null {
   if (exchange.protocol.id !== 'openai-chat' || exchange.operation.id !== 'chat') return null
   const range = exchange.scan.values.get('stream_options')
@@ -43,11 +46,19 @@ function editForUsage(exchange: Exchange): Edit | null {
     const flag = exchange.scan.values.get('stream')!
     return { start: flag.end, end: flag.end, text: ',"stream_options":{"include_usage":true}' }
   }
-  const options: unknown = JSON.parse(textOfChunks(exchange.body, range.start, range.end))
-  if (options === null) return { ...range, text: '{"include_usage":true}' }
-  if (typeof options !== 'object' || Array.isArray(options)) return null
-  const given = options as Record<string, unknown>
-  // Anything but a plain false or nothing is the provider's to judge.
-  if (given['include_usage'] !== undefined && given['include_usage'] !== false) return null
-  return { ...range, text: JSON.stringify({ ...given, include_usage: true }) }
+  const options = textOfChunks(exchange.body, range.start, range.end)
+  if (options === 'null') return { ...range, text: '{"include_usage":true}' }
+  // Anything but an object with a plain false or nothing is the provider's to judge.
+  if (asObject(parseJson(options)) === null) return null
+  const { values, duplicate } = scanJsonObject(sliceChunks(exchange.body, range.start, range.end), INCLUDE_USAGE)
+  if (duplicate !== null) return null
+  const given = values.get('include_usage')
+  if (given) {
+    const start = range.start + given.start
+    const end = range.start + given.end
+    return textOfChunks(exchange.body, start, end) === 'false' ? { start, end, text: 'true' } : null
+  }
+  const isEmpty = /^\{\s*\}$/.test(options)
+  const at = range.start + 1
+  return { start: at, end: at, text: isEmpty ? '"include_usage":true' : '"include_usage":true,' }
 }

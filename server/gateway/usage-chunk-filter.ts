@@ -3,6 +3,8 @@
 import { endOfEvent, parseSseEvent } from '../kernel/sse.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
 
+const LF = 0x0a
+const CR = 0x0d
 const LONGEST_USAGE_EVENT = 64 * 1024
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
 
@@ -36,7 +38,8 @@ export function createUsageChunkFilter(): UsageChunkFilter {
         }
         start = end
       }
-      if (bytes.length - start > LONGEST_USAGE_EVENT) start = bytes.length
+      // Line ends stay behind: they may be half of the blank line that ends the event.
+      if (bytes.length - start > LONGEST_USAGE_EVENT) start = Math.max(start, endOfText(bytes))
       if (start > from) out.push(bytes.subarray(from, start))
       held = bytes.subarray(start)
       return out
@@ -44,12 +47,24 @@ export function createUsageChunkFilter(): UsageChunkFilter {
     flush() {
       const rest = held
       held = Buffer.alloc(0)
-      return rest.length === 0 ? [] : [rest]
+      if (rest.length === 0) return []
+      // A CR that waited for its LF is a line end of its own now.
+      const text = rest.toString('utf8')
+      if (!/[\r\n]\r$/.test(text) || !isUsageChunk(text)) return [rest]
+      usageEvent = text
+      return []
     },
     get usageEvent() {
       return usageEvent
     },
   }
+}
+
+/** Offset behind the last byte that is no line end. */
+function endOfText(bytes: Buffer): number {
+  let end = bytes.length
+  while (end > 0 && (bytes[end - 1] === LF || bytes[end - 1] === CR)) end--
+  return end
 }
 
 function isUsageChunk(text: string): boolean {
