@@ -102,11 +102,11 @@ class Attempt implements UpstreamSink, Watched {
   start(): void {
     const { response } = this.#exchange
     if (response.destroyed) return this.#finish({ kind: 'client-closed' })
+    const { body, usageInjected } = buildRelayedRequest(this.#exchange, this.#target)
+    this.#usageInjected = usageInjected
     response.on('close', this.#onClose)
     response.on('drain', this.#onDrain)
     this.#tools.watch.add(this)
-    const { body, usageInjected } = buildRelayedRequest(this.#exchange, this.#target)
-    this.#usageInjected = usageInjected
     const text = this.#credential === null ? null : revealSecret(this.#credential)
     this.#call = this.#tools.upstream.send(
       {
@@ -147,7 +147,10 @@ class Attempt implements UpstreamSink, Watched {
       return
     }
     this.#errorBytes += chunk.length
-    if (this.#errorBytes <= MOST_ERROR_BYTES) this.#errorBody?.push(chunk)
+    if (this.#errorBytes <= MOST_ERROR_BYTES) return void this.#errorBody?.push(chunk)
+    // No vendor says so much in an error: its status has to do.
+    this.#call?.abort()
+    this.#refused(null)
   }
 
   end(): void {
@@ -159,10 +162,7 @@ class Attempt implements UpstreamSink, Watched {
       relay.finish()
       return this.#finish({ kind: 'served' })
     }
-    const whole = this.#errorBytes <= MOST_ERROR_BYTES
-    const body = Buffer.concat(this.#errorBody ?? [])
-    const error = this.#exchange.protocol.decodeError(this.#status ?? 0, body.toString('utf8'))
-    this.#finish({ kind: 'refused', error, body: whole && this.#isClean(body) ? body : null })
+    this.#refused(Buffer.concat(this.#errorBody ?? []))
   }
 
   failed(failure: UpstreamFailure): void {
@@ -183,6 +183,11 @@ class Attempt implements UpstreamSink, Watched {
       this.#lastWriteAt = now
       this.#stream.keepAlive()
     }
+  }
+
+  #refused(body: Buffer | null): void {
+    const error = this.#exchange.protocol.decodeError(this.#status ?? 0, body?.toString('utf8') ?? '')
+    this.#finish({ kind: 'refused', error, body: body !== null && this.#isClean(body) ? body : null })
   }
 
   #createStream(framed: boolean): StreamRelay {

@@ -15,7 +15,9 @@ function shouldNotRetry(protocol: Protocol, error: GatewayError): boolean {
   if (
     error.code === 'provider_key_unreadable' ||
     error.code === 'timeout' ||
-    error.code === 'translation_not_available'
+    error.code === 'translation_not_available' ||
+    // The gateway has just repeated it itself, and no other key may serve.
+    (error.code === 'upstream_error' && !error.retryable)
   ) {
     return true
   }

@@ -16,6 +16,7 @@ import type { Providers } from '../providers/registry.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
 import type { Endpoint, Exchange } from './exchange.ts'
+import type { Metered } from './meter.ts'
 import { describeException } from '../http/answers.ts'
 import type { Planner } from './plan.ts'
 import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
@@ -215,14 +216,19 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
       return
     }
     case 'refused':
-      finishRefused(tools, exchange, end.error)
+      finishRefused(tools, exchange, end.error, end.metered)
   }
 }
 
-function finishRefused(tools: PipelineTools, exchange: Exchange, error: GatewayError): void {
+function finishRefused(
+  tools: PipelineTools,
+  exchange: Exchange,
+  error: GatewayError,
+  metered: Metered | null = null,
+): void {
   if (!exchange.response.headersSent) setPlanHeaders(exchange)
   const status = sendDataError(exchange.response, exchange.protocol, error, exchange.id)
-  record(tools, exchange, { status, outcome: 'refused', error, metered: null, firstByteMs: null })
+  record(tools, exchange, { status, outcome: 'refused', error, metered, firstByteMs: null })
 }
 
 function record(tools: PipelineTools, exchange: Exchange, outcome: Parameters<WalkTools['meter']['finish']>[1]): void {

@@ -10,6 +10,8 @@ import type { Exchange } from './exchange.ts'
 export interface OutageFacts {
   readonly why: 'failed' | 'overloaded' | 'timeout' | 'connect' | 'breaker'
   readonly retryAfterSeconds: number | null
+  /** The gateway has repeated the call already, in vain. */
+  readonly repeated: boolean
 }
 
 export interface RefusalFacts {
@@ -71,11 +73,13 @@ function explainOutage(exchange: Exchange, outage: OutageFacts | null): GatewayE
       return new GatewayError('upstream_error', {
         message: `${name} cannot be reached. Try again.`,
         retryAfter: retryAfter ?? 10,
+        retryable: !outage.repeated,
       })
     default:
       return new GatewayError('upstream_error', {
         message: `${name} failed. Try again.`,
         retryAfter: retryAfter ?? 10,
+        retryable: outage?.repeated !== true,
       })
   }
 }
@@ -114,12 +118,13 @@ export function explainMalformed(exchange: Exchange): GatewayError {
   })
 }
 
-export function outageOf(end: AttemptEnd, verdict: Verdict | null, retryAfterSeconds: number | null): OutageFacts {
+export function outageOf(end: AttemptEnd, facts: Omit<OutageFacts, 'why'> & { verdict: Verdict | null }): OutageFacts {
+  const { verdict, repeated, retryAfterSeconds } = facts
   if (end.kind === 'failed') {
     const why = end.why === 'timeout' ? 'timeout' : end.why === 'connect' ? 'connect' : 'failed'
-    return { why, retryAfterSeconds }
+    return { why, repeated, retryAfterSeconds }
   }
-  return { why: verdict === 'overloaded' ? 'overloaded' : 'failed', retryAfterSeconds }
+  return { why: verdict === 'overloaded' ? 'overloaded' : 'failed', repeated, retryAfterSeconds }
 }
 
 function quote(text: string): string {

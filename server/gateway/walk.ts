@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prices } from '../catalog/prices.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { Clock } from '../kernel/clock.ts'
 import type { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
@@ -41,7 +42,8 @@ export type WalkEnd =
   | { readonly kind: 'client-closed'; readonly metered: Metered | null; readonly firstByteMs: number | null }
   /** The provider's own answer to a request at fault, to be relayed as it is. */
   | { readonly kind: 'relayed-error'; readonly result: AttemptResult; readonly body: Buffer }
-  | { readonly kind: 'refused'; readonly error: GatewayError }
+  /** `metered`: of the last call, which the provider may have run all the same. */
+  | { readonly kind: 'refused'; readonly error: GatewayError; readonly metered: Metered | null }
 
 const MOST_CALLS = 6
 const LONGEST_RETRY_DELAY_MS = 200
@@ -52,6 +54,8 @@ interface Try {
   readonly result: AttemptResult
   readonly metered: Metered
   readonly verdict: Verdict | null
+  /** It was a second call with the same key. */
+  readonly repeated: boolean
 }
 
 export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Chain): Promise<WalkEnd> {
@@ -60,6 +64,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   let outage: OutageFacts | null = null
   let cooldownSeconds: number | null = null
   let blocked: { step: Step; key: BreakerKey } | null = null
+  let last: Try | null = null
   for (;;) {
     let step = chain.next()
     if (step.kind === 'none') {
@@ -71,7 +76,11 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
       const key = breakerKeyOf(exchange, targetOf(tools, exchange, step))
       if (!breakers.allows(key)) {
         blocked = { step, key }
-        outage = { why: 'breaker', retryAfterSeconds: Math.ceil((breakers.openFor(key) ?? 0) / 1000) || 1 }
+        outage = {
+          why: 'breaker',
+          repeated: false,
+          retryAfterSeconds: Math.ceil((breakers.openFor(key) ?? 0) / 1000) || 1,
+        }
         chain.report('outage')
         continue
       }
@@ -82,18 +91,25 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
       breakers.release(breakerKeyOf(exchange, target))
       throw error
     })
+    last = tried
     const end = endOf(tools, exchange, target, tried)
     if (end) return end
     const fate = rememberFailure(tools, exchange, target, tried)
-    if (fate === 'outage') outage = outageOf(tried.result.end, tried.verdict, retryAfterOf(tried.result))
+    if (fate === 'outage') {
+      const { result, verdict, repeated } = tried
+      outage = outageOf(result.end, { verdict, repeated, retryAfterSeconds: retryAfterOf(result, tools.clock) })
+    }
     if (fate === 'rate_limited') {
       const left = (tools.health.cooldownLeft(nameOf(target), exchange.model) ?? 5_000) / 1000
       cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, left)
     }
     chain.report(fate)
   }
-  cooldownSeconds ??= earliestCooldown(tools, exchange, chain)
-  return { kind: 'refused', error: explainRefusal(exchange, { obstacles: chain.obstacles, outage, cooldownSeconds }) }
+  // Of keys set aside as well as of those just tried.
+  const waiting = earliestCooldown(tools, exchange, chain)
+  if (waiting !== null) cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, waiting)
+  const error = explainRefusal(exchange, { obstacles: chain.obstacles, outage, cooldownSeconds })
+  return { kind: 'refused', error, metered: last?.metered ?? null }
 }
 
 /** One target, with at most one repeat where that is safe and within the budget. */
@@ -102,7 +118,7 @@ async function tryTarget(tools: WalkTools, exchange: Exchange, target: Target): 
   if (!isSafeToRepeat(tried) || exchange.attempts >= MOST_CALLS || isClientRetrying(exchange)) return tried
   if (exchange.response.destroyed || !tools.retryBudget.take(exchange.provider.id)) return tried
   await sleep(Math.random() * LONGEST_RETRY_DELAY_MS)
-  if (!exchange.response.destroyed) tried = await callOnce(tools, exchange, target)
+  if (!exchange.response.destroyed) tried = { ...(await callOnce(tools, exchange, target)), repeated: true }
   return tried
 }
 
@@ -116,7 +132,7 @@ async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): P
   const { end, status } = result
   const verdict = end.kind === 'refused' ? judge(tools, exchange, target, status ?? 0, end.error) : null
   const metered = tools.meter.settle(exchange, target, result, verdict)
-  return { result, metered, verdict }
+  return { result, metered, verdict, repeated: false }
 }
 
 // A vendor's "does not exist or you do not have access" means missing access only for a model that exists.
@@ -153,12 +169,12 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try)
     case 'failed':
       if (end.why !== 'malformed') return null
       tools.breakers.record(breakerKey, true)
-      return { kind: 'refused', error: explainMalformed(exchange) }
+      return { kind: 'refused', error: explainMalformed(exchange), metered }
     case 'refused':
       if (verdict !== 'request' && verdict !== 'model_not_found' && verdict !== 'forbidden') return null
       tools.breakers.record(breakerKey, false)
       if (verdict !== 'forbidden' && end.body !== null) return { kind: 'relayed-error', result, body: end.body }
-      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status) }
+      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status), metered }
   }
 }
 
@@ -177,7 +193,7 @@ function rememberFailure(tools: WalkTools, exchange: Exchange, target: Target, t
       return verdict
     case 'cooling':
       breakers.release(breakerKeyOf(exchange, target))
-      health.cool(name, exchange.model, retryAfterMs(result))
+      health.cool(name, exchange.model, retryAfterMs(result, tools.clock))
       return 'rate_limited'
     case 'restricted':
       breakers.release(breakerKeyOf(exchange, target))
@@ -221,7 +237,7 @@ function nameOf(target: Target): string {
   return target.key ? healthName(target.key) : serverKeyName(target.provider.id)
 }
 
-function retryAfterMs(result: AttemptResult): number | null {
+function retryAfterMs(result: AttemptResult, clock: Clock): number | null {
   const milliseconds = Number(result.headers['retry-after-ms'])
   if (result.headers['retry-after-ms'] !== undefined && milliseconds >= 0) return milliseconds
   const header = result.headers['retry-after']
@@ -229,13 +245,13 @@ function retryAfterMs(result: AttemptResult): number | null {
     const seconds = Number(header)
     if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000
     const date = Date.parse(header)
-    if (!Number.isNaN(date)) return Math.max(date - Date.now(), 0)
+    if (!Number.isNaN(date)) return Math.max(date - clock.now(), 0)
   }
   return result.end.kind === 'refused' ? result.end.error.retryAfterMs : null
 }
 
-function retryAfterOf(result: AttemptResult): number | null {
-  const milliseconds = retryAfterMs(result)
+function retryAfterOf(result: AttemptResult, clock: Clock): number | null {
+  const milliseconds = retryAfterMs(result, clock)
   return milliseconds === null ? null : Math.ceil(milliseconds / 1000)
 }
 
