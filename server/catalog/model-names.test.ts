@@ -1,0 +1,53 @@
+// Whose model a name means.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createProviders } from '../providers/registry.ts'
+import { createModelNames } from './model-names.ts'
+
+const endpoint = { origin: 'http://127.0.0.1:1', basePath: '', versionSegment: null }
+const { all } = createProviders({
+  endpoints: { ollama: endpoint },
+  custom: [{ id: 'groq', name: 'Groq', endpoint, apiKeyEnv: null }],
+  serverKeys: {},
+  userBaseUrls: false,
+})
+const names = createModelNames(all)
+
+describe('a name resolves', () => {
+  test.each([
+    ['gpt-5', 'openai', 'gpt-5'],
+    ['o3-mini', 'openai', 'o3-mini'],
+    ['chatgpt-4o-latest', 'openai', 'chatgpt-4o-latest'],
+    ['text-embedding-3-small', 'openai', 'text-embedding-3-small'],
+    ['text-embedding-004', 'google', 'text-embedding-004'],
+    ['claude-sonnet-5', 'anthropic', 'claude-sonnet-5'],
+    ['gemini-3.5-flash', 'google', 'gemini-3.5-flash'],
+    ['models/gemini-3.5-flash', 'google', 'models/gemini-3.5-flash'],
+    ['openai/gpt-5', 'openai', 'gpt-5'],
+    ['openai/claude-sonnet-5', 'openai', 'claude-sonnet-5'],
+    ['groq/openai/gpt-oss-120b', 'groq', 'openai/gpt-oss-120b'],
+    ['ollama/llama3:8b', 'ollama', 'llama3:8b'],
+    ['unknown-host/model', 'the-dialect', 'unknown-host/model'],
+    ['brand-new-model', 'the-dialect', 'brand-new-model'],
+    ['OpenAI/gpt-5', 'the-dialect', 'OpenAI/gpt-5'],
+    ['openai/', 'the-dialect', 'openai/'],
+    ['/gpt-5', 'the-dialect', '/gpt-5'],
+    ['', 'the-dialect', ''],
+    ['constructor/x', 'the-dialect', 'constructor/x'],
+  ])('%j at %s as %j', (name, provider, model) => {
+    expect(names.resolve(name, 'the-dialect')).toEqual({ provider, model })
+  })
+})
+
+test('a provider in front decides, whatever the rest looks like', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...all.map(({ id }) => id)), fc.string({ minLength: 1 }), (id, model) => {
+      expect(names.resolve(`${id}/${model}`, 'other')).toEqual({ provider: id, model })
+    }),
+  )
+})
+
+test('a provider that is not configured is none', () => {
+  const without = createModelNames(all.filter(({ id }) => id !== 'ollama'))
+  expect(without.resolve('ollama/llama3', 'openai')).toEqual({ provider: 'openai', model: 'ollama/llama3' })
+})
