@@ -42,7 +42,9 @@ ${groups.join('\n')}
   \`<id>/<model>\`.
 - \`base_url\`: with a version segment such as \`v1\` anywhere in its path it is taken as it is; without one \`/v1\` is added.
 - \`api_key_env\`: the name of the variable that holds the server's own key for this provider; its \`_FILE\` form works too.
-- \`dialect\`: _planned_; the name of the provider's peculiarities.
+- \`dialect\`: the name of the provider's peculiarities: \`openai\`, \`azure\`, \`deepseek\`, \`mistral\`, \`openrouter\`, \`ollama\`,
+  \`vllm\`, \`groq\`, \`xai\`, \`together\`, or \`conservative\` for a server of which nothing is known. Without it the host
+  tells. \`azure\` also sends the key as \`api-key\`.
 `
 }
 

@@ -236,9 +236,6 @@ function warnAboutExposure(config: Config, { warnings }: Reader): void {
   if (config.isTrustedProxy('192.0.2.1') || config.isTrustedProxy('2001:db8::1')) {
     warnings.push('TRUST_PROXY trusts everybody: any client can then claim any address. Name the proxies only.')
   }
-  if (config.configuredProviders.some((provider) => provider.dialect !== null)) {
-    warnings.push('PROVIDERS_FILE: "dialect" is set but not used in this release.')
-  }
 }
 
 function listUnknown(environment: Environment): string[] {

@@ -13,7 +13,7 @@ export interface ConfiguredProvider {
   readonly endpoint: Endpoint
   /** The variable that holds the server's key for it. */
   readonly apiKeyEnv: string | null
-  /** The name of its peculiarities; used once requests are translated. */
+  /** The name of its peculiarities; its host tells where there is none. */
   readonly dialect: string | null
 }
 

@@ -1,4 +1,5 @@
 // Anthropic. From API version 2026-10-21 on the key travels as a bearer token.
+import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
 import type { Provider } from './provider.ts'
 
 const BEARER_SINCE = '2026-10-21'
@@ -9,6 +10,8 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
   version: '/v1',
   versions: ['v1'],
   dialects: new Set(['anthropic-messages']),
+  translateVia: 'anthropic-messages',
+  chatDialect: CONSERVATIVE_DIALECT,
   modelPrefixes: ['claude'],
   keyPrefixes: ['sk-ant-', 'sk-ant-api03-', 'sk-ant-admin01-'],
   keyless: false,

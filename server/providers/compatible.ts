@@ -1,8 +1,18 @@
 // Servers that speak OpenAI's dialect: Ollama, vLLM and whatever the operator lists in PROVIDERS_FILE.
 // Where a server is unknown, nothing is assumed that an old one might refuse.
-import type { Provider } from './provider.ts'
+import { StartRefused } from '../kernel/start-refused.ts'
+import {
+  CHAT_DIALECT_NAMES,
+  chatServerAt,
+  CONSERVATIVE_SERVER,
+  findChatServer,
+  type ChatServer,
+} from './chat-dialects.ts'
+import type { AuthHeader, Provider } from './provider.ts'
 
-const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath'> = {
+type ServerFacts = Pick<Provider, 'chatDialect' | 'translateVia' | 'authHeader'>
+
+const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | keyof ServerFacts> = {
   version: '/v1',
   versions: [],
   dialects: new Set(['openai-chat', 'openai-responses']),
@@ -13,13 +23,16 @@ const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath'> = {
   streamSilenceMs: 120_000,
   modelListPath: '/models',
   forwardHeaders: [],
-  authHeader: () => ({ name: 'authorization', scheme: 'Bearer ' }),
   defaultHeaders: {},
   errorRules: [],
 }
 
+const BEARER: AuthHeader = { name: 'authorization', scheme: 'Bearer ' }
+const API_KEY: AuthHeader = { name: 'api-key', scheme: '' }
+
 export const ollama: Omit<Provider, 'origin' | 'basePath'> = {
   ...base,
+  ...factsOf(findChatServer('ollama') ?? CONSERVATIVE_SERVER),
   id: 'ollama',
   name: 'Ollama',
   keyless: true,
@@ -29,6 +42,7 @@ export const ollama: Omit<Provider, 'origin' | 'basePath'> = {
 
 export const vllm: Omit<Provider, 'origin' | 'basePath'> = {
   ...base,
+  ...factsOf(findChatServer('vllm') ?? CONSERVATIVE_SERVER),
   id: 'vllm',
   name: 'vLLM',
   keyless: true,
@@ -36,7 +50,10 @@ export const vllm: Omit<Provider, 'origin' | 'basePath'> = {
   streamSilenceMs: 600_000,
 }
 
-/** A provider from PROVIDERS_FILE. `keyless` where the operator names no key for it. */
+/**
+ * A provider from PROVIDERS_FILE. `keyless` where the operator names no key for it; `dialect` is the operator's word for
+ * its peculiarities, else its host tells.
+ */
 export function createCompatibleProvider(entry: {
   id: string
   name: string
@@ -44,6 +61,28 @@ export function createCompatibleProvider(entry: {
   basePath: string
   version: string | null
   keyless: boolean
+  dialect?: string | null
 }): Provider {
-  return { ...base, ...entry }
+  const { dialect, ...place } = entry
+  return { ...base, ...factsOf(chooseServer(entry.id, place.origin, dialect ?? null)), ...place }
+}
+
+/** What a well-known host wants of whoever is placed there: the operator may put OpenAI's dialect at Azure's address. */
+export function factsAt(origin: string): ServerFacts | null {
+  const server = chatServerAt(origin)
+  return server ? factsOf(server) : null
+}
+
+function chooseServer(id: string, origin: string, dialect: string | null): ChatServer {
+  if (dialect === null) return chatServerAt(origin) ?? CONSERVATIVE_SERVER
+  const server = findChatServer(dialect)
+  if (server) return server
+  throw new StartRefused(
+    `PROVIDERS_FILE: "dialect": "${dialect}" of "${id}" is not known; leave it out or write one of ${CHAT_DIALECT_NAMES.join(', ')}.`,
+  )
+}
+
+function factsOf({ chatDialect, translateVia, apiKeyHeader }: ChatServer): ServerFacts {
+  const authHeader = apiKeyHeader ? API_KEY : BEARER
+  return { chatDialect, translateVia, authHeader: () => authHeader }
 }

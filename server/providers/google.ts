@@ -1,4 +1,5 @@
 // Google's Gemini API. A bad key is a 400 here; clients ask for /v1 or /v1beta.
+import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
 import type { Provider } from './provider.ts'
 
 export const google: Omit<Provider, 'origin' | 'basePath'> = {
@@ -7,6 +8,8 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
   version: '/v1beta',
   versions: ['v1', 'v1beta', 'v1alpha'],
   dialects: new Set(['gemini']),
+  translateVia: 'gemini',
+  chatDialect: CONSERVATIVE_DIALECT,
   // `text-embedding-004` and its kind are Google's; OpenAI's have no zeros there.
   modelPrefixes: ['gemini', 'models/', 'gemini-embedding', 'text-embedding-00'],
   keyPrefixes: ['AIza', 'AQ.'],

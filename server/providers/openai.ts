@@ -1,4 +1,5 @@
 // OpenAI.
+import { OPENAI_DIALECT } from './chat-dialects.ts'
 import type { Provider } from './provider.ts'
 
 export const openai: Omit<Provider, 'origin' | 'basePath'> = {
@@ -7,6 +8,9 @@ export const openai: Omit<Provider, 'origin' | 'basePath'> = {
   version: '/v1',
   versions: ['v1'],
   dialects: new Set(['openai-chat', 'openai-responses']),
+  // Its chat endpoint refuses function tools beside reasoning (gpt-5.4 and later).
+  translateVia: 'openai-responses',
+  chatDialect: OPENAI_DIALECT,
   modelPrefixes: ['gpt-', 'o1', 'o3', 'o4', 'chatgpt-', 'text-embedding-', 'codex'],
   keyPrefixes: ['sk-', 'sk-proj-', 'sk-svcacct-', 'sk-admin-', 'sess-'],
   keyless: false,

@@ -1,5 +1,6 @@
 // Who serves: a company or an endpoint, as data. Where it listens, how it wants its key, which dialects it speaks, how
 // its keys look, how a key is tested for free, and which words of its errors mean what.
+import type { ChatDialect } from '../protocols/profile.ts'
 import type { ProtocolId, UpstreamError } from '../protocols/protocol.ts'
 
 /** What an upstream refusal says about the key, the model or the provider (the table of states). */
@@ -41,6 +42,10 @@ export interface Provider {
   /** Versions a client may ask for in its own path instead of `version`. */
   readonly versions: readonly string[]
   readonly dialects: ReadonlySet<ProtocolId>
+  /** The dialect that requests translated to it use. */
+  readonly translateVia: ProtocolId
+  /** What its chat endpoint knows and refuses; the cautious record where it has none. */
+  readonly chatDialect: ChatDialect
   /** Bare model names that begin so belong here. */
   readonly modelPrefixes: readonly string[]
   /** Public beginnings of its keys, longest match wins. */

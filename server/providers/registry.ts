@@ -3,7 +3,7 @@
 import type { Endpoint } from '../config/endpoint.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { anthropic } from './anthropic.ts'
-import { createCompatibleProvider, ollama, vllm } from './compatible.ts'
+import { createCompatibleProvider, factsAt, ollama, vllm } from './compatible.ts'
 import { google } from './google.ts'
 import { openai } from './openai.ts'
 import { findKeyPrefix, type Provider } from './provider.ts'
@@ -20,6 +20,8 @@ export interface CustomProvider {
   readonly endpoint: Endpoint
   /** The variable with the server's key for it, if any. */
   readonly apiKeyEnv: string | null
+  /** The operator's word for its peculiarities. */
+  readonly dialect?: string | null
 }
 
 export interface ProvidersConfig {
@@ -53,12 +55,12 @@ export function createProviders(config: ProvidersConfig): Providers {
     const endpoint = config.endpoints[definition.id]
     if (endpoint) all.push(place(definition, endpoint))
   }
-  for (const { id, name, endpoint, apiKeyEnv } of config.custom) {
+  for (const { id, name, endpoint, apiKeyEnv, dialect = null } of config.custom) {
     const { origin, basePath, versionSegment } = endpoint
     const version = versionSegment === null ? '/v1' : versionSegment === '' ? null : `/${versionSegment}`
     // Without a key named, plain http means a machine of the operator's own; https without one serves users' keys only.
     const keyless = apiKeyEnv === null && origin.startsWith('http:')
-    all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless }))
+    all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless, dialect }))
   }
   const byId = new Map(all.map((provider) => [provider.id, provider]))
   const custom = config.userBaseUrls ? customProvider('https://custom.invalid') : null
@@ -80,7 +82,8 @@ export function createProviders(config: ProvidersConfig): Providers {
 function place(definition: Omit<Provider, 'origin' | 'basePath'>, endpoint: Endpoint): Provider {
   const { origin, basePath, versionSegment } = endpoint
   const version = versionSegment === null ? definition.version : versionSegment === '' ? null : `/${versionSegment}`
-  return { ...definition, origin, basePath, version }
+  const facts = definition.dialects.has('openai-chat') ? factsAt(origin) : null
+  return { ...definition, ...facts, origin, basePath, version }
 }
 
 function customProvider(baseUrl: string): Provider {

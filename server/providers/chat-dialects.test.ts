@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { StartRefused } from '../kernel/start-refused.ts'
+import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
+import { CHAT_DIALECT_NAMES, findChatServer } from './chat-dialects.ts'
+import { createProviders, type CustomProvider, type ProvidersConfig } from './registry.ts'
+
+function place(origin: string, dialect: string | null = null): CustomProvider {
+  return {
+    id: 'one',
+    name: 'One',
+    endpoint: { origin, basePath: '', versionSegment: 'v1' },
+    apiKeyEnv: 'ONE_KEY',
+    dialect,
+  }
+}
+
+const create = (config: Partial<ProvidersConfig>) =>
+  createProviders({ endpoints: {}, custom: [], serverKeys: {}, userBaseUrls: true, ...config })
+
+const provide = (origin: string, dialect: string | null = null) =>
+  create({ custom: [place(origin, dialect)] }).get('one')!
+
+describe('which record a provider gets', () => {
+  test.each([
+    ['https://api.deepseek.com', 'deepseek'],
+    ['https://api.mistral.ai', 'mistral'],
+    ['https://openrouter.ai', 'openrouter'],
+    ['https://ollama.com', 'ollama'],
+    ['https://api.groq.com', 'groq'],
+    ['https://api.x.ai', 'xai'],
+    ['https://api.together.xyz', 'together'],
+    ['https://api.openai.com', 'openai'],
+    ['https://resource.openai.azure.com', 'azure'],
+    ['https://resource.services.ai.azure.com', 'azure'],
+  ])('the host of %s tells that it is %s', (origin, name) => {
+    expect(provide(origin).chatDialect).toEqual(findChatServer(name)!.chatDialect)
+    expect(provide(origin).translateVia).toBe(findChatServer(name)!.translateVia)
+  })
+
+  test.each(['https://example.com', 'https://notopenrouter.ai', 'https://api.mistral.ai.evil.test', 'http://10.0.0.7'])(
+    'nothing is assumed of %s',
+    (origin) => {
+      expect(provide(origin).chatDialect).toBe(CONSERVATIVE_DIALECT)
+      expect(provide(origin).translateVia).toBe('openai-chat')
+    },
+  )
+
+  test('the word of the operator wins over the host', () => {
+    expect(provide('https://api.deepseek.com', 'mistral').chatDialect).toEqual(findChatServer('mistral')!.chatDialect)
+    expect(provide('https://api.deepseek.com', 'conservative').chatDialect).toBe(CONSERVATIVE_DIALECT)
+  })
+
+  test('a word nobody knows refuses the start and names the known ones', () => {
+    expect(() => provide('https://example.com', 'mistrall')).toThrow(StartRefused)
+    expect(() => provide('https://example.com', 'mistrall')).toThrow(/"mistrall" of "one".*mistral, openrouter/)
+    expect(() => provide('https://example.com', 'constructor')).toThrow(StartRefused)
+  })
+
+  test("a user's own base URL is known by its host too", () => {
+    const providers = create({})
+    expect(providers.atBaseUrl('https://openrouter.ai/api/v1').chatDialect.cacheControl).toBe(true)
+    expect(providers.atBaseUrl('https://box.example.com/v1').chatDialect).toBe(CONSERVATIVE_DIALECT)
+  })
+})
+
+describe('what is translated goes', () => {
+  test.each([
+    ['openai', 'openai-responses'],
+    ['anthropic', 'anthropic-messages'],
+    ['google', 'gemini'],
+    ['ollama', 'openai-chat'],
+    ['vllm', 'openai-chat'],
+  ])('to %s as %s', (id, protocol) => {
+    const endpoint = { origin: 'http://127.0.0.1:1', basePath: '', versionSegment: null }
+    const provider = create({ endpoints: { ollama: endpoint, vllm: endpoint } }).get(id)!
+    expect(provider.translateVia).toBe(protocol)
+    expect(provider.dialects.has(provider.translateVia)).toBe(true)
+  })
+})
+
+describe('Azure takes its key in api-key', () => {
+  const azure = { origin: 'https://resource.openai.azure.com', basePath: '/openai', versionSegment: 'v1' }
+  test.each([
+    ['by its host', provide(azure.origin)],
+    ["by the operator's word", provide('https://proxy.example.com', 'azure')],
+    ["as OpenAI's own address", create({ endpoints: { openai: azure } }).get('openai')!],
+    ["as a user's base URL", create({}).atBaseUrl('https://resource.openai.azure.com/openai/v1')],
+  ])('%s', (_how, provider) => {
+    expect(provider.authHeader({})).toEqual({ name: 'api-key', scheme: '' })
+    expect(provider.translateVia).toBe('openai-responses')
+  })
+
+  test('nobody else does', () => {
+    expect(provide('https://api.groq.com').authHeader({})).toEqual({ name: 'authorization', scheme: 'Bearer ' })
+    expect(create({}).get('openai')!.authHeader({})).toEqual({ name: 'authorization', scheme: 'Bearer ' })
+  })
+})
+
+test('every word an operator may write is in the documentation', () => {
+  const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+  const line = text.slice(text.indexOf('- `dialect`'))
+  for (const name of CHAT_DIALECT_NAMES) expect(line).toContain(`\`${name}\``)
+})
