@@ -55,6 +55,7 @@ export type MediaSource =
       readonly from: 'file'
       readonly fileId: string
       /** The dialect it came in; absent = unknown. */ readonly protocol?: string
+      readonly mime?: string
     }
 
 export interface Citation {
@@ -114,7 +115,12 @@ export interface CallItem extends ItemBase {
 }
 
 export type ResultPart =
-  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'text'
+      readonly text: string
+      /** The text is a JSON value that its dialect held as a value, not as text (Gemini). */
+      readonly json?: boolean
+    }
   | {
       readonly kind: 'media'
       readonly media: MediaKind
@@ -155,6 +161,8 @@ export interface Instruction {
   readonly role: 'system' | 'developer'
   readonly text: string
   readonly cache?: CacheMark
+  /** Holds for this call alone: a conversation stored at the provider does not carry it on (Responses' `instructions`). */
+  readonly forThisCall?: boolean
 }
 
 export interface Tool {
@@ -170,6 +178,8 @@ export interface Tool {
   readonly cache?: CacheMark
   /** Of this tool alone (`defer_loading`, `input_examples`). */
   readonly extra?: Extras
+  /** Declared inside the conversation, before the item of this index (Responses' `additional_tools`). */
+  readonly declaredAt?: number
 }
 
 /** A tool that the provider itself runs (web search, code execution …), in the dialect it was written in. */
@@ -179,6 +189,8 @@ export interface Builtin {
   readonly kind: 'web_search' | 'other'
   readonly name: string
   readonly raw: unknown
+  /** As of a tool. */
+  readonly declaredAt?: number
 }
 
 export type ToolChoice =
@@ -209,6 +221,8 @@ export interface ReasoningWish {
   readonly adaptive?: boolean
   /** The client wants to see thoughts. */
   readonly visible?: boolean
+  /** The client wants sealed reasoning state that it can hand back. */
+  readonly include?: boolean
 }
 
 export interface Sampling {
@@ -285,7 +299,7 @@ export type PartKind = 'text' | 'reasoning' | 'call' | 'refusal' | 'opaque' | 'm
 
 /** What is known of a part when it opens. */
 export type PartMeta =
-  | { readonly kind: 'text' | 'refusal' }
+  | { readonly kind: 'text' | 'refusal'; readonly extra?: Extras }
   | { readonly kind: 'reasoning'; readonly summary?: boolean; readonly redacted?: boolean }
   | {
       readonly kind: 'call'
@@ -314,7 +328,12 @@ export type StreamEvent =
   | { readonly type: 'part-delta'; readonly index: number; readonly delta: PartDelta }
   | { readonly type: 'part-end'; readonly index: number }
   | { readonly type: 'usage'; readonly usage: Usage }
-  | { readonly type: 'finish'; readonly finish: Finish }
+  | {
+      readonly type: 'finish'
+      readonly finish: Finish
+      /** What a whole answer has in `extensions`. */
+      readonly extensions?: Extras
+    }
   | { readonly type: 'ping' }
   | { readonly type: 'error'; readonly error: StreamError }
 

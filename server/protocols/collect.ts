@@ -3,6 +3,7 @@ import {
   UNKNOWN_USAGE,
   type ChatResponse,
   type Citation,
+  type Extras,
   type Finish,
   type Item,
   type PartMeta,
@@ -35,6 +36,7 @@ export function createCollector(): Collector {
   let open: OpenPart | null = null
   let usage: Usage = UNKNOWN_USAGE
   let finish: Finish | null = null
+  let extensions: Extras = {}
   let error: StreamError | null = null
   let started = false
 
@@ -63,6 +65,7 @@ export function createCollector(): Collector {
           break
         case 'finish':
           finish = event.finish
+          extensions = event.extensions ?? {}
           break
         case 'error':
           error = event.error
@@ -76,7 +79,7 @@ export function createCollector(): Collector {
       items: [...items],
       finish: finish ?? { unified: 'malformed', raw: '' },
       usage,
-      extensions: {},
+      extensions,
     }),
     get error() {
       return error
@@ -99,10 +102,19 @@ export function collectEvents(events: Iterable<StreamEvent>): ChatResponse {
 function itemOf({ meta, text, signature, citations }: OpenPart): Item {
   const base = { turn: 0, ...(signature ? { signature } : {}) }
   switch (meta.kind) {
-    case 'text':
-      return { ...base, kind: 'text', role: 'assistant', text, ...(citations.length > 0 ? { citations } : {}) }
+    case 'text': {
+      const extra = meta.extra ? { extra: meta.extra } : {}
+      return {
+        ...base,
+        ...extra,
+        kind: 'text',
+        role: 'assistant',
+        text,
+        ...(citations.length > 0 ? { citations } : {}),
+      }
+    }
     case 'refusal':
-      return { ...base, kind: 'refusal', text }
+      return { ...base, ...(meta.extra ? { extra: meta.extra } : {}), kind: 'refusal', text }
     case 'reasoning':
       return {
         ...base,
@@ -153,7 +165,8 @@ export function* eventsOf(response: ChatResponse): Generator<StreamEvent> {
     index++
   }
   yield { type: 'usage', usage: response.usage }
-  yield { type: 'finish', finish: response.finish }
+  const { finish, extensions } = response
+  yield { type: 'finish', finish, ...(Object.keys(extensions).length > 0 ? { extensions } : {}) }
 }
 
 function partOf(
@@ -161,9 +174,10 @@ function partOf(
 ): { meta: PartMeta; text: string; deltaKind: 'text' | 'args' | 'reasoning' | 'refusal' } | null {
   switch (item.kind) {
     case 'text':
-      return { meta: { kind: 'text' }, text: item.text, deltaKind: 'text' }
-    case 'refusal':
-      return { meta: { kind: 'refusal' }, text: item.text, deltaKind: 'refusal' }
+    case 'refusal': {
+      const meta: PartMeta = { kind: item.kind, ...(item.extra ? { extra: item.extra } : {}) }
+      return { meta, text: item.text, deltaKind: item.kind }
+    }
     case 'reasoning': {
       const { summary, redacted } = item
       const meta: PartMeta = { kind: 'reasoning', ...(summary ? { summary } : {}), ...(redacted ? { redacted } : {}) }

@@ -2,6 +2,7 @@
 // those that the answer would be wrong without refuse the crossing.
 import type { ChatRequest, Extras } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
+import { asObject } from './read.ts'
 
 /** Fields whose loss would change what is asked for, with what to do instead. */
 const CANNOT_CROSS: Readonly<Record<string, string>> = {
@@ -11,6 +12,22 @@ const CANNOT_CROSS: Readonly<Record<string, string>> = {
   background: 'Send the request without it and wait for the answer.',
   cachedContent: 'Send the content itself.',
   cached_content: 'Send the content itself.',
+  response_modalities: 'Ask for text, or name a model of the provider that answers in images or sound.',
+  previous_response_id: 'Send the whole conversation in the request, with `store: false`.',
+  prompt: 'Send the text of the prompt itself.',
+}
+
+/** Items that only the provider they came from can go on from, by their `type`, with what to do instead. */
+const CANNOT_CROSS_ITEM: Readonly<Record<string, string>> = {
+  item_reference: 'Send the item itself, with `store: false`.',
+  compaction: 'Send the conversation itself.',
+  ...Object.fromEntries(
+    [
+      ...['computer_call', 'computer_call_output', 'local_shell_call', 'local_shell_call_output'],
+      ...['shell_call', 'shell_call_output', 'apply_patch_call', 'apply_patch_call_output'],
+      ...['mcp_call', 'mcp_list_tools', 'mcp_approval_request', 'mcp_approval_response'],
+    ].map((type) => [type, 'Leave it out, or name a model of the provider that ran the tool.']),
+  ),
 }
 
 /** Reports (or refuses) every extension and extra field that is not of the dialect `own`. */
@@ -21,13 +38,31 @@ export function reportForeignFields(request: ChatRequest, own: string, losses: L
       if (value === undefined || value === null || value === false) continue
       const instead = CANNOT_CROSS[field]
       if (instead !== undefined) {
-        throw new CannotCross(field, `The model asked for is served in a dialect without \`${field}\`. ${instead}`)
+        const named = typeof value === 'string' ? ` ("${value}")` : ''
+        throw new CannotCross(
+          field,
+          `The model asked for is served in a dialect without \`${field}\`${named}. ${instead}`,
+        )
       }
       losses.drop(field, 'the provider has no such field')
     }
   }
-  for (const item of request.items) reportExtra(item.extra, own, losses)
+  for (const item of request.items) {
+    if (item.kind === 'opaque' && item.protocol !== own) refuseItem(item.raw)
+    reportExtra(item.extra, own, losses)
+  }
   for (const tool of request.tools) reportExtra(tool.extra, own, losses)
+}
+
+function refuseItem(raw: unknown): void {
+  const { type, id } = asObject(raw) ?? {}
+  const instead = typeof type === 'string' ? CANNOT_CROSS_ITEM[type] : undefined
+  if (instead === undefined) return
+  const named = typeof id === 'string' ? ` "${id}"` : ''
+  throw new CannotCross(
+    'input',
+    `The model asked for is served by a provider that cannot read the \`${String(type)}\` item${named}. ${instead}`,
+  )
 }
 
 function reportExtra(extra: Extras | undefined, own: string, losses: LossReport): void {

@@ -56,6 +56,8 @@ export interface ModelProfile {
    * · OpenAI's effort word.
    */
   readonly thinking: 'none' | 'budget' | 'adaptive' | 'level' | 'effort'
+  /** Most tokens for thinking, where that is less than the output maximum (Gemini 2.5). */
+  readonly maxThinkingBudget?: number
   /** Effort words it knows, in rising order. */
   readonly efforts: readonly Effort[]
   /** May thinking be switched off? `low-effort`: only up to effort high. */
