@@ -17,8 +17,8 @@ const CANNOT_CROSS: Readonly<Record<string, string>> = {
   prompt: 'Send the text of the prompt itself.',
 }
 
-/** Items that only the provider they came from can go on from, by their `type`, with what to do instead. */
-const CANNOT_CROSS_ITEM: Readonly<Record<string, string>> = {
+/** Items of Responses that only the provider they came from can go on from, by their `type`, with what to do instead. */
+const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
   item_reference: 'Send the item itself, with `store: false`.',
   compaction: 'Send the conversation itself.',
   ...Object.fromEntries(
@@ -48,7 +48,7 @@ export function reportForeignFields(request: ChatRequest, own: string, losses: L
     }
   }
   for (const item of request.items) {
-    if (item.kind === 'opaque' && item.protocol !== own) refuseItem(item.raw)
+    if (item.kind === 'opaque' && item.protocol === 'openai-responses' && own !== item.protocol) refuseItem(item.raw)
     reportExtra(item.extra, own, losses)
   }
   for (const tool of request.tools) reportExtra(tool.extra, own, losses)
@@ -56,7 +56,7 @@ export function reportForeignFields(request: ChatRequest, own: string, losses: L
 
 function refuseItem(raw: unknown): void {
   const { type, id } = asObject(raw) ?? {}
-  const instead = typeof type === 'string' ? CANNOT_CROSS_ITEM[type] : undefined
+  const instead = typeof type === 'string' ? CANNOT_CROSS_ITEMS[type] : undefined
   if (instead === undefined) return
   const named = typeof id === 'string' ? ` "${id}"` : ''
   throw new CannotCross(
