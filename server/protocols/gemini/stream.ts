@@ -14,7 +14,10 @@ export const geminiStream: StreamFacts = {
   marks: ['"finishReason"', '"blockReason"'],
   isComplete: ({ marked, lastEventHead }) => marked || /^data: ?\{\s*"error"\s*:/.test(lastEventHead),
   readUsage(_firstEvent, tail) {
-    const usage = lastMember(tail, 'usageMetadata', (value) => asCount(value['promptTokenCount']) !== null)
+    // Some answers leave the prompt out and count what was produced all the same.
+    const usage = ['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount']
+      .map((count) => lastMember(tail, 'usageMetadata', (value) => asCount(value[count]) !== null))
+      .find((found) => found !== null)
     return usage ? readGeminiUsage(usage) : UNKNOWN_USAGE
   },
   encodeError: (error) => `data: ${JSON.stringify(geminiErrorObject(error))}\n\n`,
