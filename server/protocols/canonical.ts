@@ -36,6 +36,8 @@ export interface Signature {
   readonly value: string
   /** The reasoning item's own id, where the dialect has one. */
   readonly id?: string
+  /** What the server that wrote it calls its format, where it labels it (`anthropic-claude-v1` in Chat Completions). */
+  readonly format?: string
 }
 
 /** A cache breakpoint behind an item; `ttl` as the client wrote it (`5m`, `1h`, `30m`, `12h`). */
@@ -258,6 +260,10 @@ export interface ChatRequest {
   readonly cacheKey?: string
   readonly tier?: string
   readonly userId?: string
+  /** The dialect the client wrote in, where its codec says so: what crosses into another may have to be refused. */
+  readonly origin?: string
+  /** The client knows one call per answer, in the older `function_call` form (Chat Completions). */
+  readonly legacyCalls?: boolean
   /** Fields a dialect does not share, under its protocol id; each is re-emitted there, and a Loss elsewhere. */
   readonly extensions: Extras
 }

@@ -2,7 +2,7 @@
 // block is switched on once per dialect. Codecs are pure: sealed reasoning state, fetched media and stored state are
 // handed in by the gateway.
 import type { ChatRequest, ChatResponse, Loss, Signature, StreamEvent } from './canonical.ts'
-import type { ModelProfile } from './profile.ts'
+import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { KnownTool } from './tool-names.ts'
@@ -55,6 +55,8 @@ export interface ResponseDecoding {
   readonly model: string
   /** Tool names were mapped on the way out; this maps them back. */
   restoreTool(name: string): KnownTool
+  /** Peculiarities of the server that answers, where the dialect has many servers. */
+  readonly dialect?: ChatDialect
 }
 
 /** Writing an answer for the client. */

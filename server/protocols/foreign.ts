@@ -12,6 +12,8 @@ const CANNOT_CROSS: Readonly<Record<string, string>> = {
   background: 'Send the request without it and wait for the answer.',
   cachedContent: 'Send the content itself.',
   cached_content: 'Send the content itself.',
+  audio: 'Ask for text, or name a model of the provider that answers in sound.',
+  modalities: 'Ask for text, or name a model of the provider that answers in images or sound.',
   response_modalities: 'Ask for text, or name a model of the provider that answers in images or sound.',
   previous_response_id: 'Send the whole conversation in the request, with `store: false`.',
   prompt: 'Send the text of the prompt itself.',

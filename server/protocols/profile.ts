@@ -15,7 +15,8 @@ export interface ChatDialect {
   readonly parallelFlag: boolean
   /** Where the wish for effort goes. */
   readonly reasoningIn: 'reasoning_effort' | 'thinking' | 'enable_thinking' | 'reasoning' | 'none'
-  readonly reasoningOut: 'reasoning_content' | 'reasoning' | 'think_tags'
+  /** Where thoughts stand in its answers, and in the turns it is handed back. `thinking_parts`: in the content (Mistral). */
+  readonly reasoningOut: 'reasoning_content' | 'reasoning' | 'think_tags' | 'thinking_parts'
   /** Thoughts must be handed back on tool turns. */
   readonly replayReasoning: boolean
   readonly idRule: 'any' | 'alnum9'
@@ -25,6 +26,8 @@ export interface ChatDialect {
   readonly extras: boolean
   /** `strict` in tools is known. */
   readonly strictTools: boolean
+  /** Freeform (`custom`) tools and the choice of `allowed_tools` are known; absent = no. */
+  readonly customTools?: boolean
 }
 
 /** An unknown server gets nothing that an old one might refuse. */
