@@ -1,0 +1,71 @@
+// What is known of a model when a request is written for it: the facts of its family, beside the dialect of the server
+// that speaks for it. Names come from clients, so the memory of look-ups is bounded; an unknown name gets facts that
+// nothing is refused for.
+import type { ChatDialect, ModelProfile } from '../protocols/profile.ts'
+import { MODEL_FAMILIES, PLAIN, type ModelFacts, type ModelFamily } from './model-families.ts'
+
+export interface Profiles {
+  profileOf(provider: string, model: string, dialect: ChatDialect): ModelProfile
+  /** Is the model's family in the table? */
+  knows(provider: string, model: string): boolean
+}
+
+/** A row that stands before the table, for one provider's model or for all. */
+export interface ProfileOverride {
+  readonly provider?: string
+  readonly match: RegExp
+  readonly facts: Partial<ModelFacts>
+}
+
+const MAX_REMEMBERED = 2_000
+const LONGEST_MODEL_NAME = 256
+
+export function createProfiles(overrides: readonly ProfileOverride[] = []): Profiles {
+  const remembered = new Map<string, ModelFacts | null>()
+
+  function findFacts(provider: string, model: string): ModelFacts | null {
+    if (model.length > LONGEST_MODEL_NAME) return null
+    const key = `${provider}\n${model}`
+    const known = remembered.get(key)
+    if (known !== undefined) return known
+    const facts = look(provider, cleanModelName(model))
+    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string)
+    remembered.set(key, facts)
+    return facts
+  }
+
+  function look(provider: string, name: string): ModelFacts | null {
+    const row = findFamily(name)
+    const override = overrides.find(
+      (candidate) => (candidate.provider ?? provider) === provider && candidate.match.test(name),
+    )
+    return override ? { ...(row?.facts ?? PLAIN), ...override.facts } : (row?.facts ?? null)
+  }
+
+  return {
+    profileOf: (provider, model, dialect) => ({
+      ...(findFacts(provider, model) ?? unknownFacts(dialect)),
+      model,
+      dialect,
+    }),
+    knows: (provider, model) => findFacts(provider, model) !== null,
+  }
+}
+
+export function findFamily(cleanName: string): ModelFamily | undefined {
+  return MODEL_FAMILIES.find(({ match }) => match.test(cleanName))
+}
+
+// A server that takes no schema gets one through a forced tool.
+function unknownFacts(dialect: ChatDialect): ModelFacts {
+  return { ...PLAIN, schema: dialect.schema === 'strict' ? 'native' : 'forced-tool' }
+}
+
+const RESELLER = /^(?:[a-z]{2,6}\.)?(?:anthropic|openai|google|meta|mistral|deepseek|qwen|zai|moonshotai)\./
+const PLATFORM = /^(?:databricks|openai|anthropic|google|ft:)[-:]?(?=claude|gpt|gemini|o\d|meta|llama|qwen)/
+
+/** The name a model has at home, without what resellers and platforms put before it. */
+export function cleanModelName(model: string): string {
+  const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase()
+  return name.replace(RESELLER, '').replace(PLATFORM, '')
+}
