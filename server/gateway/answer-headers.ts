@@ -36,6 +36,12 @@ export function setForwardedHeaders(response: ServerResponse, headers: UpstreamH
   if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
 }
 
+/** A translated answer keeps of the provider's headers only what means the same in every dialect. */
+export function setTranslatedHeaders(response: ServerResponse, headers: UpstreamHeaders): void {
+  const id = readUpstreamRequestId(headers)
+  if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
+}
+
 export function setStreamHeaders(response: ServerResponse): void {
   response.setHeader('cache-control', 'no-cache, no-transform')
   response.setHeader('x-accel-buffering', 'no')

@@ -2,6 +2,7 @@
 // Invariants: the intent is durable before the socket opens and is settled exactly once, whatever happens; before the
 // first byte to the client a failure is only reported, so the walk can go on; after it, it ends the answer honestly.
 import { GatewayError } from '../kernel/errors.ts'
+import { toPublicId } from '../kernel/ids.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
@@ -10,10 +11,8 @@ import { statusOfSignals } from '../providers/provider.ts'
 import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHeaders, UpstreamSink } from '../upstream/upstream.ts'
 import { readUpstreamRequestId } from './answer-headers.ts'
 import type { Exchange, Target } from './exchange.ts'
-import { buildRelayedRequest } from './relay.ts'
-import { StreamRelay } from './relay-stream.ts'
-import { WholeRelay } from './relay-whole.ts'
-import { buildUpstreamHeaders, buildUpstreamPath } from './upstream-request.ts'
+import type { Answer } from './answer.ts'
+import type { Carrier } from './carrier.ts'
 import type { Timers, Watch, Watched } from './watch.ts'
 
 export interface AttemptTools {
@@ -54,24 +53,24 @@ export function runAttempt(
   tools: AttemptTools,
   exchange: Exchange,
   target: Target,
+  carrier: Carrier,
   credential: Secret | null,
 ): Promise<AttemptResult> {
-  return new Promise((resolve) => new Attempt(tools, exchange, target, credential, resolve).start())
+  return new Promise((resolve) => new Attempt(tools, exchange, target, carrier, credential, resolve).start())
 }
 
 class Attempt implements UpstreamSink, Watched {
   readonly #tools: AttemptTools
   readonly #exchange: Exchange
   readonly #target: Target
+  readonly #carrier: Carrier
   readonly #credential: Secret | null
   readonly #resolve: (result: AttemptResult) => void
   readonly #startedAt: number
   #call: UpstreamCall | null = null
-  #usageInjected = false
   #status: number | null = null
   #headers: UpstreamHeaders = {}
-  #stream: StreamRelay | null = null
-  #whole: WholeRelay | null = null
+  #answer: Answer | null = null
   #errorBody: Buffer[] | null = null
   #errorBytes = 0
   #firstByteAt: number | null = null
@@ -86,12 +85,14 @@ class Attempt implements UpstreamSink, Watched {
     tools: AttemptTools,
     exchange: Exchange,
     target: Target,
+    carrier: Carrier,
     credential: Secret | null,
     resolve: (result: AttemptResult) => void,
   ) {
     this.#tools = tools
     this.#exchange = exchange
     this.#target = target
+    this.#carrier = carrier
     this.#credential = credential
     this.#resolve = resolve
     this.#startedAt = tools.clock.monotonic()
@@ -102,8 +103,6 @@ class Attempt implements UpstreamSink, Watched {
   start(): void {
     const { response } = this.#exchange
     if (response.destroyed) return this.#finish({ kind: 'client-closed' })
-    const { body, usageInjected } = buildRelayedRequest(this.#exchange, this.#target)
-    this.#usageInjected = usageInjected
     response.on('close', this.#onClose)
     response.on('drain', this.#onDrain)
     this.#tools.watch.add(this)
@@ -113,9 +112,9 @@ class Attempt implements UpstreamSink, Watched {
         origin: this.#target.provider.origin,
         guarded: this.#target.key?.baseUrl != null,
         method: 'POST',
-        path: buildUpstreamPath(this.#exchange, this.#target),
-        headers: buildUpstreamHeaders(this.#exchange, this.#target, text),
-        body,
+        path: this.#carrier.path,
+        headers: this.#carrier.buildHeaders(text),
+        body: this.#carrier.body,
       },
       this,
     )
@@ -130,22 +129,14 @@ class Attempt implements UpstreamSink, Watched {
       this.#errorBody = []
       return
     }
-    const type = String(headers['content-type'] ?? '')
-    if (/^text\/event-stream\b/i.test(type)) this.#stream = this.#createStream(true)
-    else if (!/\bjson\b/i.test(type)) this.#fail('malformed')
-    else if (this.#exchange.operation.streaming === 'always') this.#stream = this.#createStream(false)
-    else this.#whole = new WholeRelay(this.#exchange, { status, headers })
+    this.#answer = this.#carrier.createAnswer(status, headers)
+    if (!this.#answer) this.#fail('malformed')
   }
 
   data(chunk: Buffer): void {
     if (this.#over) return
-    if (this.#stream) return this.#streamed(this.#stream, chunk)
+    if (this.#answer) return this.#push(this.#answer, chunk)
     this.#progress()
-    if (this.#whole) {
-      this.#markFirstByte()
-      if (this.#whole.push(chunk)) this.#hold()
-      return
-    }
     this.#errorBytes += chunk.length
     if (this.#errorBytes <= MOST_ERROR_BYTES) return void this.#errorBody?.push(chunk)
     // No vendor says so much in an error: its status has to do.
@@ -155,14 +146,10 @@ class Attempt implements UpstreamSink, Watched {
 
   end(): void {
     if (this.#over) return
-    const relay = this.#stream ?? this.#whole
-    if (relay) {
-      const complete = (this.#stream === null || this.#stream.begun) && relay.isComplete()
-      if (!complete) return this.#fail('malformed')
-      relay.finish()
-      return this.#finish({ kind: 'served' })
-    }
-    this.#refused(Buffer.concat(this.#errorBody ?? []))
+    if (!this.#answer) return this.#refused(Buffer.concat(this.#errorBody ?? []))
+    if (!this.#answer.isComplete()) return this.#fail('malformed')
+    this.#answer.finish()
+    this.#finish({ kind: 'served' })
   }
 
   failed(failure: UpstreamFailure): void {
@@ -179,28 +166,19 @@ class Attempt implements UpstreamSink, Watched {
     if (now - this.#startedAt > timers.wholeCall || now - this.#lastProgressAt > this.#silenceLimit()) {
       return this.#fail('timeout')
     }
-    if (this.#stream?.begun && now - this.#lastWriteAt >= timers.keepAlive) {
+    if (this.#answer?.begun && now - this.#lastWriteAt >= timers.keepAlive) {
       this.#lastWriteAt = now
-      this.#stream.keepAlive()
+      this.#answer.keepAlive()
     }
   }
 
   #refused(body: Buffer | null): void {
-    const error = this.#exchange.protocol.decodeError(this.#status ?? 0, body?.toString('utf8') ?? '')
+    const error = this.#carrier.decodeError(this.#status ?? 0, body?.toString('utf8') ?? '')
     this.#finish({ kind: 'refused', error, body: body !== null && this.#isClean(body) ? body : null })
   }
 
-  #createStream(framed: boolean): StreamRelay {
-    return new StreamRelay(this.#exchange, {
-      status: this.#status ?? 200,
-      headers: this.#headers,
-      framed,
-      usageInjected: this.#usageInjected,
-    })
-  }
-
-  #streamed(stream: StreamRelay, chunk: Buffer): void {
-    const { error, progress, full } = stream.push(chunk)
+  #push(answer: Answer, chunk: Buffer): void {
+    const { error, progress, full, enough } = answer.push(chunk)
     if (error) {
       this.#status = statusOfSignals(error)
       this.#call?.abort()
@@ -210,7 +188,11 @@ class Attempt implements UpstreamSink, Watched {
       this.#markFirstByte()
       this.#progress()
     }
-    if (stream.begun) this.#lastWriteAt = this.#tools.clock.monotonic()
+    if (answer.begun) this.#lastWriteAt = this.#tools.clock.monotonic()
+    if (enough) {
+      this.#call?.abort()
+      return this.end()
+    }
     if (full) this.#hold()
   }
 
@@ -250,18 +232,11 @@ class Attempt implements UpstreamSink, Watched {
   #fail(why: 'connect' | 'reset' | 'timeout' | 'malformed', sent = true): void {
     if (this.#over) return
     this.#call?.abort()
-    const relay = this.#stream ?? this.#whole
-    if (!relay?.begun) return this.#finish({ kind: 'failed', why, sent })
+    if (!this.#answer?.begun) return this.#finish({ kind: 'failed', why, sent })
     const error = brokenAnswer(this.#target.provider.name, why)
-    const view = {
-      ...error,
-      message: error.publicMessage,
-      requestId: `req_${this.#exchange.id}`,
-      retryAfter: undefined,
-    }
-    if (this.#stream) this.#stream.break(this.#exchange.protocol.stream.encodeError(view))
-    // A whole answer of known length cannot carry an error any more: the cut connection is the honest sign.
-    else this.#exchange.response.destroy()
+    const { code, status, origin, publicMessage: message } = error
+    const requestId = toPublicId('req', this.#exchange.id)
+    this.#answer.break({ code, status, origin, message, requestId, retryAfter: undefined })
     this.#finish({ kind: 'broken', error })
   }
 
@@ -276,15 +251,15 @@ class Attempt implements UpstreamSink, Watched {
     this.#tools.watch.remove(this)
     this.#exchange.response.off('close', this.#onClose)
     this.#exchange.response.off('drain', this.#onDrain)
-    const relay = this.#stream ?? this.#whole
+    const answer = this.#answer
     const now = this.#tools.clock.monotonic()
     this.#resolve({
       end,
       status: this.#status,
       headers: this.#headers,
-      usage: relay?.begun ? relay.readUsage() : UNKNOWN_USAGE,
+      usage: answer?.begun ? answer.readUsage() : UNKNOWN_USAGE,
       upstreamRequestId: readUpstreamRequestId(this.#headers),
-      bytes: relay?.bytes ?? 0,
+      bytes: answer?.bytes ?? 0,
       firstByteMs: this.#firstByteAt === null ? null : Math.round(this.#firstByteAt - this.#startedAt),
       durationMs: Math.round(now - this.#startedAt),
     })

@@ -5,7 +5,7 @@ import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { RouteMatch } from '../http/route.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
-import type { Operation, Peek, Protocol } from '../protocols/protocol.ts'
+import type { Operation, Peek, Protocol, ProtocolId } from '../protocols/protocol.ts'
 import type { Provider } from '../providers/provider.ts'
 
 /** An address of the data plane: which dialect speaks, and what it asks for. */
@@ -41,6 +41,8 @@ export interface Exchange extends Endpoint {
   attempts: number
   /** The target tried last; its payer and key are what headers and the ledger name. */
   target: Target | null
+  /** Spoken to the provider last asked. */
+  upstreamDialect: ProtocolId | null
   warnings: string[]
 }
 

@@ -24,6 +24,7 @@ import { createModelLists } from './model-lists.ts'
 import { servePipeline, type PipelineTools } from './pipeline.ts'
 import { createPlanner } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
+import { createRelay } from './relay.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
 import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
@@ -79,6 +80,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     providers,
     prices,
     keys,
+    createCarrier: createRelay,
     health,
     breakers,
     retryBudget: createRetryBudget({ clock }),

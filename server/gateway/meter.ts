@@ -7,7 +7,7 @@ import type { Ledger } from '../features/usage/ledger.ts'
 import type { GatewayError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
-import type { Protocol } from '../protocols/protocol.ts'
+import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
 import type { AttemptEnd, AttemptResult } from './attempt.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { RouteMatch } from '../http/route.ts'
@@ -15,7 +15,7 @@ import type { Exchange, Target } from './exchange.ts'
 
 export interface Meter {
   /** Durable before it returns; throws storage_full. Counts the attempt. */
-  announce(exchange: Exchange, target: Target): void
+  announce(exchange: Exchange, target: Target, dialect: ProtocolId): void
   settle(exchange: Exchange, target: Target, result: AttemptResult, reason: string | null): Metered
   /** The request's own row, once, when the answer is over. */
   finish(exchange: Exchange, outcome: RequestOutcome): void
@@ -67,9 +67,10 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
   }
 
   return {
-    announce(exchange, target) {
+    announce(exchange, target, dialect) {
       exchange.attempts++
       exchange.target = target
+      exchange.upstreamDialect = dialect
       ledger.intend({
         ...callerColumns(exchange.caller),
         requestId: exchange.id,
@@ -77,7 +78,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         at: clock.now(),
         operation: exchange.operation.id,
         clientDialect: exchange.protocol.id,
-        dialect: exchange.protocol.id,
+        dialect,
         provider: target.provider.id,
         model: target.model || null,
         requestedModel: exchange.requestedModel || null,
@@ -114,7 +115,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         model: exchange.model || null,
         provider: exchange.provider.id,
         clientDialect: exchange.protocol.id,
-        upstreamDialect: target ? exchange.protocol.id : null,
+        upstreamDialect: exchange.upstreamDialect,
         status: outcome === 'client_closed' ? STATUS_CLIENT_CLOSED : status,
         outcome,
         errorCode: error?.code ?? null,

@@ -135,6 +135,7 @@ function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint,
     clientVersion: /^\/(v[0-9][a-z0-9]*)\//.exec(match.path)?.[1] ?? null,
     attempts: 0,
     target: null,
+    upstreamDialect: null,
     warnings: [],
   }
   return exchange

@@ -1,6 +1,7 @@
 // When nothing remains: which of the obstacles the client is told of, and in which words. A temporary state wins over a
 // lasting one; within one row of the table the last key tried is named. An upstream 401 never becomes a client 401.
 import { GatewayError } from '../kernel/errors.ts'
+import type { UpstreamError } from '../protocols/protocol.ts'
 import type { Verdict } from '../providers/provider.ts'
 import type { AttemptEnd } from './attempt.ts'
 import type { KeyFate, Obstacle } from './chain.ts'
@@ -20,6 +21,9 @@ export interface RefusalFacts {
   /** Earliest end of a cooldown, seconds. */
   readonly cooldownSeconds: number | null
 }
+
+/** Of a provider's own sentence. */
+const LONGEST_WORDS = 2_000
 
 const RANK: readonly KeyFate[] = ['rate_limited', 'outage', 'exhausted', 'capped', 'restricted', 'invalid', 'unusable']
 
@@ -88,12 +92,20 @@ function nameKey(obstacle: Obstacle | undefined): string {
   if (!obstacle) return 'the key'
   if (!obstacle.record) return "the server's key"
   const { label, last4 } = obstacle.record
-  return last4 === '' ? `your key "${label}"` : `your key "${label}" (ends ${last4})`
+  const name = label === '' ? 'your key' : `your key "${label}"`
+  return last4 === '' ? name : `${name} (ends ${last4})`
 }
 
 /** What a refusal that is not relayed says to the client, when no other key comes into question. */
-export function explainVerdict(exchange: Exchange, verdict: Verdict, status: number | null): GatewayError {
+export function explainVerdict(
+  exchange: Exchange,
+  verdict: Verdict,
+  status: number | null,
+  said: { readonly error: UpstreamError; readonly body: Buffer | null } | null = null,
+): GatewayError {
   const { provider, model } = exchange
+  // Its own words are worth passing on where they were looked through for the key.
+  const words = said?.body && said.error.message !== '' ? said.error.message.slice(0, LONGEST_WORDS) : null
   switch (verdict) {
     case 'model_not_found':
       return new GatewayError('model_not_found', {
@@ -105,7 +117,7 @@ export function explainVerdict(exchange: Exchange, verdict: Verdict, status: num
       })
     default:
       return new GatewayError('bad_request', {
-        message: `${provider.name} did not accept the request (status ${status ?? 'unknown'}).`,
+        message: `${provider.name} did not accept the request${words === null ? ` (status ${status ?? 'unknown'}).` : `: ${words}`}`,
         origin: 'upstream',
         ...(status !== null && status >= 400 && status < 500 ? { status } : {}),
       })

@@ -2,7 +2,8 @@
 // they come, one write per read, with back-pressure; silence is filled with keep-alives between events; an end without
 // the dialect's ending is an error event, never a fabricated one.
 import { findFirstEvent, parseSseEvent, SseTap } from '../kernel/sse.ts'
-import type { UpstreamError } from '../protocols/protocol.ts'
+import type { ErrorView } from '../protocols/protocol.ts'
+import type { Answer, PushResult } from './answer.ts'
 import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
 import type { Usage } from '../protocols/canonical.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
@@ -12,7 +13,7 @@ import type { UpstreamHeaders } from '../upstream/upstream.ts'
 /** Held before the first event at most; a first event longer than this is one that goes on as it is. */
 const MOST_HELD = 1024 * 1024
 
-export class StreamRelay {
+export class StreamRelay implements Answer {
   readonly #exchange: Exchange
   readonly #status: number
   readonly #headers: UpstreamHeaders
@@ -38,16 +39,11 @@ export class StreamRelay {
     this.#filter = answer.usageInjected ? createUsageChunkFilter() : null
   }
 
-  /** The client has seen the status line. */
   get begun(): boolean {
     return this.#begun
   }
 
-  /**
-   * Takes bytes of the provider. `error`: the first event is one, nothing was sent. `progress`: an event was completed.
-   * `full`: the client does not take more now.
-   */
-  push(chunk: Buffer): { error: UpstreamError | null; progress: boolean; full: boolean } {
+  push(chunk: Buffer): PushResult {
     this.bytes += chunk.length
     const progress = this.#tap.push(chunk)
     if (this.#begun) return { error: null, progress, full: !this.#forward(chunk) }
@@ -64,29 +60,28 @@ export class StreamRelay {
     return { error: null, progress: true, full: !this.#begin(bytes) }
   }
 
-  /** Fills silence; only between events. */
   keepAlive(): void {
     if (this.#begun && this.#framed && this.#tap.atBoundary) {
       this.#exchange.response.write(this.#exchange.protocol.stream.keepAlive)
     }
   }
 
-  /** Did what came so far end as the dialect ends? */
   isComplete(): boolean {
+    if (!this.#begun) return false
     if (!this.#framed) return /\]\s*$/.test(this.#tap.tail)
     const { lastEventHead, tail, marked } = this.#tap
     return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail, marked })
   }
 
-  /** Sends what was held back and ends the answer. */
   finish(): void {
     for (const part of this.#filter?.flush() ?? []) this.#exchange.response.write(part)
     this.#exchange.response.end()
   }
 
-  /** Ends the answer with the dialect's error event. */
-  break(errorEvent: string): void {
-    const { response } = this.#exchange
+  break(error: ErrorView): void {
+    const { response, protocol } = this.#exchange
+    const seen = { firstEvent: this.#firstEvent, tail: this.#tap.tail }
+    const errorEvent = protocol.stream.encodeError(error, seen)
     if (!this.#framed) return void response.end(`,\n${errorEvent.replace(/^data: /, '').trim()}\n]`)
     // An event cut in the middle is closed by its blank line, so that the error is an event of its own.
     response.end(this.#tap.atBoundary ? errorEvent : `\n\n${errorEvent}`)

@@ -5,12 +5,13 @@ import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
 import { lastMember, parseJson } from '../protocols/read.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
+import type { Answer, PushResult } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 
 const MOST_HELD = 16 * 1024 * 1024
 const TAIL_BYTES = 4096
 
-export class WholeRelay {
+export class WholeRelay implements Answer {
   readonly #exchange: Exchange
   readonly #status: number
   readonly #headers: UpstreamHeaders
@@ -33,23 +34,8 @@ export class WholeRelay {
     return this.#begun
   }
 
-  /** Takes bytes; true when the client does not take more now. */
-  push(chunk: Buffer): boolean {
-    this.bytes += chunk.length
-    if (this.#passing) {
-      this.#keepTail(chunk)
-      return !this.#exchange.response.write(chunk)
-    }
-    this.#chunks.push(chunk)
-    this.#held += chunk.length
-    if (this.#held <= MOST_HELD) return false
-    this.#passing = true
-    this.#writeHead(null)
-    let ready = true
-    for (const held of this.#chunks) ready = this.#exchange.response.write(held)
-    this.#keepTail(chunk)
-    this.#chunks = []
-    return !ready
+  push(chunk: Buffer): PushResult {
+    return { error: null, progress: true, full: this.#take(chunk) }
   }
 
   /** Is what came a complete JSON object? Only asked of answers that were held. */
@@ -58,6 +44,14 @@ export class WholeRelay {
     this.#scan = scanJsonObject(this.#chunks, this.#exchange.protocol.usageKeys)
     return this.#scan.complete
   }
+
+  /** Too late for an error in words: the cut connection is the honest sign. */
+  break(): void {
+    this.#exchange.response.destroy()
+  }
+
+  /** A whole answer has no silence to fill. */
+  keepAlive(): void {}
 
   finish(): void {
     const { response } = this.#exchange
@@ -80,6 +74,25 @@ export class WholeRelay {
       const range = scan.values.get(key)
       return range ? parseJson(textOfChunks(this.#chunks, range.start, range.end)) : undefined
     })
+  }
+
+  /** True when the client does not take more now. */
+  #take(chunk: Buffer): boolean {
+    this.bytes += chunk.length
+    if (this.#passing) {
+      this.#keepTail(chunk)
+      return !this.#exchange.response.write(chunk)
+    }
+    this.#chunks.push(chunk)
+    this.#held += chunk.length
+    if (this.#held <= MOST_HELD) return false
+    this.#passing = true
+    this.#writeHead(null)
+    let ready = true
+    for (const held of this.#chunks) ready = this.#exchange.response.write(held)
+    this.#keepTail(chunk)
+    this.#chunks = []
+    return !ready
   }
 
   #writeHead(length: number | null): void {

@@ -6,7 +6,31 @@
 // 3. keep-alives in silence, between events (relay-stream.ts).
 import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
+import type { Carrier } from './carrier.ts'
 import type { Exchange, Target } from './exchange.ts'
+import { StreamRelay } from './relay-stream.ts'
+import { WholeRelay } from './relay-whole.ts'
+import { buildUpstreamHeaders, buildUpstreamPath } from './upstream-request.ts'
+
+export function createRelay(exchange: Exchange, target: Target): Carrier {
+  const { protocol, operation } = exchange
+  const { body, usageInjected } = buildRelayedRequest(exchange, target)
+  return {
+    dialect: protocol.id,
+    path: buildUpstreamPath(exchange, target),
+    body,
+    relaysErrors: true,
+    buildHeaders: (credential) => buildUpstreamHeaders(exchange, target, credential),
+    decodeError: (status, text) => protocol.decodeError(status, text),
+    createAnswer(status, headers) {
+      const type = String(headers['content-type'] ?? '')
+      const framed = /^text\/event-stream\b/i.test(type)
+      if (!framed && !/\bjson\b/i.test(type)) return null
+      if (!framed && operation.streaming !== 'always') return new WholeRelay(exchange, { status, headers })
+      return new StreamRelay(exchange, { status, headers, framed, usageInjected })
+    },
+  }
+}
 
 export interface RelayedRequest {
   readonly body: readonly Uint8Array[]

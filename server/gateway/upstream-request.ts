@@ -22,17 +22,27 @@ export function buildUpstreamPath(exchange: Exchange, target: Target): string {
 /** Header names and values in turn. `credential` is the key's text, or null for a provider that needs none. */
 export function buildUpstreamHeaders(exchange: Exchange, target: Target, credential: string | null): string[] {
   const client = exchange.match.headers
-  const { provider } = target
-  const headers = [
-    'content-type',
-    'application/json',
-    'accept',
-    client['accept'] ?? (exchange.streamed ? 'text/event-stream' : 'application/json'),
-    'accept-encoding',
-    'identity',
-    'user-agent',
-    USER_AGENT,
-  ]
+  const accept = client['accept'] ?? acceptOf(exchange)
+  return buildHeaders(target, accept, client, credential)
+}
+
+/** A translated request carries none of the client's own headers: they belong to another dialect. */
+export function buildTranslatedHeaders(exchange: Exchange, target: Target, credential: string | null): string[] {
+  return buildHeaders(target, acceptOf(exchange), {}, credential)
+}
+
+function acceptOf(exchange: Exchange): string {
+  return exchange.streamed ? 'text/event-stream' : 'application/json'
+}
+
+function buildHeaders(
+  { provider }: Target,
+  accept: string,
+  client: RequestHeaders,
+  credential: string | null,
+): string[] {
+  const headers = ['content-type', 'application/json', 'accept', accept]
+  headers.push('accept-encoding', 'identity', 'user-agent', USER_AGENT)
   for (const name of provider.forwardHeaders) pushForwarded(headers, client, name)
   for (const [name, value] of Object.entries(provider.defaultHeaders)) {
     if (client[name] === undefined) headers.push(name, value)

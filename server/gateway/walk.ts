@@ -11,6 +11,7 @@ import { judgeRefusal, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
 import type { BreakerKey, Breakers } from './breaker.ts'
+import type { Carrier } from './carrier.ts'
 import type { Chain, KeyFate, Step } from './chain.ts'
 import type { Exchange, Target } from './exchange.ts'
 import type { Health } from './health.ts'
@@ -34,6 +35,8 @@ export interface WalkTools extends AttemptTools {
   readonly providers: Providers
   readonly prices: Prices
   readonly keys: KeyRing
+  /** Relay or translation, as the dialects of both sides say. */
+  readonly createCarrier: (exchange: Exchange, target: Target) => Carrier
 }
 
 export type WalkEnd =
@@ -54,6 +57,8 @@ interface Try {
   readonly result: AttemptResult
   readonly metered: Metered
   readonly verdict: Verdict | null
+  /** The provider's own words may go to the client as they are. */
+  readonly relaysErrors: boolean
   /** It was a second call with the same key. */
   readonly repeated: boolean
 }
@@ -127,12 +132,13 @@ async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): P
   const credential = target.key
     ? await tools.keys.openCredential(target.key)
     : (tools.providers.serverKey(target.provider.id) ?? null)
-  tools.meter.announce(exchange, target)
-  const result = await runAttempt(tools, exchange, target, credential)
+  const carrier = tools.createCarrier(exchange, target)
+  tools.meter.announce(exchange, target, carrier.dialect)
+  const result = await runAttempt(tools, exchange, target, carrier, credential)
   const { end, status } = result
   const verdict = end.kind === 'refused' ? judge(tools, exchange, target, status ?? 0, end.error) : null
   const metered = tools.meter.settle(exchange, target, result, verdict)
-  return { result, metered, verdict, repeated: false }
+  return { result, metered, verdict, repeated: false, relaysErrors: carrier.relaysErrors }
 }
 
 // A vendor's "does not exist or you do not have access" means missing access only for a model that exists.
@@ -173,8 +179,9 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try)
     case 'refused':
       if (verdict !== 'request' && verdict !== 'model_not_found' && verdict !== 'forbidden') return null
       tools.breakers.record(breakerKey, false)
-      if (verdict !== 'forbidden' && end.body !== null) return { kind: 'relayed-error', result, body: end.body }
-      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status), metered }
+      if (verdict !== 'forbidden' && tried.relaysErrors && end.body !== null)
+        return { kind: 'relayed-error', result, body: end.body }
+      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status, end), metered }
   }
 }
 

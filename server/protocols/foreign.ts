@@ -17,6 +17,7 @@ const CANNOT_CROSS: Readonly<Record<string, string>> = {
   response_modalities: 'Ask for text, or name a model of the provider that answers in images or sound.',
   previous_response_id: 'Send the whole conversation in the request, with `store: false`.',
   prompt: 'Send the text of the prompt itself.',
+  tool_choice: 'Let the model choose, or name a function.',
 }
 
 /** Items of Responses that only the provider they came from can go on from, by their `type`, with what to do instead. */
@@ -32,12 +33,15 @@ const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
   ),
 }
 
+/** A client's note to its vendor, which is no part of what is asked: left out elsewhere without a word. */
+const NOTES: ReadonlySet<string> = new Set(['billing_header'])
+
 /** Reports (or refuses) every extension and extra field that is not of the dialect `own`. */
 export function reportForeignFields(request: ChatRequest, own: string, losses: LossReport): void {
   for (const [protocol, fields] of Object.entries(request.extensions)) {
     if (protocol === own) continue
     for (const [field, value] of Object.entries(fields)) {
-      if (value === undefined || value === null || value === false) continue
+      if (value === undefined || value === null || value === false || NOTES.has(field)) continue
       const instead = CANNOT_CROSS[field]
       if (instead !== undefined) {
         const named = typeof value === 'string' ? ` ("${value}")` : ''

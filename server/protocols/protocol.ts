@@ -10,6 +10,8 @@ export type ProtocolId = 'openai-chat' | 'openai-responses' | 'anthropic-message
 export interface Operation {
   /** Stands in the ledger, for example `chat` or `count-tokens`. */
   readonly id: string
+  /** What it is for; operations of one task are each other's counterparts in other dialects. */
+  readonly task: 'generate' | 'embed' | 'count'
   /** Path behind the version segment at the provider, `/chat/completions`; `model` is percent-encoded where it stands in the path. */
   upstreamPath(model: string): string
   /** Where the model's name stands in a request. */
@@ -60,9 +62,14 @@ export interface StreamFacts {
   isComplete(end: StreamEnd): boolean
   /** Usage from the first event and the tail; null values where unsaid. */
   readUsage(firstEvent: string, tail: string): Usage
-  /** The dialect's own error event, complete with its blank line. */
-  encodeError(error: ErrorView): string
+  /** The dialect's own error event, complete with its blank line, fitting a stream of which so much was seen. */
+  encodeError(error: ErrorView, seen: StreamSeen): string
   readonly keepAlive: string
+}
+
+export interface StreamSeen {
+  readonly firstEvent: string
+  readonly tail: string
 }
 
 export interface StreamEnd {

@@ -10,9 +10,17 @@ export const anthropicMessages: Protocol = {
   id: 'anthropic-messages',
   vendor: 'anthropic',
   operations: {
-    messages: { id: 'messages', upstreamPath: () => '/messages', modelIn: 'body', streaming: 'body', query: ['beta'] },
+    messages: {
+      id: 'messages',
+      task: 'generate',
+      upstreamPath: () => '/messages',
+      modelIn: 'body',
+      streaming: 'body',
+      query: ['beta'],
+    },
     'count-tokens': {
       id: 'count-tokens',
+      task: 'count',
       upstreamPath: () => '/messages/count_tokens',
       modelIn: 'body',
       streaming: 'never',

@@ -6,9 +6,10 @@ import { decodeGeminiError, encodeGeminiError } from './error.ts'
 import { geminiStream } from './stream.ts'
 import { readGeminiUsage } from './usage.ts'
 
-function operation(id: string, verb: string, streaming: Operation['streaming']): Operation {
+function operation(id: string, task: Operation['task'], verb: string, streaming: Operation['streaming']): Operation {
   return {
     id,
+    task,
     upstreamPath: (model) => `/models/${encodeModel(model)}:${verb}`,
     modelIn: 'path',
     streaming,
@@ -25,11 +26,11 @@ export const gemini: Protocol = {
   id: 'gemini',
   vendor: 'google',
   operations: {
-    generate: operation('generate', 'generateContent', 'never'),
-    'stream-generate': operation('stream-generate', 'streamGenerateContent', 'always'),
-    'count-tokens': operation('count-tokens', 'countTokens', 'never'),
-    embed: operation('embed', 'embedContent', 'never'),
-    'batch-embed': operation('batch-embed', 'batchEmbedContents', 'never'),
+    generate: operation('generate', 'generate', 'generateContent', 'never'),
+    'stream-generate': operation('stream-generate', 'generate', 'streamGenerateContent', 'always'),
+    'count-tokens': operation('count-tokens', 'count', 'countTokens', 'never'),
+    embed: operation('embed', 'embed', 'embedContent', 'never'),
+    'batch-embed': operation('batch-embed', 'embed', 'batchEmbedContents', 'never'),
   },
   peekKeys: new Set(['generationConfig', 'cachedContent']),
   peek: (_scan, read) => ({

@@ -9,8 +9,22 @@ export const openaiChat: Protocol = {
   id: 'openai-chat',
   vendor: 'openai',
   operations: {
-    chat: { id: 'chat', upstreamPath: () => '/chat/completions', modelIn: 'body', streaming: 'body', query: [] },
-    embeddings: { id: 'embeddings', upstreamPath: () => '/embeddings', modelIn: 'body', streaming: 'never', query: [] },
+    chat: {
+      id: 'chat',
+      task: 'generate',
+      upstreamPath: () => '/chat/completions',
+      modelIn: 'body',
+      streaming: 'body',
+      query: [],
+    },
+    embeddings: {
+      id: 'embeddings',
+      task: 'embed',
+      upstreamPath: () => '/embeddings',
+      modelIn: 'body',
+      streaming: 'never',
+      query: [],
+    },
   },
   peekKeys: new Set(['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens']),
   peek: (_scan, read) => ({

@@ -11,14 +11,12 @@ export const chatStream: StreamFacts = {
     if (!data || (data['error'] === undefined && event.event !== 'error') || data['error'] === null) return null
     return decodeOpenaiError(200, event.data)
   },
-  marks: [],
-  isComplete({ lastEventHead, tail }) {
+  marks: ['"finish_reason":"', '"finish_reason": "'],
+  isComplete({ lastEventHead, tail, marked }) {
     // Some compatible servers end a whole stream without [DONE]: a finish reason is an ending too, and so is an error
     // event of the provider's own.
     return (
-      /(?:^|\n)data: ?\[DONE\]/.test(tail) ||
-      /"finish_reason"\s*:\s*"/.test(tail) ||
-      /^(?:event: ?error\s|data: ?\{"error"\s*:)/.test(lastEventHead)
+      /(?:^|\n)data: ?\[DONE\]/.test(tail) || marked || /^(?:event: ?error\s|data: ?\{"error"\s*:)/.test(lastEventHead)
     )
   },
   readUsage(_firstEvent, tail) {

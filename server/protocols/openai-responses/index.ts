@@ -11,6 +11,7 @@ export const openaiResponses: Protocol = {
   operations: {
     responses: {
       id: 'responses',
+      task: 'generate',
       upstreamPath: () => '/responses',
       modelIn: 'body',
       modelOptional: true,

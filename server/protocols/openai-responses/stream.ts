@@ -26,18 +26,15 @@ export const responsesStream: StreamFacts = {
     const usage = lastMember(tail, 'usage', (value) => asCount(value['input_tokens']) !== null)
     return usage ? readResponsesUsage(usage) : UNKNOWN_USAGE
   },
-  encodeError(error) {
+  encodeError(error, { firstEvent, tail }) {
     const { message, code } = openaiErrorObject(error)
-    // Only `response.failed` is heard by every client; a bare `error` event is ignored by some.
-    const response = {
-      id: `resp_${error.requestId.replace(/^req_/, '')}`,
-      object: 'response',
-      created_at: 0,
-      status: 'failed',
-      error: { code, message },
-      output: [],
-    }
-    const data = { type: 'response.failed', sequence_number: Number.MAX_SAFE_INTEGER, response }
+    // Only `response.failed` is heard by every client; a bare `error` event is ignored by some. It must carry the id of
+    // the response it ends, and a number above the last.
+    const id = /"id"\s*:\s*"(resp[^"]*)"/.exec(firstEvent)?.[1] ?? `resp_${error.requestId.replace(/^req_/, '')}`
+    const numbers = tail.match(/"sequence_number"\s*:\s*\d+/g)
+    const last = Number(numbers?.at(-1)?.replace(/\D+/g, '') ?? 0)
+    const response = { id, object: 'response', created_at: 0, status: 'failed', error: { code, message }, output: [] }
+    const data = { type: 'response.failed', sequence_number: last + 1, response }
     return `event: response.failed\ndata: ${JSON.stringify(data)}\n\n`
   },
   keepAlive: ': ping\n\n',

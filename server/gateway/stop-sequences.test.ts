@@ -1,0 +1,43 @@
+// However the text is cut into deltas, it ends before the first stop sequence, and nothing is lost without one.
+import { describe, expect, test } from 'vitest'
+import fc from 'fast-check'
+import type { StreamEvent } from '../protocols/canonical.ts'
+import { createStopEnforcer } from './stop-sequences.ts'
+
+const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\n'), maxLength: 40 })
+
+function run(pieces: readonly string[], sequences: readonly string[]): { text: string; events: StreamEvent[] } {
+  const enforcer = createStopEnforcer(sequences)
+  const events: StreamEvent[] = [
+    { type: 'part-start', index: 0, part: { kind: 'text' } },
+    ...pieces.map((text) => ({ type: 'part-delta', index: 0, delta: { kind: 'text', text } }) as const),
+    { type: 'part-end', index: 0 },
+    { type: 'finish', finish: { unified: 'stop', raw: 'stop' } },
+  ]
+  const out = events.flatMap((event) => enforcer.push(event))
+  const text = out
+    .map((event) => (event.type === 'part-delta' && event.delta.kind === 'text' ? event.delta.text : ''))
+    .join('')
+  return { text, events: out }
+}
+
+describe('createStopEnforcer', () => {
+  test('cuts at the first sequence, whatever the split', () => {
+    fc.assert(
+      fc.property(
+        fc.array(letters),
+        fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '\n'), minLength: 1, maxLength: 4 }), { maxLength: 4 }),
+        (pieces, sequences) => {
+          const whole = pieces.join('')
+          const places = sequences.map((sequence) => whole.indexOf(sequence)).filter((at) => at !== -1)
+          const { text, events } = run(pieces, sequences)
+          expect(text).toBe(places.length === 0 ? whole : whole.slice(0, Math.min(...places)))
+          expect(events.filter(({ type }) => type === 'part-end')).toHaveLength(1)
+          const finish = events.filter((event) => event.type === 'finish')
+          expect(finish.map((event) => event.finish.unified)).toEqual([places.length === 0 ? 'stop' : 'stop_sequence'])
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+})

@@ -1,0 +1,60 @@
+// Any byte split of a stream gives the same events.
+import { describe, expect, test } from 'vitest'
+import fc from 'fast-check'
+import { createSseSplitter, EventTooLarge } from './sse-splitter.ts'
+
+const event = fc.record({
+  name: fc.option(fc.constantFrom('message', 'ping', 'response.completed'), { nil: null }),
+  lines: fc.array(
+    fc.string({ unit: 'grapheme', maxLength: 60 }).map((text) => text.replace(/[\r\n]/g, ' ')),
+    { minLength: 1, maxLength: 3 },
+  ),
+})
+
+function cut(bytes: Buffer, points: readonly number[]): Buffer[] {
+  const edges = [...new Set([0, ...points.map((point) => point % (bytes.length + 1)), bytes.length])].sort(
+    (a, b) => a - b,
+  )
+  return edges.slice(1).map((end, index) => bytes.subarray(edges[index], end))
+}
+
+describe('createSseSplitter', () => {
+  test('any split, any line end, with and without a byte-order mark', () => {
+    fc.assert(
+      fc.property(
+        fc.array(event, { minLength: 1, maxLength: 8 }),
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.boolean(),
+        fc.array(fc.nat()),
+        (events, lineEnd, mark, points) => {
+          const text = events
+            .map(({ name, lines }) =>
+              [...(name ? [`event: ${name}`] : []), ...lines.map((line) => `data: ${line}`), '', ''].join(lineEnd),
+            )
+            .join('')
+          const splitter = createSseSplitter()
+          const seen = cut(Buffer.from((mark ? '\uFEFF' : '') + text), points).flatMap((part) => splitter.push(part))
+          seen.push(...splitter.end())
+          const wanted = events
+            .map(({ name, lines }) => ({ event: name, data: lines.join('\n') }))
+            .filter(({ event, data }) => event !== null || data !== '')
+          expect(seen).toEqual(wanted)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('comments are no events, and a last event without its blank line counts', () => {
+    const splitter = createSseSplitter()
+    expect(splitter.push(Buffer.from(': hello\n\ndata: 1\n\ndata: 2'))).toEqual([{ event: null, data: '1' }])
+    expect(splitter.end()).toEqual([{ event: null, data: '2' }])
+  })
+
+  test('an endless event is refused rather than held', () => {
+    const splitter = createSseSplitter(1000)
+    expect(() => {
+      for (let at = 0; at < 20; at++) splitter.push(Buffer.alloc(100, 'x'))
+    }).toThrow(EventTooLarge)
+  })
+})
