@@ -25,7 +25,11 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
       : { name: 'x-api-key', scheme: '' },
   defaultHeaders: { 'anthropic-version': '2023-06-01' },
   errorRules: [
-    { statuses: [400, 403], message: /credit balance is too low|usage limits?\b.*reached/i, verdict: 'exhausted' },
+    {
+      statuses: [400, 403],
+      message: /credit balance is too low|reached your .*usage limits?|usage limits?\b.*reached/i,
+      verdict: 'exhausted',
+    },
     { statuses: [400, 402, 403], signal: 'billing_error', verdict: 'exhausted' },
   ],
 }
