@@ -262,6 +262,8 @@ export interface ChatRequest {
   readonly userId?: string
   /** The dialect the client wrote in, where its codec says so: what crosses into another may have to be refused. */
   readonly origin?: string
+  /** Handed back in the answer as it came, and meant for nobody else (`conversation_id` of `/v1/chat`). */
+  readonly echo?: Readonly<Record<string, unknown>>
   /** The client knows one call per answer, in the older `function_call` form (Chat Completions). */
   readonly legacyCalls?: boolean
   /** Fields a dialect does not share, under its protocol id; each is re-emitted there, and a Loss elsewhere. */

@@ -74,6 +74,15 @@ export interface ResponseEncoding {
   /** What the client asked for, where an answer must echo it (Responses). */
   readonly request: ChatRequest
   readonly losses: LossReport
+  /** Who served, for the dialect that says so (`/v1/chat`); read when the answer, or a stream's last event, is written. */
+  readonly served?: Served
+}
+
+export interface Served {
+  readonly provider: string
+  /** null = unknown. */
+  readonly costUsd: number | null
+  readonly latencyMs: number
 }
 
 export interface EncodedRequest {

@@ -5,7 +5,8 @@ import type { JsonScan } from '../kernel/json-scan.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { Usage } from './canonical.ts'
 
-export type ProtocolId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini'
+/** `uniroute-chat` has clients only: no provider speaks it. */
+export type ProtocolId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini' | 'uniroute-chat'
 
 export interface Operation {
   /** Stands in the ledger, for example `chat` or `count-tokens`. */
