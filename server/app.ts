@@ -10,6 +10,7 @@ import { createAuthenticate } from './features/accounts/authenticate.ts'
 import { createApiKeys } from './features/api-keys/api-keys.ts'
 import { createAudit } from './features/audit/audit.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
+import { createBudgets } from './features/limits/budgets.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
@@ -103,6 +104,8 @@ export function createApp(options: AppOptions): App {
     keys: providerKeys,
     serverFallback: config.serverFallback,
     invalidGraceMs: config.invalidGraceMs,
+    budgets: createBudgets({ database, clock, flushLedger: () => ledger.flush() }),
+    allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
     metrics,
     clock,

@@ -230,8 +230,7 @@ const PAYERS = {
     default: null,
     absent: 'unlimited',
     example: '2.50',
-    meaning: "What the server's keys may cost, per user and day.",
-    planned: true,
+    meaning: "What the server's keys may cost, per user and day (UTC).",
   },
 } as const satisfies Record<string, Setting>
 

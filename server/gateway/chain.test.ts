@@ -20,6 +20,8 @@ const RECORD: ProviderKeyRecord = {
   last4: 'abcd',
   fallback: 'allow',
   allowedModels: null,
+  capUsdNanos: null,
+  capPeriod: null,
   status: 'active',
   statusReason: null,
   statusAt: null,

@@ -15,6 +15,7 @@ export type KeyFate =
   | 'rate_limited'
   | 'restricted'
   | 'capped'
+  | 'allowance_spent' // of the server's keys
   | 'outage'
 
 export interface OwnKey {
@@ -72,6 +73,7 @@ const REASON_OF: Readonly<Record<KeyFate, FallbackReason | null>> = {
   outage: 'outage',
   restricted: null,
   capped: null,
+  allowance_spent: null,
 }
 
 export function createChain(ownKeys: readonly OwnKey[], server: ServerSide, grants: Grants): Chain {

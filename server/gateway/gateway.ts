@@ -3,6 +3,7 @@ import type { Prices } from '../catalog/prices.ts'
 import { createModelNames } from '../catalog/model-names.ts'
 import type { Authenticator } from '../features/accounts/authenticate.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Budgets } from '../features/limits/budgets.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
@@ -27,6 +28,7 @@ import { createReadRoutes } from './read-routes.ts'
 import { createRelay } from './relay.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
+import { createSpending } from './spending.ts'
 import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
 
 export interface GatewayOptions {
@@ -41,6 +43,9 @@ export interface GatewayOptions {
   readonly keys: KeyRing & { chainFor(userId: string): Promise<readonly ProviderKeyRecord[]> }
   readonly serverFallback: readonly string[]
   readonly invalidGraceMs: number
+  readonly budgets: Budgets
+  /** What the server's keys may cost one user in a day; null = unlimited. */
+  readonly allowanceUsdNanosPerDay: number | null
   readonly bodyBudget: ByteBudget
   readonly metrics: Metrics
   readonly clock: Clock
@@ -81,6 +86,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     prices,
     keys,
     createCarrier: createRelay,
+    spending: createSpending({
+      budgets: options.budgets,
+      prices,
+      allowanceUsdNanosPerDay: options.allowanceUsdNanosPerDay,
+    }),
     health,
     breakers,
     retryBudget: createRetryBudget({ clock }),

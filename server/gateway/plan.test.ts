@@ -25,6 +25,8 @@ const RECORD: ProviderKeyRecord = {
   last4: '',
   fallback: 'allow',
   allowedModels: null,
+  capUsdNanos: null,
+  capPeriod: null,
   status: 'active',
   statusReason: null,
   statusAt: null,

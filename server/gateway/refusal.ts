@@ -25,7 +25,16 @@ export interface RefusalFacts {
 /** Of a provider's own sentence. */
 const LONGEST_WORDS = 2_000
 
-const RANK: readonly KeyFate[] = ['rate_limited', 'outage', 'exhausted', 'capped', 'restricted', 'invalid', 'unusable']
+const RANK: readonly KeyFate[] = [
+  'rate_limited',
+  'outage',
+  'exhausted',
+  'allowance_spent',
+  'capped',
+  'restricted',
+  'invalid',
+  'unusable',
+]
 
 export function explainRefusal(exchange: Exchange, facts: RefusalFacts): GatewayError {
   const { provider, model } = exchange
@@ -47,6 +56,10 @@ export function explainRefusal(exchange: Exchange, facts: RefusalFacts): Gateway
       })
     case 'capped':
       return new GatewayError('own_cap_reached', { message: `The spending cap of ${key} is reached.` })
+    case 'allowance_spent':
+      return new GatewayError('server_allowance_spent', {
+        message: `Today's allowance on the server's keys has no room for this request. Use a key of your own for ${provider.name}, or wait until UTC midnight.`,
+      })
     case 'restricted':
       return new GatewayError('model_not_enabled', {
         message: `${provider.name} does not let the account behind ${key} use ${model}. The key itself works.`,

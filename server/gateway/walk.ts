@@ -18,6 +18,7 @@ import type { Health } from './health.ts'
 import type { Metered, Meter } from './meter.ts'
 import { healthName, serverKeyName } from './plan.ts'
 import { explainMalformed, explainRefusal, explainVerdict, outageOf, type OutageFacts } from './refusal.ts'
+import type { Spending } from './spending.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 /** What the walk needs of the room that keeps users' keys. */
@@ -35,6 +36,7 @@ export interface WalkTools extends AttemptTools {
   readonly providers: Providers
   readonly prices: Prices
   readonly keys: KeyRing
+  readonly spending: Spending
   /** Relay or translation, as the dialects of both sides say. */
   readonly createCarrier: (exchange: Exchange, target: Target) => Carrier
 }
@@ -92,10 +94,15 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
     }
     if (step.kind === 'none' || exchange.attempts >= MOST_CALLS) break
     const target = targetOf(tools, exchange, step)
-    const tried = await tryTarget(tools, exchange, target).catch((error: unknown) => {
+    const tried = await tryWithinLimits(tools, exchange, target).catch((error: unknown) => {
       breakers.release(breakerKeyOf(exchange, target))
       throw error
     })
+    if (tried === 'capped' || tried === 'allowance_spent') {
+      breakers.release(breakerKeyOf(exchange, target))
+      chain.report(tried)
+      continue
+    }
     last = tried
     const end = endOf(tools, exchange, target, tried)
     if (end) return end
@@ -115,6 +122,24 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   if (waiting !== null) cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, waiting)
   const error = explainRefusal(exchange, { obstacles: chain.obstacles, outage, cooldownSeconds })
   return { kind: 'refused', error, metered: last?.metered ?? null }
+}
+
+/** What it may cost is held against every limit first, and becomes what it did cost afterwards. */
+async function tryWithinLimits(
+  tools: WalkTools,
+  exchange: Exchange,
+  target: Target,
+): Promise<Try | 'capped' | 'allowance_spent'> {
+  const reserved = await tools.spending.reserve(exchange, target)
+  if (typeof reserved === 'string') return reserved
+  let spent = 0
+  try {
+    const tried = await tryTarget(tools, exchange, target)
+    spent = tried.metered.cost.usdNanos ?? 0
+    return tried
+  } finally {
+    reserved.settle(spent)
+  }
 }
 
 /** One target, with at most one repeat where that is safe and within the budget. */

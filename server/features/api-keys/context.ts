@@ -18,6 +18,7 @@ export interface ApiKeyContext {
   readonly accountFallback: StoredFallback
   readonly rateLimitPerMinute: number | null
   readonly rateLimitPerDay: number | null
+  readonly budget: { readonly usdNanos: number; readonly period: 'day' | 'month' | 'total' } | null
   /** When this very text stops working: the key's own expiry, or the end of a rotation's overlap. */
   readonly expiresAt: number | null
 }
@@ -35,6 +36,8 @@ export interface ApiKeyState {
   readonly expires_at: number | null
   readonly rate_limit_per_minute: number | null
   readonly rate_limit_per_day: number | null
+  readonly budget_usd_nanos: number | null
+  readonly budget_period: string | null
   readonly allowed_models: string | null
   readonly allowed_payers: string | null
   readonly fallback: string
@@ -70,8 +73,15 @@ export function buildContext(state: ApiKeyState, digest: string): ApiKeyContext 
     accountFallback: parseStoredFallback(state.user_fallback),
     rateLimitPerMinute: state.rate_limit_per_minute,
     rateLimitPerDay: state.rate_limit_per_day,
+    budget: readBudget(state),
     expiresAt: ends.length === 0 ? null : Math.min(...ends),
   })
+}
+
+function readBudget({ budget_usd_nanos: usdNanos, budget_period: period }: ApiKeyState): ApiKeyContext['budget'] {
+  if (usdNanos === null) return null
+  // An unreadable period bounds for good.
+  return Object.freeze({ usdNanos, period: period === 'day' || period === 'month' ? period : 'total' })
 }
 
 export function parseTexts(text: string): string[] {

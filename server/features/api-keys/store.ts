@@ -87,6 +87,8 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
           'api_keys.expires_at',
           'api_keys.rate_limit_per_minute',
           'api_keys.rate_limit_per_day',
+          'api_keys.budget_usd_nanos',
+          'api_keys.budget_period',
           'api_keys.allowed_models',
           'api_keys.allowed_payers',
           'api_keys.fallback',

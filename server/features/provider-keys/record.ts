@@ -19,6 +19,9 @@ export interface ProviderKeyRecord {
   readonly last4: string
   readonly fallback: StoredFallback
   readonly allowedModels: readonly string[] | null
+  /** The owner's own spending cap. */
+  readonly capUsdNanos: number | null
+  readonly capPeriod: string | null
   readonly status: ProviderKeyStatus
   readonly statusReason: string | null
   /** When it entered that status, epoch ms. */
@@ -36,8 +39,6 @@ export interface ProviderKeyRecord {
 export interface StoredProviderKey extends ProviderKeyRecord {
   /** 32 hex digits. */
   readonly fingerprint: string
-  readonly capUsdNanos: number | null
-  readonly capPeriod: string | null
   readonly lastTestedAt: number | null
   readonly lastUsedAt: number | null
   readonly createdAt: number
