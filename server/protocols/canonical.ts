@@ -122,6 +122,7 @@ export type ResultPart =
       readonly text: string
       /** The text is a JSON value that its dialect held as a value, not as text (Gemini). */
       readonly json?: boolean
+      readonly extra?: Extras
     }
   | {
       readonly kind: 'media'

@@ -33,8 +33,8 @@ const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
   ),
 }
 
-/** A client's note to its vendor, which is no part of what is asked: left out elsewhere without a word. */
-const NOTES: ReadonlySet<string> = new Set(['billing_header'])
+/** Left out elsewhere without a word: a client's note to its vendor, and how blocks lay whose content is carried. */
+const NOTES: ReadonlySet<string> = new Set(['billing_header', 'document_blocks'])
 
 /** Reports (or refuses) every extension and extra field that is not of the dialect `own`. */
 export function reportForeignFields(request: ChatRequest, own: string, losses: LossReport): void {
@@ -56,6 +56,8 @@ export function reportForeignFields(request: ChatRequest, own: string, losses: L
   for (const item of request.items) {
     if (item.kind === 'opaque' && item.protocol === 'openai-responses' && own !== item.protocol) refuseItem(item.raw)
     reportExtra(item.extra, own, losses)
+    if (item.kind !== 'result') continue
+    for (const part of item.parts) if (part.kind !== 'opaque') reportExtra(part.extra, own, losses)
   }
   for (const tool of request.tools) reportExtra(tool.extra, own, losses)
 }
@@ -74,6 +76,6 @@ function refuseItem(raw: unknown): void {
 function reportExtra(extra: Extras | undefined, own: string, losses: LossReport): void {
   for (const [protocol, fields] of Object.entries(extra ?? {})) {
     if (protocol === own) continue
-    for (const field of Object.keys(fields)) losses.drop(field, 'the provider has no such field')
+    for (const field of Object.keys(fields)) if (!NOTES.has(field)) losses.drop(field, 'the provider has no such field')
   }
 }

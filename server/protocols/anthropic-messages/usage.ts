@@ -25,3 +25,22 @@ export function mergeAnthropicUsage(start: JsonObject | null, delta: JsonObject 
   for (const [key, value] of Object.entries(delta ?? {})) if (value !== null && value !== undefined) merged[key] = value
   return readAnthropicUsage(merged)
 }
+
+/** As this dialect counts: the cached tokens taken out of the input again. Numbers stand everywhere, as its clients add them up. */
+export function writeAnthropicUsage(usage: Usage): Record<string, unknown> {
+  const read = usage.cacheRead ?? 0
+  const written = usage.cacheWrite ?? 0
+  const hour = usage.cacheWrite1h
+  return {
+    input_tokens: Math.max((usage.input ?? 0) - read - written, 0),
+    cache_creation_input_tokens: written,
+    cache_read_input_tokens: read,
+    ...(hour === null
+      ? {}
+      : {
+          cache_creation: { ephemeral_5m_input_tokens: Math.max(written - hour, 0), ephemeral_1h_input_tokens: hour },
+        }),
+    output_tokens: usage.output ?? 0,
+    ...(usage.reasoning === null ? {} : { output_tokens_details: { thinking_tokens: usage.reasoning } }),
+  }
+}
