@@ -153,7 +153,12 @@ const OPENAI: readonly ModelFamily[] = [
 // ---- Google --------------------------------------------------------------------------------------------------------
 
 const GEMINI_OLD: ModelFacts = { ...PLAIN, maxOutput: 8192 }
-const GEMINI_BUDGET: ModelFacts = { ...GEMINI_OLD, thinking: 'budget', maxOutput: 65_536 }
+const GEMINI_BUDGET: ModelFacts = {
+  ...GEMINI_OLD,
+  thinking: 'budget',
+  maxOutput: 65_536,
+  maxThinkingBudget: 24_576,
+}
 /** Generation 3: a level, which cannot be none; images in tool results; signatures on calls. */
 const GEMINI_LEVEL: ModelFacts = {
   ...GEMINI_OLD,
@@ -174,7 +179,7 @@ const GOOGLE: readonly ModelFamily[] = [
   geminiOld(/^gemini-2\.[0-4]/, {}),
   geminiOld(/^gemini-2\.5-\w+(?:-preview)?-tts/, { maxOutput: 16_384 }),
   geminiOld(/^gemini-2\.5-flash-image/, { maxOutput: 32_768 }),
-  geminiBudget(/^gemini-2\.5-pro/, { canDisableThinking: false }),
+  geminiBudget(/^gemini-2\.5-pro/, { canDisableThinking: false, maxThinkingBudget: 32_768 }),
   geminiBudget(/^gemini-2\.5/, {}),
   geminiBudget(/^gemini-(?:robotics-er-1|exp-1206)/, {}),
   geminiLevel(/^gemini-[3-9](?:\.\d+)?-\w+-tts/, { thinking: 'none', efforts: [], maxOutput: 16_384 }),

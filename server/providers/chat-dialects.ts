@@ -30,6 +30,7 @@ export const OPENAI_DIALECT: ChatDialect = {
   imageInTool: false,
   extras: true,
   strictTools: true,
+  customTools: true,
 }
 
 const DEEPSEEK: ChatDialect = {
@@ -47,6 +48,7 @@ const MISTRAL: ChatDialect = {
   schema: 'strict', // docs
   parallelFlag: true, // recorded
   reasoningIn: 'reasoning_effort', // recorded, on models that think
+  reasoningOut: 'thinking_parts', // recorded
   idRule: 'alnum9', // issue
   extras: false, // docs: `random_seed` instead of `seed`, no logit_bias
 }
