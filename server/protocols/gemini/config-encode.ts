@@ -1,0 +1,252 @@
+// What a request wishes for beside its conversation, in Gemini's words: tools, choice, sampling, schema, thinking.
+import type { ChatRequest, Effort, Tool } from '../canonical.ts'
+import { CannotCross, type RequestEncoding } from '../codec.ts'
+import { budgetOfEffort, effortOf, nearestEffort } from '../effort.ts'
+import { asObject, type JsonObject } from '../read.ts'
+import type { ToolNames } from '../tool-names.ts'
+import { compact, GEMINI, isEmpty } from './fields.ts'
+import { inlineSchema } from './schema.ts'
+
+const MOST_STOPS = 5
+const MOST_THINKING = 24_576
+const LEAST_THINKING = 128
+
+export function writeTools(
+  request: ChatRequest,
+  names: ToolNames,
+  encoding: RequestEncoding,
+): { tools: JsonObject[]; toolConfig: JsonObject | null } {
+  const offered = offeredTools(request)
+  const declarations = offered.map((tool) => writeDeclaration(tool, names, encoding))
+  const { entries, combined } = writeBuiltins(request, encoding)
+  const tools = [...entries, ...(declarations.length > 0 ? [{ functionDeclarations: declarations }] : [])]
+  const kept = { ...asObject(request.extensions[GEMINI]?.['tool_config']) }
+  const calling = writeChoice(request, offered, names, encoding)
+  const rest = asObject(kept['functionCallingConfig'])
+  const toolConfig = {
+    ...(combined ? { includeServerSideToolInvocations: true } : {}),
+    ...kept,
+    ...(calling || rest ? { functionCallingConfig: { ...calling, ...rest } } : {}),
+  }
+  return { tools, toolConfig: isEmpty(toolConfig) ? null : toolConfig }
+}
+
+/** A choice among some tools without having to: the others are not offered. */
+function offeredTools({ tools, toolChoice }: ChatRequest): readonly Tool[] {
+  if (toolChoice?.mode !== 'allowed' || toolChoice.required) return tools
+  const some = tools.filter(({ name }) => toolChoice.names.includes(name))
+  return some.length > 0 ? some : tools
+}
+
+function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncoding): JsonObject {
+  if (tool.strict === true) losses.drop('strict', 'the provider has no such field')
+  if (tool.cache) losses.drop('cache_control', 'the provider caches by itself')
+  const freeform = tool.kind === 'freeform'
+  const grammar =
+    freeform && tool.grammar !== undefined ? `The input follows this grammar:\n${textOf(tool.grammar)}` : ''
+  const description = [tool.description ?? '', grammar].filter((text) => text !== '').join('\n\n')
+  const schema = freeform
+    ? { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
+    : asObject(tool.schema) && inlineSchema(tool.schema, losses, 'tool_schema')
+  return {
+    name: names.wireName(tool.name, tool.namespace),
+    ...(description === '' ? {} : { description }),
+    ...(schema ? { parametersJsonSchema: schema } : {}),
+    ...tool.extra?.[GEMINI],
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** Tools that the provider runs: its own as they came, a web search as its own, others only if others remain. */
+function writeBuiltins(
+  { builtins, tools, toolChoice }: ChatRequest,
+  { profile, losses }: RequestEncoding,
+): { entries: JsonObject[]; combined: boolean } {
+  const entries: JsonObject[] = []
+  const foreign: string[] = []
+  let combined = false
+  for (const { protocol, kind, name, raw } of builtins) {
+    if (protocol === GEMINI) entries.push({ [name]: raw })
+    else if (kind !== 'web_search') foreign.push(name)
+    else if (tools.length > 0 && profile.thinking !== 'level') {
+      losses.drop('web_search', 'this model does not search beside function tools')
+    } else if (!entries.some((entry) => entry['googleSearch'])) {
+      entries.push({ googleSearch: {} })
+      combined = tools.length > 0
+    }
+  }
+  for (const name of foreign) {
+    const forced = toolChoice?.mode === 'named' && toolChoice.name === name
+    if (forced || (tools.length === 0 && entries.length === 0)) {
+      throw new CannotCross(
+        'tools',
+        `The tool \`${name}\` is run by another provider. Leave it out, or name its model.`,
+      )
+    }
+    losses.drop(name, 'another provider runs this tool')
+  }
+  return { entries, combined }
+}
+
+function writeChoice(
+  { toolChoice }: ChatRequest,
+  tools: readonly Tool[],
+  names: ToolNames,
+  { losses }: RequestEncoding,
+): JsonObject | null {
+  if (!toolChoice) return null
+  if (tools.length === 0) {
+    if (toolChoice.mode === 'required' || toolChoice.mode === 'named') {
+      losses.drop('tool_choice', 'only function tools can be forced')
+    }
+    return null
+  }
+  switch (toolChoice.mode) {
+    case 'auto':
+      return { mode: 'AUTO' }
+    case 'none':
+      return { mode: 'NONE' }
+    case 'required':
+      return { mode: 'ANY' }
+    case 'named':
+      return { mode: 'ANY', allowedFunctionNames: [names.wireName(toolChoice.name, toolChoice.namespace)] }
+    case 'allowed':
+      if (!toolChoice.required) return { mode: 'AUTO' }
+      return { mode: 'ANY', allowedFunctionNames: toolChoice.names.map((name) => names.wireName(name)) }
+  }
+}
+
+export function writeConfig(
+  request: ChatRequest,
+  encoding: RequestEncoding,
+): { config: JsonObject; instruction: string } {
+  const { losses } = encoding
+  const own = request.extensions[GEMINI]
+  const { format, instruction } = writeFormat(request, encoding)
+  const thinking = writeThinking(request, encoding)
+  const kept = { ...asObject(own?.['generation_config']) }
+  const keptThinking = asObject(kept['thinkingConfig'])
+  const { logprobs } = request
+  if (logprobs && !own) losses.drop('logprobs', 'answers of this provider carry none across')
+  const config = compact({
+    ...writeSampling(request, encoding),
+    maxOutputTokens: request.maxOutput,
+    stopSequences: request.stop.length > 0 ? request.stop.slice(0, MOST_STOPS) : undefined,
+    seed: request.seed,
+    ...(logprobs && own ? { responseLogprobs: true, logprobs: logprobs.top } : {}),
+    ...format,
+    responseModalities: own?.['response_modalities'],
+    ...kept,
+    thinkingConfig: thinking || keptThinking ? { ...thinking, ...keptThinking } : undefined,
+  })
+  return { config, instruction }
+}
+
+/** Stop sequences beyond those the provider takes. */
+export function enforcedStops({ stop }: ChatRequest): readonly string[] {
+  return stop.slice(MOST_STOPS)
+}
+
+function writeSampling({ sampling }: ChatRequest, { profile, losses }: RequestEncoding): JsonObject {
+  const { temperature, topP, topK, frequencyPenalty, presencePenalty, logitBias } = sampling
+  if (logitBias) losses.drop('logit_bias', 'the provider has no such field')
+  const all = compact({ temperature, topP, topK, frequencyPenalty, presencePenalty })
+  if (profile.sampling === 'none') {
+    if (!isEmpty(all)) losses.drop('sampling', 'the model takes no sampling parameters')
+    return {}
+  }
+  if (profile.sampling === 'one' && temperature !== undefined && topP !== undefined) {
+    losses.drop('top_p', 'the model takes temperature or top_p, not both')
+    delete all['topP']
+  }
+  return all
+}
+
+function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format: JsonObject; instruction: string } {
+  const { format, tools, extensions } = request
+  const { profile, losses } = encoding
+  if (!format || format.kind === 'text') return { format: {}, instruction: '' }
+  const schema = format.kind === 'json_schema' ? inlineSchema(format.schema, losses, 'response_schema') : undefined
+  // Models before Gemini 3 refuse a JSON type beside function tools; one who wrote it in Gemini's words knows.
+  if (tools.length > 0 && profile.thinking !== 'level' && !extensions[GEMINI]) {
+    losses.approximate('response_format', 'beside tools, this model is asked for JSON in words')
+    const asked = schema === undefined ? '' : ` that fits this JSON schema:\n${JSON.stringify(schema)}`
+    return { format: {}, instruction: `Answer with JSON alone${asked}` }
+  }
+  const described =
+    format.kind === 'json_schema' && format.description !== undefined && asObject(schema)?.['description'] === undefined
+      ? { ...asObject(schema), description: format.description }
+      : schema
+  return {
+    format: {
+      responseMimeType: 'application/json',
+      ...(described === undefined ? {} : { responseJsonSchema: described }),
+    },
+    instruction: '',
+  }
+}
+
+/** A level for models that take one, a budget for those that take that; never both. */
+function writeThinking({ reasoning }: ChatRequest, encoding: RequestEncoding): JsonObject | null {
+  if (!reasoning) return null
+  const { profile, losses } = encoding
+  const { effort, budget, visible } = reasoning
+  const asked = effort !== undefined || (budget !== undefined && budget !== 0)
+  if (profile.thinking !== 'level' && profile.thinking !== 'budget') {
+    if (asked && effort !== 'none') losses.drop('reasoning_effort', 'the model does not think')
+    return null
+  }
+  const config: Record<string, unknown> = {}
+  if (profile.thinking === 'level') {
+    const level = levelOf(reasoning, encoding)
+    if (level !== undefined) config['thinkingLevel'] = level.toUpperCase()
+  } else {
+    const tokens = budgetOf(reasoning, encoding)
+    if (tokens !== undefined) config['thinkingBudget'] = tokens
+  }
+  if (visible !== undefined) config['includeThoughts'] = visible
+  return isEmpty(config) ? null : config
+}
+
+function levelOf(
+  wish: NonNullable<ChatRequest['reasoning']>,
+  { profile, losses }: RequestEncoding,
+): Effort | undefined {
+  const effort = effortOf(wish)
+  if (effort === undefined) return undefined
+  if (wish.effort === undefined)
+    losses.approximate('thinking_budget', 'the model takes a level, not a number of tokens')
+  const least = profile.efforts[0] ?? 'low'
+  const wanted: Effort = effort === 'none' ? 'minimal' : effort === 'xhigh' || effort === 'max' ? 'high' : effort
+  const known = profile.efforts.length > 0 ? profile.efforts : (['low', 'medium', 'high'] as const)
+  // There is no off: the least the model knows stands for it.
+  const level = effort === 'none' && !known.includes('minimal') ? least : (nearestEffort(wanted, known) ?? wanted)
+  if (wish.effort !== undefined && level !== wish.effort) {
+    losses.approximate('reasoning_effort', 'the nearest level the model knows')
+  }
+  return level
+}
+
+function budgetOf(
+  wish: NonNullable<ChatRequest['reasoning']>,
+  { profile, losses }: RequestEncoding,
+): number | undefined {
+  const { effort, budget, adaptive } = wish
+  const most = profile.maxThinkingBudget ?? MOST_THINKING
+  if (effort === undefined && budget === undefined) return adaptive === true ? -1 : undefined
+  const off = effort === 'none' || (effort === undefined && budget === 0)
+  if (off) {
+    if (profile.canDisableThinking) return 0
+    losses.approximate('reasoning_effort', 'the model always thinks; it is asked for the least')
+    return LEAST_THINKING
+  }
+  if (budget !== undefined) {
+    if (budget > most) losses.approximate('thinking_budget', 'the most the model takes')
+    return Math.min(budget, most)
+  }
+  losses.approximate('reasoning_effort', 'the model takes a number of tokens, not a word')
+  return Math.min(budgetOfEffort(effort ?? 'medium', profile), most)
+}

@@ -1,0 +1,26 @@
+// A whole answer: the events of its stream, read and written at once.
+import type { ChatResponse } from '../canonical.ts'
+import type { ResponseDecoding, ResponseEncoding } from '../codec.ts'
+import { collectEvents, eventsOf } from '../collect.ts'
+import type { JsonObject } from '../read.ts'
+import { createAnswerReader } from './answer-reader.ts'
+import { createAnswerWriter, finishEvent } from './answer-writer.ts'
+
+export function decodeResponse(body: JsonObject, decoding: ResponseDecoding): ChatResponse {
+  const reader = createAnswerReader(decoding)
+  const events = [...reader.read(body), ...reader.finish()]
+  const response = collectEvents(events)
+  // A whole answer that says something has ended, whether it says why or not.
+  return reader.ended || response.items.length === 0 ? response : { ...response, finish: endOf(response) }
+}
+
+function endOf({ items }: ChatResponse): ChatResponse['finish'] {
+  return { unified: items.some(({ kind }) => kind === 'call') ? 'tool_calls' : 'stop', raw: '' }
+}
+
+export function encodeResponse(response: ChatResponse, encoding: ResponseEncoding): Record<string, unknown> {
+  const writer = createAnswerWriter(encoding, false)
+  const parts: JsonObject[] = []
+  for (const event of eventsOf(response)) parts.push(...writer.push(event))
+  return { ...writer.end(finishEvent(response), parts) }
+}
