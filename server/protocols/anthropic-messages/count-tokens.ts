@@ -6,7 +6,14 @@ import { decodeMessagesRequest } from './request-decode.ts'
 import { encodeMessagesRequest } from './request-encode.ts'
 
 const COUNTED: ReadonlySet<string> = new Set([
-  ...['model', 'messages', 'system', 'tools', 'tool_choice', 'thinking', 'output_config', 'cache_control'],
+  'model',
+  'messages',
+  'system',
+  'tools',
+  'tool_choice',
+  'thinking',
+  'output_config',
+  'cache_control',
 ])
 
 export function decodeCountTokensRequest(body: JsonObject, decoding: RequestDecoding & { model: string }): ChatRequest {

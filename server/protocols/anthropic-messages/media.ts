@@ -27,7 +27,7 @@ export function readMedia(block: JsonObject): Media[] | null {
   const name = asText(block['title'])
   const { context, citations } = block
   const fields = { context, citations: asObject(citations)?.['enabled'] === false ? undefined : citations }
-  const named = { ...(name === null ? {} : { name }) }
+  const named = name === null ? {} : { name }
   if (source['type'] === 'content') return readBlockDocument(source, fields, named)
   const from = readSource(source)
   if (!from) return null

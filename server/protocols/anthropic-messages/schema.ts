@@ -23,7 +23,16 @@ const SAID_IN_WORDS: ReadonlySet<string> = new Set([
   'not',
 ])
 const FORMATS: ReadonlySet<string> = new Set([
-  ...['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'uri', 'ipv4', 'ipv6', 'uuid'],
+  'date-time',
+  'time',
+  'date',
+  'duration',
+  'email',
+  'hostname',
+  'uri',
+  'ipv4',
+  'ipv6',
+  'uuid',
 ])
 const MAPS: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions'])
 const LISTS: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'allOf', 'prefixItems'])
