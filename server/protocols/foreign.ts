@@ -25,11 +25,12 @@ const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
   item_reference: 'Send the item itself, with `store: false`.',
   compaction: 'Send the conversation itself.',
   ...Object.fromEntries(
-    [
-      ...['computer_call', 'computer_call_output', 'local_shell_call', 'local_shell_call_output'],
-      ...['shell_call', 'shell_call_output', 'apply_patch_call', 'apply_patch_call_output'],
-      ...['mcp_call', 'mcp_list_tools', 'mcp_approval_request', 'mcp_approval_response'],
-    ].map((type) => [type, 'Leave it out, or name a model of the provider that ran the tool.']),
+    (
+      'computer_call computer_call_output local_shell_call local_shell_call_output shell_call shell_call_output ' +
+      'apply_patch_call apply_patch_call_output mcp_call mcp_list_tools mcp_approval_request mcp_approval_response'
+    )
+      .split(' ')
+      .map((type) => [type, 'Leave it out, or name a model of the provider that ran the tool.']),
   ),
 }
 

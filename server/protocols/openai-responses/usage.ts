@@ -16,3 +16,20 @@ export function readResponsesUsage(value: unknown): Usage {
     reasoning: asCount(output?.['reasoning_tokens']),
   }
 }
+
+/** null where nothing is known; SDKs want numbers, so what is not known of the rest is 0. */
+export function encodeResponsesUsage(usage: Usage): Record<string, unknown> | null {
+  if (usage.input === null && usage.output === null) return null
+  const input = usage.input ?? 0
+  const output = usage.output ?? 0
+  return {
+    input_tokens: input,
+    input_tokens_details: {
+      cached_tokens: usage.cacheRead ?? 0,
+      ...(usage.cacheWrite === null ? {} : { cache_write_tokens: usage.cacheWrite }),
+    },
+    output_tokens: output,
+    output_tokens_details: { reasoning_tokens: usage.reasoning ?? 0 },
+    total_tokens: input + output,
+  }
+}
