@@ -1,30 +1,14 @@
 // Reads an answer, whole or in pieces: one state machine, so that both give the same. Text in pieces is one text until
 // a signature or another kind of part ends it; sources come last and are hung on the text they speak of.
-import {
-  UNKNOWN_USAGE,
-  type Citation,
-  type Extras,
-  type PartDelta,
-  type PartMeta,
-  type StreamEvent,
-} from '../canonical.ts'
+import type { Citation, Extras, Finish, PartDelta, PartMeta, StreamEvent, Usage } from '../canonical.ts'
 import type { ResponseDecoding } from '../codec.ts'
 import { createPartSequencer } from '../part-sequencer.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
-import { asObjects, field, GEMINI, isEmpty, toSnake } from './fields.ts'
+import { asList, asObjects, field, GEMINI, isEmpty, toSnake } from './fields.ts'
 import { finishOf, readReason } from './finish.ts'
 import { readCitationMetadata, readGrounding, type PlacedCitation } from './grounding.ts'
 import { argsTextOf, readPart, type ReadPart } from './parts.ts'
 import { readGeminiUsage } from './usage.ts'
-
-export interface AnswerReader {
-  /** Events for one GenerateContentResponse. */
-  read(chunk: JsonObject): StreamEvent[]
-  /** The answer has told why it ended. */
-  readonly ended: boolean
-  /** What is still open, and `finish`. */
-  finish(): StreamEvent[]
-}
 
 interface OpenPart {
   readonly key: string
@@ -37,100 +21,137 @@ interface OpenPart {
 /** Fields of a candidate without a counterpart; kept under their snake-case names, as all extensions are. */
 const KEPT = ['groundingMetadata', 'urlContextMetadata', 'logprobsResult'] as const
 
-// size: the state of one answer; its small steps share it.
-export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
-  const sequencer = createPartSequencer()
-  const kept: Record<string, unknown> = {}
-  let open: OpenPart | null = null
-  let parts = 0
-  let calls = 0
-  let visible = ''
-  let responseId = ''
-  let started = false
-  let reason: string | null = null
-  let usage = UNKNOWN_USAGE
-  let usageTold = false
-  let placed: PlacedCitation[] = []
-  const cited = new Set<string>()
+/** Reads one answer; its state is what was said so far. */
+export class AnswerReader {
+  readonly #decoding: ResponseDecoding
+  readonly #sequencer = createPartSequencer()
+  readonly #kept: Record<string, unknown> = {}
+  readonly #cited = new Set<string>()
+  #placed: PlacedCitation[] = []
+  #open: OpenPart | null = null
+  #parts = 0
+  #calls = 0
+  #visible = ''
+  #responseId = ''
+  #started = false
+  #reason: string | null = null
+  #usage: Usage | null = null
 
-  const nextKey = (): string => String(parts++)
-
-  function addSignature(key: string, slot: unknown): void {
-    const value = asText(slot)
-    if (value === null || value === '') return
-    const { provider, account, model } = decoding
-    sequencer.delta(key, { kind: 'signature', signature: { provider, account, model, kind: 'thought', value } })
+  constructor(decoding: ResponseDecoding) {
+    this.#decoding = decoding
   }
 
-  /** Ends what is open, with the sources that speak of it. */
-  function close(isLast: boolean): void {
-    if (!open) return
-    if (open.kind === 'text')
-      for (const citation of takeCitations(open.from, isLast)) sequencer.delta(open.key, { kind: 'citation', citation })
-    sequencer.end(open.key)
-    open = null
-  }
-
-  function takeCitations(from: number, isLast: boolean): Citation[] {
-    const taken: Citation[] = []
-    const left: PlacedCitation[] = []
-    for (const one of placed) {
-      const { citation, start, end } = one
-      const inside = start !== null && end !== null && start >= from && end <= visible.length
-      if (!inside && !isLast) {
-        left.push(one)
-        continue
-      }
-      const found = inside ? { ...citation, start: start - from, end: end - from } : citation
-      const key = JSON.stringify(found)
-      if (!cited.has(key)) taken.push(found)
-      cited.add(key)
+  /** Events for one GenerateContentResponse. */
+  read(chunk: JsonObject): StreamEvent[] {
+    const start = this.#readStart(chunk)
+    const candidates = asObjects(chunk['candidates'])
+    const candidate = candidates.find((one) => (asCount(one['index']) ?? 0) === 0)
+    if (candidate) this.#readCandidate(candidate)
+    const feedback = asObject(field(chunk, 'promptFeedback'))
+    const block = readReason(field(feedback, 'blockReason'))
+    if (feedback && block !== null && this.#reason === null) {
+      this.#reason = block
+      this.#kept['prompt_feedback'] = feedback
     }
-    placed = left
-    return taken
+    return [...start, ...this.#sequencer.take(), ...this.#readUsage(chunk)]
   }
 
-  function openText(kind: OpenPart['kind']): OpenPart {
-    close(false)
-    open = { key: nextKey(), kind, from: visible.length, signed: false }
-    sequencer.start(open.key, { kind })
-    return open
+  /** The answer has told why it ended. */
+  get ended(): boolean {
+    return this.#reason !== null
   }
 
-  function readText(text: string, thought: boolean, slot: unknown): void {
+  /** What is still open, and `finish`. */
+  finish(): StreamEvent[] {
+    this.#close(true)
+    this.#sequencer.endAll()
+    if (this.#reason === null) return this.#sequencer.take()
+    const blocked = this.#kept['prompt_feedback'] !== undefined
+    const finish: Finish = blocked
+      ? { unified: 'content_filter', raw: this.#reason }
+      : finishOf(this.#reason, this.#calls > 0)
+    const extensions = isEmpty(this.#kept) ? {} : { extensions: { [GEMINI]: this.#kept } }
+    return [...this.#sequencer.take(), { type: 'finish', finish, ...extensions }]
+  }
+
+  #readStart(chunk: JsonObject): StreamEvent[] {
+    this.#responseId = asText(field(chunk, 'responseId')) ?? this.#responseId
+    if (this.#started) return []
+    this.#started = true
+    const time = Date.parse(asText(field(chunk, 'createTime')) ?? '')
+    const created = Number.isNaN(time) ? 0 : Math.floor(time / 1000)
+    const model = asText(field(chunk, 'modelVersion')) ?? ''
+    return [{ type: 'response-start', id: this.#responseId, model, created }]
+  }
+
+  #readUsage(chunk: JsonObject): StreamEvent[] {
+    const metadata = asObject(field(chunk, 'usageMetadata'))
+    if (!metadata || (this.#usage && asCount(field(metadata, 'promptTokenCount')) === null)) return []
+    const usage = readGeminiUsage(metadata)
+    if (this.#usage && JSON.stringify(usage) === JSON.stringify(this.#usage)) return []
+    this.#usage = usage
+    return [{ type: 'usage', usage }]
+  }
+
+  #readCandidate(candidate: JsonObject): void {
+    for (const part of asList(field(asObject(candidate['content']), 'parts'))) this.#readContent(part)
+    this.#placed.push(...readGrounding(field(candidate, 'groundingMetadata'), this.#visible))
+    this.#placed.push(...readCitationMetadata(field(candidate, 'citationMetadata'), this.#visible))
+    for (const name of KEPT) {
+      const value = asObject(field(candidate, name))
+      if (value && !isEmpty(value)) this.#kept[toSnake(name)] = value
+    }
+    this.#reason = readReason(field(candidate, 'finishReason')) ?? this.#reason
+    const ratings = field(candidate, 'safetyRatings')
+    const filtered = this.#reason !== null && finishOf(this.#reason, false).unified === 'content_filter'
+    if (filtered && ratings !== undefined) this.#kept['safety_ratings'] = ratings
+  }
+
+  #readContent(value: unknown): void {
+    const part = readPart(value)
+    if (!part) return
+    const { content, slot, extra } = part
+    if (content.kind === 'text') this.#readText(content.text, content.thought, slot)
+    else if (content.kind === 'call') this.#readCall(content, slot, extra)
+    else if (content.kind === 'media') {
+      this.#addWhole({ kind: 'media', media: content.media, source: content.source }, slot)
+    } else {
+      this.#addWhole({ kind: 'opaque', protocol: GEMINI, raw: content.kind === 'opaque' ? content.raw : value }, slot)
+    }
+  }
+
+  #readText(text: string, thought: boolean, slot: unknown): void {
     const signed = typeof slot === 'string' && slot !== ''
     const kind = thought ? 'reasoning' : 'text'
     if (text === '' && !signed) return
     if (text === '') {
       // A signature on no text belongs to what was just said; after nothing, or a signed text, it stands for itself.
-      const target = open && !open.signed ? open : openText('reasoning')
-      addSignature(target.key, slot)
+      const target = this.#open && !this.#open.signed ? this.#open : this.#openText('reasoning')
+      this.#addSignature(target.key, slot)
       target.signed = true
       return
     }
-    const target = open?.kind === kind && !open.signed ? open : openText(kind)
-    sequencer.delta(target.key, { kind, text })
-    if (!thought) visible += text
+    const target = this.#open?.kind === kind && !this.#open.signed ? this.#open : this.#openText(kind)
+    this.#sequencer.delta(target.key, { kind, text })
+    if (!thought) this.#visible += text
     if (!signed) return
-    addSignature(target.key, slot)
+    this.#addSignature(target.key, slot)
     target.signed = true
   }
 
-  function addWhole(meta: PartMeta, slot: unknown, delta?: PartDelta): void {
-    close(false)
-    const key = nextKey()
-    sequencer.start(key, meta)
-    addSignature(key, slot)
-    if (delta) sequencer.delta(key, delta)
-    sequencer.end(key)
+  #openText(kind: OpenPart['kind']): OpenPart {
+    this.#close(false)
+    const part: OpenPart = { key: String(this.#parts++), kind, from: this.#visible.length, signed: false }
+    this.#sequencer.start(part.key, { kind })
+    this.#open = part
+    return part
   }
 
-  function readCall(content: ReadPart['content'] & { kind: 'call' }, slot: unknown, extra: Extras | undefined): void {
-    const tool = decoding.restoreTool(content.name)
-    const text = argsTextOf(content.args, tool.style)
-    const { name, namespace, style } = tool
-    const id = content.id ?? `call_${responseId === '' ? '' : `${responseId}_`}${calls}`
-    calls++
+  #readCall(content: ReadPart['content'] & { kind: 'call' }, slot: unknown, extra: Extras | undefined): void {
+    const { name, namespace, style } = this.#decoding.restoreTool(content.name)
+    const text = argsTextOf(content.args, style)
+    const id = content.id ?? `call_${this.#responseId === '' ? '' : `${this.#responseId}_`}${this.#calls}`
+    this.#calls++
     const meta: PartMeta = {
       kind: 'call',
       id,
@@ -139,78 +160,54 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
       style,
       ...(extra ? { extra } : {}),
     }
-    addWhole(meta, slot, text === '' ? undefined : { kind: 'args', text })
+    this.#addWhole(meta, slot, text === '' ? undefined : { kind: 'args', text })
   }
 
-  function readContent(value: unknown): void {
-    const part = readPart(value)
-    if (!part) return
-    const { content, slot } = part
-    if (content.kind === 'text') readText(content.text, content.thought, slot)
-    else if (content.kind === 'call') readCall(content, slot, part.extra)
-    else if (content.kind === 'media') addWhole({ kind: 'media', media: content.media, source: content.source }, slot)
-    else addWhole({ kind: 'opaque', protocol: GEMINI, raw: content.kind === 'opaque' ? content.raw : value }, slot)
+  #addWhole(meta: PartMeta, slot: unknown, delta?: PartDelta): void {
+    this.#close(false)
+    const key = String(this.#parts++)
+    this.#sequencer.start(key, meta)
+    this.#addSignature(key, slot)
+    if (delta) this.#sequencer.delta(key, delta)
+    this.#sequencer.end(key)
   }
 
-  function readCandidate(candidate: JsonObject): void {
-    for (const part of asObjects(field(asObject(candidate['content']), 'parts'))) readContent(part)
-    placed.push(...readGrounding(field(candidate, 'groundingMetadata'), visible))
-    placed.push(...readCitationMetadata(field(candidate, 'citationMetadata'), visible))
-    for (const name of KEPT) {
-      const value = asObject(field(candidate, name))
-      if (value && !isEmpty(value)) kept[toSnake(name)] = value
+  #addSignature(key: string, slot: unknown): void {
+    const value = asText(slot)
+    if (value === null || value === '') return
+    const { provider, account, model } = this.#decoding
+    this.#sequencer.delta(key, { kind: 'signature', signature: { provider, account, model, kind: 'thought', value } })
+  }
+
+  /** Ends what is open, with the sources that speak of it. */
+  #close(isLast: boolean): void {
+    if (!this.#open) return
+    const { key, kind, from } = this.#open
+    this.#open = null
+    if (kind === 'text') {
+      for (const citation of this.#takeCitations(from, isLast))
+        this.#sequencer.delta(key, { kind: 'citation', citation })
     }
-    reason = readReason(field(candidate, 'finishReason')) ?? reason
-    const ratings = field(candidate, 'safetyRatings')
-    if (reason !== null && finishOf(reason, false).unified === 'content_filter' && ratings !== undefined) {
-      kept['safety_ratings'] = ratings
-    }
+    this.#sequencer.end(key)
   }
 
-  function readUsage(chunk: JsonObject): StreamEvent[] {
-    const metadata = asObject(field(chunk, 'usageMetadata'))
-    if (!metadata || (usageTold && asCount(field(metadata, 'promptTokenCount')) === null)) return []
-    const found = readGeminiUsage(metadata)
-    if (usageTold && JSON.stringify(found) === JSON.stringify(usage)) return []
-    usage = found
-    usageTold = true
-    return [{ type: 'usage', usage }]
-  }
-
-  function readStart(chunk: JsonObject): StreamEvent[] {
-    responseId = asText(field(chunk, 'responseId')) ?? responseId
-    if (started) return []
-    started = true
-    const time = Date.parse(asText(field(chunk, 'createTime')) ?? '')
-    const created = Number.isNaN(time) ? 0 : Math.floor(time / 1000)
-    return [{ type: 'response-start', id: responseId, model: asText(field(chunk, 'modelVersion')) ?? '', created }]
-  }
-
-  return {
-    read(chunk) {
-      const start = readStart(chunk)
-      const candidates = asObjects(chunk['candidates'])
-      const candidate = candidates.find((one) => (asCount(one['index']) ?? 0) === 0)
-      if (candidate) readCandidate(candidate)
-      const feedback = asObject(field(chunk, 'promptFeedback'))
-      const block = readReason(field(feedback, 'blockReason'))
-      if (feedback && block !== null && reason === null) {
-        reason = block
-        kept['prompt_feedback'] = feedback
+  /** The sources of the text that begins at `from`; those of no text in particular go to the last. */
+  #takeCitations(from: number, isLast: boolean): Citation[] {
+    const taken: Citation[] = []
+    const left: PlacedCitation[] = []
+    for (const one of this.#placed) {
+      const { citation, start, end } = one
+      const inside = start !== null && end !== null && start >= from && end <= this.#visible.length
+      if (!inside && !isLast) {
+        left.push(one)
+        continue
       }
-      return [...start, ...sequencer.take(), ...readUsage(chunk)]
-    },
-    get ended() {
-      return reason !== null
-    },
-    finish() {
-      close(true)
-      sequencer.endAll()
-      if (reason === null) return sequencer.take()
-      const blocked = kept['prompt_feedback'] !== undefined
-      const finish = blocked ? { unified: 'content_filter' as const, raw: reason } : finishOf(reason, calls > 0)
-      const extensions = isEmpty(kept) ? {} : { extensions: { [GEMINI]: kept } }
-      return [...sequencer.take(), { type: 'finish', finish, ...extensions }]
-    },
+      const found = inside ? { ...citation, start: start - from, end: end - from } : citation
+      const key = JSON.stringify([inside ? from : null, found])
+      if (!this.#cited.has(key)) taken.push(found)
+      this.#cited.add(key)
+    }
+    this.#placed = left
+    return taken
   }
 }

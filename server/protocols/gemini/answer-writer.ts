@@ -2,8 +2,9 @@
 // that stands before a call travels on the call, where clients are known to keep it.
 import {
   UNKNOWN_USAGE,
-  type ChatResponse,
   type Citation,
+  type Extras,
+  type PartDelta,
   type PartMeta,
   type Signature,
   type StreamEvent,
@@ -18,15 +19,6 @@ import { writeMedia } from './media.ts'
 import { argsOf, withSignature, writeCall, writeOpaque, writeText } from './parts.ts'
 import { sealSlot } from './signature.ts'
 
-export interface AnswerWriter {
-  /** The parts that can go out now. */
-  push(event: StreamEvent): JsonObject[]
-  /** The answer's last words, around the parts that are left. */
-  end(event: StreamEvent & { type: 'finish' }, parts: readonly JsonObject[]): JsonObject
-  /** A GenerateContentResponse around parts. */
-  wrap(parts: readonly JsonObject[]): JsonObject
-}
-
 interface OpenPart {
   readonly meta: PartMeta
   /** Where its text begins in all visible text. */
@@ -36,130 +28,151 @@ interface OpenPart {
   readonly citations: Citation[]
 }
 
-/** `inPieces`: text goes out as it comes; else each part is written whole. */
-// size: the state of one answer; its small steps share it.
-export function createAnswerWriter(encoding: ResponseEncoding, inPieces: boolean): AnswerWriter {
-  const { losses, request, requestedModel, requestId } = encoding
-  const showsThoughts = request.reasoning?.visible === true
-  const placed: PlacedCitation[] = []
-  let open: OpenPart | null = null
-  let pending: Signature | undefined // state of reasoning, looking for a call to travel on
-  let visible = ''
-  let usage: Usage = UNKNOWN_USAGE
+type FinishEvent = StreamEvent & { type: 'finish' }
 
-  const seal = (signature: Signature): string => sealSlot(signature, (one) => encoding.sealEnvelope(one))
+export class AnswerWriter {
+  readonly #encoding: ResponseEncoding
+  readonly #inPieces: boolean
+  readonly #placed: PlacedCitation[] = []
+  #open: OpenPart | null = null
+  /** State of reasoning, looking for a call to travel on. */
+  #pending: Signature | undefined
+  #visible = ''
+  #usage: Usage = UNKNOWN_USAGE
+
+  /** `inPieces`: text goes out as it comes; else each part is written whole. */
+  constructor(encoding: ResponseEncoding, inPieces: boolean) {
+    this.#encoding = encoding
+    this.#inPieces = inPieces
+  }
+
+  /** The parts that can go out now. */
+  push(event: StreamEvent): JsonObject[] {
+    switch (event.type) {
+      case 'part-start':
+        this.#open = { meta: event.part, from: this.#visible.length, text: '', signature: undefined, citations: [] }
+        return event.part.kind === 'call' ? [] : this.#takePending()
+      case 'part-delta':
+        return this.#open ? this.#addDelta(this.#open, event.delta) : []
+      case 'part-end': {
+        const part = this.#open
+        this.#open = null
+        return part ? this.#endPart(part) : []
+      }
+      case 'usage':
+        this.#usage = event.usage
+        return []
+      default:
+        return []
+    }
+  }
+
+  /** A GenerateContentResponse around parts. */
+  wrap(parts: readonly JsonObject[]): JsonObject {
+    return { candidates: [{ content: { parts, role: 'model' }, index: 0 }], ...this.#names() }
+  }
+
+  /** The answer's last words, around the parts that are left. */
+  end({ finish, extensions }: FinishEvent, parts: readonly JsonObject[]): JsonObject {
+    const { promptFeedback, ...kept } = this.#takeOwn(extensions)
+    const last = [...parts, ...this.#takePending()]
+    const told = { ...usageMetadata(this.#usage), ...this.#names() }
+    if (promptFeedback !== undefined && last.length === 0) return { promptFeedback, ...told }
+    const own = kept['groundingMetadata'] !== undefined
+    const grounding = own ? null : writeGrounding(this.#placed, this.#visible)
+    const candidate = {
+      content: { parts: last, role: 'model' },
+      finishReason: reasonOf(finish),
+      index: 0,
+      ...(grounding ? { groundingMetadata: grounding } : {}),
+      ...kept,
+    }
+    return { candidates: [candidate], ...told }
+  }
+
+  #names(): JsonObject {
+    const { requestedModel, requestId } = this.#encoding
+    return { modelVersion: requestedModel, responseId: requestId }
+  }
+
+  #takeOwn(extensions: Extras | undefined): Record<string, unknown> {
+    for (const [protocol, fields] of Object.entries(extensions ?? {})) {
+      if (protocol === GEMINI) continue
+      for (const name of Object.keys(fields)) this.#encoding.losses.drop(name, 'the client has no such field')
+    }
+    const own = Object.entries(extensions?.[GEMINI] ?? {})
+    return Object.fromEntries(own.map(([name, value]) => [toCamel(name), value]))
+  }
+
+  #seal(signature: Signature): string {
+    return sealSlot(signature, (one) => this.#encoding.sealEnvelope(one))
+  }
 
   /** State that found no call stands for itself. */
-  function takePending(): JsonObject[] {
-    const signature = pending
-    pending = undefined
-    return signature ? [withSignature(writeText(''), seal(signature))] : []
+  #takePending(): JsonObject[] {
+    const signature = this.#pending
+    this.#pending = undefined
+    return signature ? [withSignature(writeText(''), this.#seal(signature))] : []
   }
 
-  function startPart(meta: PartMeta): JsonObject[] {
-    open = { meta, from: visible.length, text: '', signature: undefined, citations: [] }
-    return meta.kind === 'call' ? [] : takePending()
-  }
-
-  function addDelta(part: OpenPart, event: StreamEvent & { type: 'part-delta' }): JsonObject[] {
-    const { delta } = event
+  #addDelta(part: OpenPart, delta: PartDelta): JsonObject[] {
     if (delta.kind === 'signature') part.signature = delta.signature
     else if (delta.kind === 'citation') part.citations.push(delta.citation)
     else {
       part.text += delta.text
-      if (inPieces && delta.text !== '') return writeVisible(part, delta.text)
+      if (this.#inPieces && delta.text !== '') return this.#writeVisible(part, delta.text)
     }
     return []
   }
 
-  /** A piece of text as it shall be seen. */
-  function writeVisible({ meta }: OpenPart, text: string): JsonObject[] {
-    if (meta.kind === 'reasoning') return showsThoughts ? [writeText(text, true)] : []
+  /** A piece of text as it shall be seen; thoughts only by those who asked for them. */
+  #writeVisible({ meta }: OpenPart, text: string): JsonObject[] {
+    if (meta.kind === 'reasoning') {
+      return this.#encoding.request.reasoning?.visible === true ? [writeText(text, true)] : []
+    }
     if (meta.kind !== 'text' && meta.kind !== 'refusal') return []
-    visible += text
+    this.#visible += text
     return [writeText(text)]
   }
 
-  function endPart(part: OpenPart): JsonObject[] {
+  #endPart(part: OpenPart): JsonObject[] {
     const { meta, text, signature } = part
-    const slot = signature && meta.kind !== 'reasoning' ? seal(signature) : undefined
     switch (meta.kind) {
-      case 'reasoning': {
-        const thoughts = inPieces || text === '' ? [] : writeVisible(part, text)
-        pending = signature
-        return thoughts
-      }
+      case 'reasoning':
+        this.#pending = signature
+        return this.#inPieces || text === '' ? [] : this.#writeVisible(part, text)
       case 'text':
       case 'refusal':
-        return endText(part, slot)
+        return this.#endText(part)
       case 'call': {
-        const carried = slot ?? (pending ? seal(pending) : undefined)
-        const own = slot === undefined ? [] : takePending()
-        pending = undefined
-        const args = argsOf(text, meta.style, losses)
-        return [...own, withSignature(writeCall({ id: meta.id, name: meta.name, args }, meta.extra), carried)]
+        // State of its own comes first; else the call takes what stood before it.
+        const before = signature ? this.#takePending() : []
+        const state = signature ?? this.#pending
+        this.#pending = undefined
+        const args = argsOf(text, meta.style, this.#encoding.losses)
+        return [...before, this.#sign(writeCall({ id: meta.id, name: meta.name, args }, meta.extra), state)]
       }
       case 'media':
-        return [withSignature(writeMedia({ media: meta.media, source: meta.source }, false), slot)]
+        return [this.#sign(writeMedia({ media: meta.media, source: meta.source }, false), signature)]
       case 'opaque': {
-        const written = writeOpaque(meta, losses)
-        return written ? [withSignature(written, slot)] : []
+        const written = writeOpaque(meta, this.#encoding.losses)
+        return written ? [this.#sign(written, signature)] : []
       }
     }
   }
 
-  function endText(part: OpenPart, slot: string | undefined): JsonObject[] {
-    const { text, from } = part
-    const written = inPieces || text === '' ? [] : writeVisible(part, text)
+  #endText(part: OpenPart): JsonObject[] {
+    const { text, from, signature } = part
+    const written = this.#inPieces || text === '' ? [] : this.#writeVisible(part, text)
     for (const citation of part.citations) {
       const { start, end } = citation
-      placed.push({ citation, start: from + (start ?? 0), end: from + (end ?? text.length) })
+      this.#placed.push({ citation, start: from + (start ?? 0), end: from + (end ?? text.length) })
     }
-    if (slot === undefined) return written
-    const [last] = written
-    return [withSignature(last ?? writeText(''), slot)]
+    return signature ? [this.#sign(written[0] ?? writeText(''), signature)] : written
   }
 
-  function wrap(parts: readonly JsonObject[]): JsonObject {
-    const candidate = { content: { parts, role: 'model' }, index: 0 }
-    return { candidates: [candidate], modelVersion: requestedModel, responseId: requestId }
-  }
-
-  return {
-    wrap,
-    push(event) {
-      if (event.type === 'part-start') return startPart(event.part)
-      if (event.type === 'part-delta') return open ? addDelta(open, event) : []
-      if (event.type === 'part-end') {
-        const part = open
-        open = null
-        return part ? endPart(part) : []
-      }
-      if (event.type === 'usage') usage = event.usage
-      return []
-    },
-    end({ finish, extensions }, parts) {
-      const own = Object.fromEntries(
-        Object.entries(extensions?.[GEMINI] ?? {}).map(([name, value]) => [toCamel(name), value]),
-      )
-      for (const [protocol, fields] of Object.entries(extensions ?? {})) {
-        if (protocol === GEMINI) continue
-        for (const name of Object.keys(fields)) losses.drop(name, 'the client has no such field')
-      }
-      const { promptFeedback, ...kept } = own
-      const last = [...parts, ...takePending()]
-      const told = { ...usageMetadata(usage), modelVersion: requestedModel, responseId: requestId }
-      if (promptFeedback !== undefined && last.length === 0) return { promptFeedback, ...told }
-      const grounding = kept['groundingMetadata'] === undefined ? writeGrounding(placed, visible) : null
-      const candidate = {
-        content: { parts: last, role: 'model' },
-        finishReason: reasonOf(finish),
-        index: 0,
-        ...(grounding ? { groundingMetadata: grounding } : {}),
-        ...kept,
-      }
-      return { candidates: [candidate], ...told }
-    },
+  #sign(part: JsonObject, signature: Signature | undefined): JsonObject {
+    return signature ? withSignature(part, this.#seal(signature)) : part
   }
 }
 
@@ -173,9 +186,4 @@ function usageMetadata(usage: Usage): JsonObject {
     totalTokenCount: input === null && output === null ? undefined : (input ?? 0) + (output ?? 0),
   })
   return isEmpty(metadata) ? {} : { usageMetadata: metadata }
-}
-
-/** The end of a whole answer as the end of its stream. */
-export function finishEvent({ finish, extensions }: ChatResponse): StreamEvent & { type: 'finish' } {
-  return { type: 'finish', finish, extensions }
 }

@@ -47,7 +47,7 @@ function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncod
   const description = [tool.description ?? '', grammar].filter((text) => text !== '').join('\n\n')
   const schema = freeform
     ? { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
-    : asObject(tool.schema) && inlineSchema(tool.schema, losses, 'tool_schema')
+    : asObject(tool.schema) && inlineSchema(tool.schema, losses, 'schema')
   return {
     name: names.wireName(tool.name, tool.namespace),
     ...(description === '' ? {} : { description }),
@@ -169,7 +169,7 @@ function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format:
   const { format, tools, extensions } = request
   const { profile, losses } = encoding
   if (!format || format.kind === 'text') return { format: {}, instruction: '' }
-  const schema = format.kind === 'json_schema' ? inlineSchema(format.schema, losses, 'response_schema') : undefined
+  const schema = format.kind === 'json_schema' ? inlineSchema(format.schema, losses, 'schema') : undefined
   // Models before Gemini 3 refuse a JSON type beside function tools; one who wrote it in Gemini's words knows.
   if (tools.length > 0 && profile.thinking !== 'level' && !extensions[GEMINI]) {
     losses.approximate('response_format', 'beside tools, this model is asked for JSON in words')
@@ -196,7 +196,7 @@ function writeThinking({ reasoning }: ChatRequest, encoding: RequestEncoding): J
   const { effort, budget, visible } = reasoning
   const asked = effort !== undefined || (budget !== undefined && budget !== 0)
   if (profile.thinking !== 'level' && profile.thinking !== 'budget') {
-    if (asked && effort !== 'none') losses.drop('reasoning_effort', 'the model does not think')
+    if (asked && effort !== 'none') losses.drop('reasoning', 'the model does not think')
     return null
   }
   const config: Record<string, unknown> = {}
@@ -225,7 +225,7 @@ function levelOf(
   // There is no off: the least the model knows stands for it.
   const level = effort === 'none' && !known.includes('minimal') ? least : (nearestEffort(wanted, known) ?? wanted)
   if (wish.effort !== undefined && level !== wish.effort) {
-    losses.approximate('reasoning_effort', 'the nearest level the model knows')
+    losses.approximate('effort', 'the nearest level the model knows')
   }
   return level
 }
@@ -240,13 +240,13 @@ function budgetOf(
   const off = effort === 'none' || (effort === undefined && budget === 0)
   if (off) {
     if (profile.canDisableThinking) return 0
-    losses.approximate('reasoning_effort', 'the model always thinks; it is asked for the least')
+    losses.approximate('reasoning', 'the model always thinks; it is asked for the least')
     return LEAST_THINKING
   }
   if (budget !== undefined) {
     if (budget > most) losses.approximate('thinking_budget', 'the most the model takes')
     return Math.min(budget, most)
   }
-  losses.approximate('reasoning_effort', 'the model takes a number of tokens, not a word')
+  losses.approximate('thinking_budget', 'the model takes a budget, not an effort')
   return Math.min(budgetOfEffort(effort ?? 'medium', profile), most)
 }

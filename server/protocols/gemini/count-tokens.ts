@@ -7,35 +7,23 @@ import { field } from './fields.ts'
 import { decodeRequest } from './request-decode.ts'
 import { encodeRequest } from './request-encode.ts'
 
-export interface TokenCount {
-  /** Tokens of the request, cached ones among them. */
-  readonly input: number | null
-  readonly cacheRead: number | null
-}
-
-export function decodeCountRequest(
-  body: JsonObject,
-  decoding: RequestDecoding & { model: string },
-): ChatRequest {
+export function decodeCountTokensRequest(body: JsonObject, decoding: RequestDecoding & { model: string }): ChatRequest {
   const whole = asObject(field(body, 'generateContentRequest'))
   return decodeRequest(whole ?? body, { ...decoding, stream: false })
 }
 
-/** Only the whole request lets instructions and tools be counted. */
-export function encodeCountRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest {
-  const { body, toolNames } = encodeRequest(request, encoding)
+/** Only the form with a whole request lets instructions and tools be counted. */
+export function encodeCountTokensRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest {
+  const { body, ...encoded } = encodeRequest(request, { ...encoding, stream: false })
   const model = `models/${encoding.profile.model.replace(/^models\//, '')}`
-  return { body: { generateContentRequest: { model, ...body } }, toolNames, enforceStop: [] }
+  return { ...encoded, body: { generateContentRequest: { model, ...body } }, enforceStop: [] }
 }
 
-export function decodeCountResponse(body: JsonObject): TokenCount {
-  return {
-    input: asCount(field(body, 'totalTokens')),
-    cacheRead: asCount(field(body, 'cachedContentTokenCount')),
-  }
+/** null where the answer has no count. */
+export function decodeCountTokensResponse(body: JsonObject): number | null {
+  return asCount(field(body, 'totalTokens'))
 }
 
-export function encodeCountResponse({ input, cacheRead }: TokenCount): Record<string, unknown> {
-  return { totalTokens: input ?? 0, ...(cacheRead === null ? {} : { cachedContentTokenCount: cacheRead }) }
+export function encodeCountTokensResponse(tokens: number): Record<string, unknown> {
+  return { totalTokens: tokens }
 }
-

@@ -2,25 +2,29 @@
 // an event stream would say; reading takes it apart at any byte.
 
 export interface JsonArrayFraming {
-  /** Wire text for the wire text of an event stream: whole events, or nothing. */
-  write(events: string): string
-  /** The array's end; the whole of an empty one where nothing was written. */
-  end(): string
+  readonly contentType: string
+  readonly open: string
+  /** Elements for whole events of an event stream's wire text. */
+  wrap(events: string): string
+  readonly close: string
 }
 
+/** For one stream: it remembers whether an element stands before the next. */
 export function createJsonArrayFraming(): JsonArrayFraming {
   let begun = false
   return {
-    write(events) {
+    contentType: 'application/json; charset=utf-8',
+    open: '[',
+    wrap(events) {
       let out = ''
       for (const line of events.split('\n')) {
         if (!line.startsWith('data:')) continue
-        out += `${begun ? ',\r\n' : '['}${line.slice(5).trim()}\n`
+        out += `${begun ? ',\r\n' : ''}${line.slice(5).trim()}\n`
         begun = true
       }
       return out
     },
-    end: () => (begun ? ']\n' : '[]\n'),
+    close: ']',
   }
 }
 

@@ -123,8 +123,7 @@ export function writeCall(
 export function writeOpaque(item: Pick<OpaqueItem, 'protocol' | 'raw'>, losses: LossReport): JsonObject | null {
   const raw = asObject(item.raw)
   if (item.protocol === GEMINI && raw) return raw
-  const type = asText(asObject(item.raw)?.['type'])
-  losses.drop(type ?? 'content', 'only the provider it came from understands it')
+  losses.drop('builtin_items', 'only the provider it came from understands them')
   return null
 }
 

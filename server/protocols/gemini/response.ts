@@ -3,11 +3,11 @@ import type { ChatResponse } from '../canonical.ts'
 import type { ResponseDecoding, ResponseEncoding } from '../codec.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
 import type { JsonObject } from '../read.ts'
-import { createAnswerReader } from './answer-reader.ts'
-import { createAnswerWriter, finishEvent } from './answer-writer.ts'
+import { AnswerReader } from './answer-reader.ts'
+import { AnswerWriter } from './answer-writer.ts'
 
 export function decodeResponse(body: JsonObject, decoding: ResponseDecoding): ChatResponse {
-  const reader = createAnswerReader(decoding)
+  const reader = new AnswerReader(decoding)
   const events = [...reader.read(body), ...reader.finish()]
   const response = collectEvents(events)
   // A whole answer that says something has ended, whether it says why or not.
@@ -19,8 +19,8 @@ function endOf({ items }: ChatResponse): ChatResponse['finish'] {
 }
 
 export function encodeResponse(response: ChatResponse, encoding: ResponseEncoding): Record<string, unknown> {
-  const writer = createAnswerWriter(encoding, false)
+  const writer = new AnswerWriter(encoding, false)
   const parts: JsonObject[] = []
   for (const event of eventsOf(response)) parts.push(...writer.push(event))
-  return { ...writer.end(finishEvent(response), parts) }
+  return { ...writer.end({ type: 'finish', finish: response.finish, extensions: response.extensions }, parts) }
 }

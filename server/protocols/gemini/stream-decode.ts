@@ -3,11 +3,11 @@
 import type { StreamError, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
 import { asCount, asObject, parseJson } from '../read.ts'
-import { createAnswerReader } from './answer-reader.ts'
+import { AnswerReader } from './answer-reader.ts'
 import { decodeGeminiError } from './error.ts'
 
 export function createStreamDecoder(decoding: ResponseDecoding): StreamDecoder {
-  const reader = createAnswerReader(decoding)
+  const reader = new AnswerReader(decoding)
   let closed = false
 
   const fail = (error: StreamError): StreamEvent[] => {

@@ -1,12 +1,12 @@
 // The client's stream: `data:` lines alone. An `event:` line or a `[DONE]` makes Google's SDK lose or refuse the stream.
 import type { ResponseEncoding, StreamEncoder } from '../codec.ts'
 import type { JsonObject } from '../read.ts'
-import { createAnswerWriter } from './answer-writer.ts'
+import { AnswerWriter } from './answer-writer.ts'
 import { geminiErrorObject } from './error.ts'
 import { writeText } from './parts.ts'
 
 export function createStreamEncoder(encoding: ResponseEncoding): StreamEncoder {
-  const writer = createAnswerWriter(encoding, true)
+  const writer = new AnswerWriter(encoding, true)
   return {
     push(event) {
       if (event.type !== 'finish') {
