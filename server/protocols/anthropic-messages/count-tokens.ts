@@ -1,7 +1,8 @@
 // Counting a request's tokens before it is sent. Tools the provider runs are left out of the count.
-import type { ChatRequest } from '../canonical.ts'
+import type { Builtin, ChatRequest } from '../canonical.ts'
 import type { EncodedRequest, RequestDecoding, RequestEncoding } from '../codec.ts'
-import { asCount, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { PROTOCOL } from './names.ts'
 import { decodeMessagesRequest } from './request-decode.ts'
 import { encodeMessagesRequest } from './request-encode.ts'
 
@@ -21,16 +22,19 @@ export function decodeCountTokensRequest(body: JsonObject, decoding: RequestDeco
 }
 
 export function encodeCountTokensRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest {
-  if (request.builtins.length > 0) encoding.losses.drop('builtin_tools', 'tools the provider runs are not counted')
-  const countable: ChatRequest = { ...withoutForcedBuiltin(request), builtins: [] }
+  const { toolChoice, ...rest } = request
+  const builtins = request.builtins.filter(isClientRun)
+  const left = request.builtins.filter((builtin) => !builtins.includes(builtin))
+  if (left.length > 0) encoding.losses.drop('builtin_tools', 'tools the provider runs are not counted')
+  const isLeft = toolChoice?.mode === 'named' && left.some(({ name }) => name === toolChoice.name)
+  const countable: ChatRequest = { ...rest, ...(toolChoice && !isLeft ? { toolChoice } : {}), builtins }
   const { body, ...encoded } = encodeMessagesRequest(countable, { ...encoding, stream: false })
   return { ...encoded, body: Object.fromEntries(Object.entries(body).filter(([key]) => COUNTED.has(key))) }
 }
 
-function withoutForcedBuiltin(request: ChatRequest): ChatRequest {
-  const { toolChoice, ...rest } = request
-  const isBuiltin = toolChoice?.mode === 'named' && request.builtins.some(({ name }) => name === toolChoice.name)
-  return isBuiltin ? rest : request
+/** Tools the vendor describes and the client runs. */
+function isClientRun({ protocol, raw }: Builtin): boolean {
+  return protocol === PROTOCOL && /^(?:bash|text_editor|computer|memory)_/.test(asText(asObject(raw)?.['type']) ?? '')
 }
 
 /** null where the answer has no count. */

@@ -4,6 +4,7 @@ import { UNKNOWN_USAGE, type Extras, type StreamEvent } from '../canonical.ts'
 import type { ResponseEncoding, StreamEncoder } from '../codec.ts'
 import { asObject } from '../read.ts'
 import { createBlockWriter } from './block-writer.ts'
+import { anthropicErrorObject, anthropicStatus } from './error.ts'
 import { writeFinish } from './finish.ts'
 import { PROTOCOL } from './names.ts'
 import { messagesStream } from './stream.ts'
@@ -81,7 +82,7 @@ export function createMessagesEncoder(encoding: ResponseEncoding): StreamEncoder
     },
     fail(error) {
       over = true
-      return messagesStream.encodeError(error)
+      return `event: error\ndata: ${JSON.stringify(anthropicErrorObject(error, anthropicStatus(error)))}\n\n`
     },
   }
 }

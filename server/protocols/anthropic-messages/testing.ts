@@ -1,0 +1,155 @@
+// What the suites of this codec share: encodings with everything known, decodings, streams cut into events.
+import { createHash } from 'node:crypto'
+import type { ChatRequest, StreamEvent } from '../canonical.ts'
+import {
+  createLossReport,
+  type LossReport,
+  type RequestEncoding,
+  type ResponseDecoding,
+  type ResponseEncoding,
+} from '../codec.ts'
+import { CONSERVATIVE_DIALECT, type ModelProfile } from '../profile.ts'
+import { restoreTool, type KnownTool } from '../tool-names.ts'
+import { parseSseEvent, type SseEvent } from '../../kernel/sse.ts'
+import { anthropicMessagesCodec } from './codec.ts'
+
+export const codec = anthropicMessagesCodec
+
+export const RUNS = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
+
+/** A model of the 5 family, as far as this codec asks. */
+export const PROFILE: ModelProfile = {
+  model: 'claude-opus-5',
+  maxOutput: 64_000,
+  thinking: 'adaptive',
+  efforts: ['low', 'medium', 'high', 'xhigh', 'max'],
+  canDisableThinking: true,
+  sampling: 'none',
+  schema: 'native',
+  midSystem: true,
+  imageInToolResult: true,
+  needsThoughtSignature: false,
+  cacheBreakpoints: true,
+  dialect: CONSERVATIVE_DIALECT,
+}
+
+export const BUDGET_PROFILE: ModelProfile = {
+  ...PROFILE,
+  model: 'claude-sonnet-4-5',
+  thinking: 'budget',
+  efforts: [],
+  sampling: 'one',
+  midSystem: false,
+}
+
+export function hash8(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}
+
+export function requestOf(fields: Partial<ChatRequest>): ChatRequest {
+  return {
+    model: 'm',
+    stream: false,
+    streamUsage: true,
+    instructions: [],
+    items: [{ kind: 'text', role: 'user', turn: 0, text: 'hello' }],
+    tools: [],
+    builtins: [],
+    sampling: {},
+    stop: [],
+    extensions: {},
+    ...fields,
+  }
+}
+
+export function encodingOf(fields: Partial<RequestEncoding> = {}): RequestEncoding {
+  return {
+    profile: PROFILE,
+    provider: 'anthropic',
+    account: 'key-1',
+    stream: false,
+    hash8,
+    losses: createLossReport(),
+    ...fields,
+  }
+}
+
+export function encode(fields: Partial<ChatRequest>, encoding: Partial<RequestEncoding> = {}) {
+  const whole = encodingOf(encoding)
+  const { body, toolNames, enforceStop } = codec.encodeRequest(requestOf(fields), whole)
+  return { body, toolNames, enforceStop, losses: lossNames(whole.losses) }
+}
+
+export function decode(body: Record<string, unknown>, losses = createLossReport()): ChatRequest {
+  return codec.decodeRequest(body, {
+    model: 'm',
+    stream: body['stream'] === true,
+    openEnvelope: (text) => openEnvelope(text),
+    losses,
+  })
+}
+
+/** Envelopes of these suites are readable: `urs1.` and the signature as JSON. */
+export function sealEnvelope(signature: unknown): string {
+  return `urs1.${JSON.stringify(signature)}`
+}
+
+function openEnvelope(text: string) {
+  return text.startsWith('urs1.{') ? JSON.parse(text.slice(5)) : null
+}
+
+export function decodingOf(toolNames: ReadonlyMap<string, KnownTool> = new Map()): ResponseDecoding {
+  return {
+    provider: 'anthropic',
+    account: 'key-1',
+    model: 'claude-opus-5',
+    restoreTool: (name) => restoreTool(toolNames, name),
+  }
+}
+
+export function responseEncodingOf(losses: LossReport = createLossReport()): ResponseEncoding {
+  return {
+    requestedModel: 'asked-for',
+    requestId: 'req_01J',
+    created: 1_700_000_000,
+    sealEnvelope,
+    streamUsage: true,
+    request: requestOf({}),
+    losses,
+  }
+}
+
+export function lossNames({ losses }: LossReport): string[] {
+  return losses.map(({ path, action }) => `${action === 'dropped' ? 'dropped' : 'approx'}=${path}`)
+}
+
+export function eventsOfStream(text: string): SseEvent[] {
+  return text
+    .split(/\r?\n\r?\n/)
+    .filter((event) => event.trim() !== '')
+    .map(parseSseEvent)
+}
+
+export function decodeStream(text: string, decoding = decodingOf()): StreamEvent[] {
+  const decoder = codec.streamDecoder(decoding)
+  return [...eventsOfStream(text).flatMap((event) => decoder.push(event)), ...decoder.end()]
+}
+
+/** The `data` objects of a wire text, checked to stand behind an `event:` line of the same name. */
+export function wireEvents(text: string): Record<string, unknown>[] {
+  return eventsOfStream(text).map(({ event, data }) => {
+    const object = JSON.parse(data)
+    if (event !== object.type) throw new Error(`event: ${event} before ${data}`)
+    return object
+  })
+}
+
+export function encodeStream(events: Iterable<StreamEvent>, encoding = responseEncodingOf()): string {
+  const encoder = codec.streamEncoder(encoding)
+  return [...events].map((event) => encoder.push(event)).join('')
+}
+
+/** Stream events with these data objects. */
+export function sse(...objects: readonly Record<string, unknown>[]): string {
+  return objects.map((object) => `event: ${String(object['type'])}\ndata: ${JSON.stringify(object)}\n\n`).join('')
+}
