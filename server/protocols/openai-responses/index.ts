@@ -1,5 +1,6 @@
 // OpenAI Responses: item-based, with state that OpenAI may store for the account.
 import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
+import { UNKNOWN_USAGE } from '../canonical.ts'
 import type { Protocol } from '../protocol.ts'
 import { asCount, asText } from '../read.ts'
 import { responsesStream } from './stream.ts'
@@ -18,6 +19,14 @@ export const openaiResponses: Protocol = {
       streaming: 'body',
       query: [],
     },
+    'count-tokens': {
+      id: 'count-tokens',
+      task: 'count',
+      upstreamPath: () => '/responses/input_tokens',
+      modelIn: 'body',
+      streaming: 'never',
+      query: [],
+    },
   },
   peekKeys: new Set(['model', 'stream', 'max_output_tokens', 'previous_response_id', 'conversation', 'prompt']),
   peek: (_scan, read) => ({
@@ -26,8 +35,12 @@ export const openaiResponses: Protocol = {
     storedReference: ['previous_response_id', 'conversation', 'prompt'].some((key) => isGiven(read(key))),
     maxOutput: asCount(read('max_output_tokens')),
   }),
-  usageKeys: new Set(['usage']),
-  readUsage: (read) => readResponsesUsage(read('usage')),
+  usageKeys: new Set(['usage', 'input_tokens']),
+  // input_tokens answers a count: that is its result, nothing was used.
+  readUsage: (read) =>
+    read('usage') === undefined && read('input_tokens') !== undefined
+      ? { ...UNKNOWN_USAGE, input: 0, output: 0 }
+      : readResponsesUsage(read('usage')),
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
   stream: responsesStream,

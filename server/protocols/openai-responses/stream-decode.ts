@@ -24,6 +24,8 @@ interface Reading {
   readonly parts: Map<string, Streamed>
   /** Items by `output_index`, as they were announced. */
   readonly items: Map<number, JsonObject>
+  /** The `content_index`es of a message that were named: some servers leave numbers out, so only their order counts. */
+  readonly contents: Map<number, Set<number>>
   readonly done: Set<number>
   readonly kinds: Set<Item['kind']>
   started: boolean
@@ -36,6 +38,7 @@ export function createStreamDecoder(decoding: ResponseDecoding): StreamDecoder {
     sequencer: createPartSequencer(),
     parts: new Map(),
     items: new Map(),
+    contents: new Map(),
     done: new Set(),
     kinds: new Set(),
     started: false,
@@ -90,7 +93,7 @@ function finish(reading: Reading, response: JsonObject, type: string): StreamEve
   if (reading.items.size === 0 && reading.done.size === 0) {
     for (const [index, item] of listOf(response['output']).entries()) finishItem(reading, index, asObject(item))
   }
-  for (const [index, item] of reading.items) if (!reading.done.has(index)) endParts(reading, index, item)
+  for (const index of reading.items.keys()) if (!reading.done.has(index)) endParts(reading, index)
   reading.sequencer.endAll()
   const status = type === 'response.incomplete' ? 'incomplete' : 'completed'
   const kinds = [...reading.kinds].map((kind) => ({ kind }))
@@ -115,9 +118,23 @@ function fail(reading: Reading, body: string): StreamEvent[] {
   return [{ type: 'error', error: { status, signals, message, retryAfterMs } }]
 }
 
+const CONTENT_EVENTS: ReadonlySet<string> = new Set([
+  'response.content_part.added',
+  'response.output_text.delta',
+  'response.refusal.delta',
+  'response.output_text.annotation.added',
+])
+
+function noteContent({ contents }: Reading, index: number, contentIndex: number): void {
+  const noted = contents.get(index) ?? new Set()
+  contents.set(index, noted.add(contentIndex))
+}
+
 function readItemEvent(reading: Reading, type: string, data: JsonObject, index: number): void {
   const delta = asText(data['delta'])
-  const content = `${index}:${asCount(data['content_index']) ?? 0}`
+  const contentIndex = asCount(data['content_index']) ?? 0
+  const content = `${index}:${contentIndex}`
+  if (CONTENT_EVENTS.has(type)) noteContent(reading, index, contentIndex)
   switch (type) {
     case 'response.output_item.added':
       return announceItem(reading, index, asObject(data['item']))
@@ -210,17 +227,20 @@ function finishItem(reading: Reading, index: number, raw: JsonObject | null): vo
   reading.done.add(index)
   const announced = reading.items.get(index)
   if (!announced) reading.items.set(index, raw)
-  for (const [at, item] of decodeItem(reading, raw).entries()) completePart(reading, keyOf(index, at, item), item)
-  endParts(reading, index, raw)
+  for (const [at, item] of decodeItem(reading, raw).entries())
+    completePart(reading, keyOf(reading, index, at, item), item)
+  endParts(reading, index)
 }
 
-function keyOf(index: number, at: number, item: Item): string {
+function keyOf({ contents }: Reading, index: number, at: number, item: Item): string {
   if (item.kind === 'reasoning') return item.summary ? `${index}:summary` : `${index}:plain`
-  return item.kind === 'call' ? String(index) : `${index}:${at}`
+  if (item.kind === 'call') return String(index)
+  const named = [...(contents.get(index) ?? [])].sort((one, other) => one - other)
+  return `${index}:${named[at] ?? `last${at}`}`
 }
 
 /** Ends the parts of an item that are still open: it is done, or the answer is. */
-function endParts({ parts, sequencer }: Reading, index: number, _raw: JsonObject): void {
+function endParts({ parts, sequencer }: Reading, index: number): void {
   for (const key of parts.keys()) if (key === String(index) || key.startsWith(`${index}:`)) sequencer.end(key)
 }
 
