@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ChatResponse } from '../canonical.ts'
+import type { ChatResponse, Signature } from '../canonical.ts'
 import { createLossReport } from '../codec.ts'
 import { collectEvents } from '../collect.ts'
 import { decodeCountTokensRequest, decodeCountTokensResponse, encodeCountTokensRequest } from './count-tokens.ts'
@@ -13,10 +13,13 @@ import {
   decode,
   decodeStream,
   decodingOf,
+  encodeStream,
   encodingOf,
   eventsOfStream,
   lossNames,
   PROFILE,
+  responseEncodingOf,
+  wireEvents,
 } from './testing.ts'
 import { mergeAnthropicUsage } from './usage.ts'
 import type { ModelProfile } from '../profile.ts'
@@ -195,13 +198,22 @@ function assemble(stream: string): Json {
     else if (event.type === 'content_block_start') content[index] = event.content_block
     else if (event.type === 'content_block_delta') {
       const block = content[index]!
+      if (delta.type === 'signature_delta') block['signature'] = delta.signature
+      if (delta.type === 'citations_delta')
+        block['citations'] = [...((block['citations'] as Json[]) ?? []), delta.citation]
       for (const field of ['text', 'thinking', 'content']) {
         if (typeof delta[field] === 'string') block[field] = ((block[field] as string | null) ?? '') + delta[field]
       }
       if (delta.type === 'input_json_delta') args[index] = (args[index] ?? '') + delta.partial_json
       if (args[index]) block['input'] = parsePart(args[index])
     } else if (event.type === 'message_delta') {
-      message = { ...message, ...event.delta, usage: { ...(message['usage'] as Json), ...withoutNulls(event.usage) } }
+      const { context_management } = event
+      message = {
+        ...message,
+        ...event.delta,
+        ...(context_management ? { context_management } : {}),
+        usage: { ...(message['usage'] as Json), ...withoutNulls(event.usage) },
+      }
     }
   }
   return message
@@ -227,6 +239,22 @@ function plainOf(response: ChatResponse): Plain {
     opaque: items.filter((item) => item.kind === 'opaque').map(({ raw }) => raw),
     stop: finish.raw,
     usage,
+  }
+}
+
+/** Ids and names are the gateway's; counts of 0 and lists of nothing are said or left out at will. */
+function meaningOfAnswer(message: Json): Json {
+  const { id: _id, model: _model, content, usage, ...rest } = withoutNulls(message)
+  const counts = Object.entries(usage as Json).filter(([key]) => key !== 'cache_creation')
+  return {
+    ...rest,
+    content: list(content).map((block) => {
+      const { caller, citations, ...fields } = withoutNulls(block)
+      const cited = Array.isArray(citations) && citations.length > 0 ? { citations } : {}
+      return { ...fields, ...cited, ...(caller && (caller as Json)['type'] !== 'direct' ? { caller } : {}) }
+    }),
+    usage: Object.fromEntries(counts.filter(([, value]) => value !== null && value !== 0)),
+    cached: mergeAnthropicUsage(usage as Json, null).cacheWrite1h ?? 0,
   }
 }
 
@@ -264,6 +292,27 @@ describe.skipIf(!isThere)('recorded answers', () => {
       }
       expect(plainOf(response)).toEqual(plain)
       expect(response.finish.unified).toBe(FINISHES[String(plain.stop)])
+    },
+  )
+
+  // CI sends same-dialect traffic through the codec as well: what comes out must say what went in.
+  const native = { ...responseEncodingOf(), sealEnvelope: (signature: Signature) => signature.value }
+
+  test.each(whole.map((recording) => [recording.id, recording] as const))(
+    '%s, whole and back',
+    (_id, { response_body: body }) => {
+      const back = codec.encodeResponse(codec.decodeResponse(body!, decodingOf()), native)
+      expect(meaningOfAnswer(back)).toEqual(meaningOfAnswer(body!))
+    },
+  )
+
+  test.each(streams.map((recording) => [recording.id, recording] as const))(
+    '%s, streamed and back',
+    (_id, { response_stream: stream }) => {
+      const back = encodeStream(decodeStream(stream!), native)
+      expect(() => wireEvents(back)).not.toThrow()
+      if (stream!.includes('message_stop'))
+        expect(meaningOfAnswer(assemble(back))).toEqual(meaningOfAnswer(assemble(stream!)))
     },
   )
 
