@@ -5,6 +5,9 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 export interface Decoder {
   write(chunk: Buffer): void
   end(): void
+  /** Nothing more comes out until `resume`: a little that came in may be a lot decoded. */
+  pause(): void
+  resume(): void
   destroy(): void
 }
 
@@ -30,6 +33,8 @@ export function createDecoder(
   return {
     write: (chunk) => void stream.write(chunk),
     end: () => void stream.end(),
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
     destroy: () => void stream.destroy(),
   }
 }

@@ -175,9 +175,11 @@ class Call implements Dispatcher.DispatchHandler, UpstreamCall {
 
   pause(): void {
     this.#controller?.pause()
+    this.#decoder?.pause()
   }
 
   resume(): void {
+    this.#decoder?.resume()
     this.#controller?.resume()
   }
 
