@@ -104,6 +104,7 @@ export function createApp(options: AppOptions): App {
     keys: providerKeys,
     serverFallback: config.serverFallback,
     invalidGraceMs: config.invalidGraceMs,
+    stateSecret: booted.jwtKey,
     budgets: createBudgets({ database, clock, flushLedger: () => ledger.flush() }),
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,

@@ -82,6 +82,7 @@ function dialectIdOfPath(path: string, headers: RequestHeaders): ProtocolId | nu
   if (/^\/v1(?:alpha|beta)/.test(path) || /^\/gemini(?:\/|$)/.test(path) || /:[A-Za-z]+$/.test(path)) return 'gemini'
   if (/^\/(?:openai\/)?v1\/(?:v1\/)?responses(?:\/|$)/.test(path)) return 'openai-responses'
   if (/^\/openai(?:\/|$)/.test(path)) return 'openai-chat'
+  if (/^\/v1\/chat(?:\/stream)?\/?$/.test(path)) return 'uniroute-chat'
   if (!/^\/v1(?:\/|$)/.test(path)) return null
   if (headers['anthropic-version'] !== undefined) return 'anthropic-messages'
   if (headers['x-goog-api-key'] !== undefined || headers['x-goog-api-client'] !== undefined) return 'gemini'

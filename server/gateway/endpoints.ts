@@ -45,6 +45,13 @@ const ADDRESSES: readonly Address[] = [
     summary: 'OpenAI Responses',
   },
   {
+    path: '/v1/responses/input_tokens',
+    protocol: 'openai-responses',
+    operation: 'count-tokens',
+    mounts: ['openai'],
+    summary: 'OpenAI Responses: count tokens',
+  },
+  {
     path: '/v1/messages',
     protocol: 'anthropic-messages',
     operation: 'messages',
@@ -57,6 +64,20 @@ const ADDRESSES: readonly Address[] = [
     operation: 'count-tokens',
     mounts: ['anthropic'],
     summary: 'Anthropic: count tokens',
+  },
+  {
+    path: '/v1/chat',
+    protocol: 'uniroute-chat',
+    operation: 'chat',
+    mounts: [],
+    summary: "UniRoute's own chat, as its first version spoke it",
+  },
+  {
+    path: '/v1/chat/stream',
+    protocol: 'uniroute-chat',
+    operation: 'chat-stream',
+    mounts: [],
+    summary: "UniRoute's own chat, streamed",
   },
   ...['/v1beta', '/v1'].flatMap((version) =>
     GEMINI_VERBS.map(([verb, operation, summary]) => ({

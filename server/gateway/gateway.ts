@@ -1,5 +1,6 @@
 // The data plane, put together: plan, health, attempts, meter and the addresses that use them.
 import type { Prices } from '../catalog/prices.ts'
+import { createProfiles } from '../catalog/profiles.ts'
 import { createModelNames } from '../catalog/model-names.ts'
 import type { Authenticator } from '../features/accounts/authenticate.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
@@ -25,7 +26,8 @@ import { createModelLists } from './model-lists.ts'
 import { servePipeline, type PipelineTools } from './pipeline.ts'
 import { createPlanner } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
-import { createRelay } from './relay.ts'
+import { createReasoningState } from './reasoning-state.ts'
+import { createCarrierChoice } from './translate.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
 import { createSpending } from './spending.ts'
@@ -43,6 +45,8 @@ export interface GatewayOptions {
   readonly keys: KeyRing & { chainFor(userId: string): Promise<readonly ProviderKeyRecord[]> }
   readonly serverFallback: readonly string[]
   readonly invalidGraceMs: number
+  /** Seals reasoning state on its way through clients; seals no key. */
+  readonly stateSecret: Uint8Array
   readonly budgets: Budgets
   /** What the server's keys may cost one user in a day; null = unlimited. */
   readonly allowanceUsdNanosPerDay: number | null
@@ -85,7 +89,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     providers,
     prices,
     keys,
-    createCarrier: createRelay,
+    createCarrier: createCarrierChoice({
+      profiles: createProfiles(),
+      reasoningState: createReasoningState({ secret: options.stateSecret, clock }),
+      prices,
+      clock,
+    }),
     spending: createSpending({
       budgets: options.budgets,
       prices,

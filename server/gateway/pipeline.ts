@@ -163,12 +163,7 @@ function checkAllowedModel(caller: ApiKeyContext, requestedModel: string): void 
 }
 
 async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
-  const { protocol, provider, caller, model, match, peek } = exchange
-  if (!provider.dialects.has(protocol.id)) {
-    throw new GatewayError('translation_not_available', {
-      message: `${provider.name} does not speak the dialect of this address, and this release does not translate between them yet. Call ${model} through ${provider.name}'s own API dialect.`,
-    })
-  }
+  const { provider, caller, model, match, peek } = exchange
   const chain = await tools.planner.planChain({
     caller,
     provider,

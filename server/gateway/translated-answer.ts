@@ -5,7 +5,9 @@ import type { Codec, ResponseDecoding, ResponseEncoding, StreamDecoder, StreamEn
 import { createCollector, eventsOf, type Collector } from '../protocols/collect.ts'
 import { UNKNOWN_USAGE, type ChatResponse, type Item, type StreamEvent, type Usage } from '../protocols/canonical.ts'
 import type { ErrorView, UpstreamError } from '../protocols/protocol.ts'
+import type { JsonArrayFraming } from '../protocols/gemini/json-array.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
+import { JSON_TYPE } from '../http/answers.ts'
 import { createSseSplitter, EventTooLarge, type SseSplitter } from '../kernel/sse-splitter.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer, PushResult } from './answer.ts'
@@ -26,8 +28,8 @@ export interface TranslatedAnswerOptions {
   /** The provider streams. */
   readonly streamed: boolean
   readonly enforceStop: readonly string[]
-  /** Wraps the client's stream where its framing is not SSE (a JSON array). */
-  readonly framing: { open: string; wrap(text: string): string; close: string; contentType: string } | null
+  /** Puts the client's stream into a JSON array, where its framing is not SSE. */
+  readonly framing: JsonArrayFraming | null
   /** Told the answer's items when it is whole, to keep reasoning state. */
   readonly onItems: (items: readonly Item[]) => void
 }
@@ -172,7 +174,7 @@ export class TranslatedAnswer implements Answer {
     const body = Buffer.from(JSON.stringify(client.encodeResponse(answer, encoding)))
     setPlanHeaders(exchange)
     setTranslatedHeaders(exchange.response, headers)
-    exchange.response.setHeader('content-type', 'application/json; charset=utf-8')
+    exchange.response.setHeader('content-type', JSON_TYPE)
     exchange.response.setHeader('content-length', String(body.length))
     exchange.response.writeHead(200)
     this.#begun = true

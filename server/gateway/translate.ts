@@ -1,0 +1,196 @@
+// Another dialect on the provider's side: the client's request through the middle model to the provider's dialect, and
+// the answer back. What does not survive is named in the warnings; in strict mode it is refused instead.
+import type { Prices } from '../catalog/prices.ts'
+import type { Profiles } from '../catalog/profiles.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import { toPublicId } from '../kernel/ids.ts'
+import { UNKNOWN_USAGE, type ChatRequest, type Loss, type Usage } from '../protocols/canonical.ts'
+import {
+  createLossReport,
+  type Codec,
+  type LossReport,
+  type RequestEncoding,
+  type ResponseEncoding,
+} from '../protocols/codec.ts'
+import { CODECS } from '../protocols/codecs.ts'
+import { COUNTERS } from '../protocols/counters.ts'
+import { createJsonArrayFraming } from '../protocols/gemini/json-array.ts'
+import { restoreTool } from '../protocols/tool-names.ts'
+import type { UpstreamHeaders } from '../upstream/upstream.ts'
+import type { Carrier } from './carrier.ts'
+import { ConvertedAnswer } from './converted-answer.ts'
+import {
+  accountOf,
+  createCrossing,
+  crossOver,
+  findCounterpart,
+  hash8,
+  readBodyObject,
+  reportLosses,
+} from './crossing.ts'
+import type { Exchange, Target } from './exchange.ts'
+import type { ReasoningState } from './reasoning-state.ts'
+import { createRelay } from './relay.ts'
+import { TranslatedAnswer } from './translated-answer.ts'
+import { translateEmbeddings } from './translate-embeddings.ts'
+
+export interface TranslateTools {
+  readonly profiles: Profiles
+  readonly reasoningState: ReasoningState
+  readonly prices: Prices
+  readonly clock: Clock
+}
+
+interface Decoded {
+  readonly request: ChatRequest
+  readonly losses: readonly Loss[]
+}
+
+/** Decoding is the same for every try of an exchange, so it happens once. */
+const decodedExchanges = new WeakMap<Exchange, Decoded>()
+
+/** Relay where the provider speaks the client's dialect, else translation. */
+export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange, target: Target) => Carrier {
+  return (exchange, target) => {
+    if (target.provider.dialects.has(exchange.protocol.id)) return createRelay(exchange, target)
+    const { task } = exchange.operation
+    if (task === 'embed') return translateEmbeddings(exchange, target)
+    return task === 'count' ? translateCount(tools, exchange, target) : translateChat(tools, exchange, target)
+  }
+}
+
+function translateChat(tools: TranslateTools, exchange: Exchange, target: Target): Carrier {
+  const counterpart = findCounterpart(exchange, target)
+  const upstream = CODECS[counterpart.protocol.id]
+  const client = CODECS[exchange.protocol.id]
+  const tenant = exchange.caller.principal.userId
+  const { request, losses: earlier } = decodeOnce(tools, exchange, client)
+  const restored = { ...request, model: target.model, items: tools.reasoningState.restore(tenant, request.items) }
+  const encoding = createEncoding(tools, exchange, target)
+  const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
+  reportLosses(exchange, [...earlier, ...encoding.losses.losses])
+  let answer: TranslatedAnswer | null = null
+  const answering = createAnswering(tools, exchange, target, {
+    request,
+    losses: encoding.losses,
+    usage: () => answer?.readUsage() ?? UNKNOWN_USAGE,
+  })
+  return createCrossing(exchange, target, counterpart, encoded.body, (_status, headers) => {
+    const kind = readKind(headers)
+    if (kind === null) return null
+    const { provider, model } = target
+    answer = new TranslatedAnswer({
+      exchange,
+      upstream,
+      client,
+      decoding: {
+        provider: provider.id,
+        account: accountOf(target),
+        model,
+        restoreTool: (name) => restoreTool(encoded.toolNames, name),
+      },
+      encoding: answering,
+      headers,
+      streamed: kind === 'sse',
+      enforceStop: encoded.enforceStop,
+      framing: isJsonArray(exchange) ? createJsonArrayFraming() : null,
+      onItems: (items) => tools.reasoningState.remember(tenant, items),
+    })
+    return answer
+  })
+}
+
+function translateCount(tools: TranslateTools, exchange: Exchange, target: Target): Carrier {
+  const counterpart = findCounterpart(exchange, target)
+  const upstream = COUNTERS[counterpart.protocol.id]
+  const client = COUNTERS[exchange.protocol.id]
+  if (!upstream || !client) throw new GatewayError('translation_not_available')
+  const { request, losses: earlier } = decodeOnce(tools, exchange, client)
+  const encoding = createEncoding(tools, exchange, target)
+  const encoded = crossOver(() => upstream.encodeRequest({ ...request, model: target.model }, encoding))
+  reportLosses(exchange, [...earlier, ...encoding.losses.losses])
+  return createCrossing(
+    exchange,
+    target,
+    counterpart,
+    encoded.body,
+    (_status, headers) =>
+      new ConvertedAnswer(exchange, headers, (body) => {
+        const tokens = upstream.decodeResponse(body)
+        // A count is the answer; nothing was used.
+        const usage = { ...UNKNOWN_USAGE, input: 0, output: 0 }
+        return tokens === null ? null : { body: client.encodeResponse(tokens), usage }
+      }),
+  )
+}
+
+function decodeOnce(tools: TranslateTools, exchange: Exchange, client: Pick<Codec, 'decodeRequest'>): Decoded {
+  const known = decodedExchanges.get(exchange)
+  if (known) return known
+  const losses = createLossReport()
+  const tenant = exchange.caller.principal.userId
+  const request = crossOver(() =>
+    client.decodeRequest(readBodyObject(exchange), {
+      model: exchange.model,
+      stream: exchange.streamed,
+      openEnvelope: (text) => tools.reasoningState.open(tenant, text),
+      losses,
+    }),
+  )
+  const decoded = { request, losses: losses.losses }
+  decodedExchanges.set(exchange, decoded)
+  return decoded
+}
+
+function createEncoding(tools: TranslateTools, exchange: Exchange, target: Target): RequestEncoding {
+  const { provider, model } = target
+  return {
+    profile: tools.profiles.profileOf(provider.id, model, provider.chatDialect),
+    provider: provider.id,
+    account: accountOf(target),
+    stream: exchange.streamed,
+    hash8,
+    losses: createLossReport(),
+  }
+}
+
+/** How the answer is written for the client. */
+function createAnswering(
+  tools: TranslateTools,
+  exchange: Exchange,
+  target: Target,
+  known: { request: ChatRequest; losses: LossReport; usage: () => Usage },
+): ResponseEncoding {
+  const { request, losses } = known
+  const { provider, model } = target
+  const tenant = exchange.caller.principal.userId
+  return {
+    requestedModel: exchange.requestedModel,
+    requestId: toPublicId('req', exchange.id),
+    created: Math.floor(exchange.createdAt / 1000),
+    sealEnvelope: (signature) => tools.reasoningState.seal(tenant, signature),
+    streamUsage: request.streamUsage,
+    request,
+    losses,
+    get served() {
+      const { usdNanos } = tools.prices.priceUsage({ provider: provider.id, model, usage: known.usage() })
+      return {
+        provider: provider.id,
+        costUsd: usdNanos === null ? null : usdNanos / 1e9,
+        latencyMs: Math.round(tools.clock.monotonic() - exchange.startedAt),
+      }
+    },
+  }
+}
+
+// Gemini streams are a JSON array unless the client asks for events.
+function isJsonArray(exchange: Exchange): boolean {
+  return exchange.protocol.id === 'gemini' && exchange.streamed && exchange.match.query.get('alt') !== 'sse'
+}
+
+function readKind(headers: UpstreamHeaders): 'sse' | 'json' | null {
+  const type = String(headers['content-type'] ?? '')
+  if (/^text\/event-stream\b/i.test(type)) return 'sse'
+  return /\bjson\b/i.test(type) ? 'json' : null
+}
