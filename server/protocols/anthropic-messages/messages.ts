@@ -29,9 +29,10 @@ export function encodeMessages(
     if (!NO_MARK.has(block['type'])) breakpoints.mark(block, item.cache)
     append(messages, roleOf(item), [block])
   }
-  const placed = placeRules(messages, encoding)
-  orderResults(placed, encoding)
-  return placed.filter(({ content }) => content.length > 0)
+  orderResults(messages, encoding)
+  const combined: WireMessage[] = []
+  for (const { role, content } of messages) if (content.length > 0) append(combined, role, content)
+  return placeRules(combined, encoding)
 }
 
 function roleOf(item: Item): WireRole {
