@@ -87,6 +87,7 @@ export function reportLosses(exchange: Exchange, losses: readonly Loss[]): void 
   exchange.warnings = [
     ...(dropped.length > 0 ? [`dropped=${dropped.join(',')}`] : []),
     ...(approximated.length > 0 ? [`approx=${approximated.join(',')}`] : []),
+    ...(exchange.adjusted.size > 0 ? [`adjusted=${[...exchange.adjusted].join(',')}`] : []),
   ]
 }
 

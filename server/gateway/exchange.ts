@@ -43,6 +43,8 @@ export interface Exchange extends Endpoint {
   target: Target | null
   /** Spoken to the provider last asked. */
   upstreamDialect: ProtocolId | null
+  /** What an earlier 400 changed, by name. */
+  readonly adjusted: Set<string>
   warnings: string[]
 }
 

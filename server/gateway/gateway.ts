@@ -16,6 +16,7 @@ import { GatewayError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { createAdjustments } from './adjustments.ts'
 import { createBreakers } from './breaker.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
 import { createDataRoutes } from './endpoints.ts'
@@ -81,6 +82,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     ...providers.all,
     ...(providers.get('custom') ? [providers.get('custom')!] : []),
   ])
+  const adjustments = createAdjustments()
   const tools: PipelineTools = {
     authenticate: (key) => authenticateKey(options, key),
     limits,
@@ -89,7 +91,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     providers,
     prices,
     keys,
+    adjustments,
     createCarrier: createCarrierChoice({
+      adjustments,
       profiles: createProfiles(),
       reasoningState: createReasoningState({ secret: options.stateSecret, clock }),
       prices,

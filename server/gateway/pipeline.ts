@@ -136,6 +136,7 @@ function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint,
     attempts: 0,
     target: null,
     upstreamDialect: null,
+    adjusted: new Set(),
     warnings: [],
   }
   return exchange

@@ -5,7 +5,7 @@ import type { Profiles } from '../catalog/profiles.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { toPublicId } from '../kernel/ids.ts'
-import { UNKNOWN_USAGE, type ChatRequest, type Loss, type Usage } from '../protocols/canonical.ts'
+import { UNKNOWN_USAGE, type ChatRequest, type Item, type Loss, type Usage } from '../protocols/canonical.ts'
 import {
   createLossReport,
   type Codec,
@@ -18,6 +18,7 @@ import { COUNTERS } from '../protocols/counters.ts'
 import { createJsonArrayFraming } from '../protocols/gemini/json-array.ts'
 import { restoreTool } from '../protocols/tool-names.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
+import type { Adjustments } from './adjustments.ts'
 import type { Carrier } from './carrier.ts'
 import { ConvertedAnswer } from './converted-answer.ts'
 import {
@@ -38,6 +39,7 @@ import { translateEmbeddings } from './translate-embeddings.ts'
 export interface TranslateTools {
   readonly profiles: Profiles
   readonly reasoningState: ReasoningState
+  readonly adjustments: Adjustments
   readonly prices: Prices
   readonly clock: Clock
 }
@@ -53,7 +55,8 @@ const decodedExchanges = new WeakMap<Exchange, Decoded>()
 /** Relay where the provider speaks the client's dialect, else translation. */
 export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange, target: Target) => Carrier {
   return (exchange, target) => {
-    if (target.provider.dialects.has(exchange.protocol.id)) return createRelay(exchange, target)
+    const speaks = target.provider.dialects.has(exchange.protocol.id)
+    if (speaks && !tools.adjustments.isBridged(exchange, target)) return createRelay(exchange, target)
     const { task } = exchange.operation
     if (task === 'embed') return translateEmbeddings(exchange, target)
     return task === 'count' ? translateCount(tools, exchange, target) : translateChat(tools, exchange, target)
@@ -66,7 +69,10 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const client = CODECS[exchange.protocol.id]
   const tenant = exchange.caller.principal.userId
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
-  const restored = { ...request, model: target.model, items: tools.reasoningState.restore(tenant, request.items) }
+  const items = tools.adjustments.stripsState(exchange)
+    ? withoutState(request.items)
+    : tools.reasoningState.restore(tenant, request.items)
+  const restored = { ...request, model: target.model, items }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
@@ -146,7 +152,11 @@ function decodeOnce(tools: TranslateTools, exchange: Exchange, client: Pick<Code
 function createEncoding(tools: TranslateTools, exchange: Exchange, target: Target): RequestEncoding {
   const { provider, model } = target
   return {
-    profile: tools.profiles.profileOf(provider.id, model, provider.chatDialect),
+    profile: tools.adjustments.adjustProfile(
+      exchange,
+      target,
+      tools.profiles.profileOf(provider.id, model, provider.chatDialect),
+    ),
     provider: provider.id,
     account: accountOf(target),
     stream: exchange.streamed,
@@ -182,6 +192,13 @@ function createAnswering(
       }
     },
   }
+}
+
+/** The conversation without what only its provider can read. */
+function withoutState(items: readonly Item[]): readonly Item[] {
+  return items
+    .filter((item) => item.kind !== 'reasoning' || item.text !== '')
+    .map(({ signature: _dropped, ...item }) => item)
 }
 
 // Gemini streams are a JSON array unless the client asks for events.

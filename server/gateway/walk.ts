@@ -9,6 +9,7 @@ import type { Secret } from '../kernel/secret.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
 import { judgeRefusal, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
+import type { Adjustments } from './adjustments.ts'
 import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
 import type { BreakerKey, Breakers } from './breaker.ts'
 import type { Carrier } from './carrier.ts'
@@ -37,6 +38,7 @@ export interface WalkTools extends AttemptTools {
   readonly prices: Prices
   readonly keys: KeyRing
   readonly spending: Spending
+  readonly adjustments: Adjustments
   /** Relay or translation, as the dialects of both sides say. */
   readonly createCarrier: (exchange: Exchange, target: Target) => Carrier
 }
@@ -145,11 +147,24 @@ async function tryWithinLimits(
 /** One target, with at most one repeat where that is safe and within the budget. */
 async function tryTarget(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
   let tried = await callOnce(tools, exchange, target)
+  if (hasLearned(tools, exchange, target, tried)) tried = await callOnce(tools, exchange, target)
   if (!isSafeToRepeat(tried) || exchange.attempts >= MOST_CALLS || isClientRetrying(exchange)) return tried
   if (exchange.response.destroyed || !tools.retryBudget.take(exchange.provider.id)) return tried
   await sleep(Math.random() * LONGEST_RETRY_DELAY_MS)
   if (!exchange.response.destroyed) tried = { ...(await callOnce(tools, exchange, target)), repeated: true }
   return tried
+}
+
+/** Did a 400 teach something that makes the same request pass? Then it is sent once more, as a try of its own. */
+function hasLearned(
+  tools: WalkTools,
+  exchange: Exchange,
+  target: Target,
+  { result, verdict, relaysErrors }: Try,
+): boolean {
+  if (verdict !== 'request' || result.status !== 400 || result.end.kind !== 'refused') return false
+  if (exchange.attempts >= MOST_CALLS || exchange.response.destroyed) return false
+  return tools.adjustments.learn(exchange, target, result.end.error, relaysErrors) !== null
 }
 
 async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {

@@ -32,6 +32,8 @@ export interface Peek {
   readonly stream: boolean
   /** The request names something an account stores (a previous response, a conversation), so only own keys may serve. */
   readonly storedReference: boolean
+  /** The request declares functions the model may call (Chat only). */
+  readonly functionTools?: boolean
   /** Most output tokens asked for, if said. */
   readonly maxOutput: number | null
 }

@@ -26,11 +26,13 @@ export const openaiChat: Protocol = {
       query: [],
     },
   },
-  peekKeys: new Set(['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens']),
-  peek: (_scan, read) => ({
+  peekKeys: new Set(['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'tools']),
+  peek: (scan, read) => ({
     model: asText(read('model')),
     stream: read('stream') === true,
     storedReference: false,
+    // Whether it is there is all that counts; a long list of tools is not parsed for it.
+    functionTools: scan.values.has('tools'),
     maxOutput: asCount(read('max_completion_tokens')) ?? asCount(read('max_tokens')),
   }),
   usageKeys: new Set(['usage']),
