@@ -92,13 +92,13 @@ function writeBuiltins(
 }
 
 function writeChoice(
-  { toolChoice }: ChatRequest,
+  { toolChoice, extensions }: ChatRequest,
   tools: readonly Tool[],
   names: ToolNames,
   { losses }: RequestEncoding,
 ): JsonObject | null {
   if (!toolChoice) return null
-  if (tools.length === 0) {
+  if (tools.length === 0 && !extensions[GEMINI]) {
     if (toolChoice.mode === 'required' || toolChoice.mode === 'named') {
       losses.drop('tool_choice', 'only function tools can be forced')
     }

@@ -29,6 +29,7 @@ function readResponse(response: unknown): { part: (ResultPart & { kind: 'text' }
     return { part: textPart(response), isError: false }
   }
   const keys = Object.keys(object)
+  if (keys.length === 0) return { part: null, isError: false }
   if (keys.length === 1 && keys[0] === 'output') return { part: textPart(object['output']), isError: false }
   if (keys.length === 1 && keys[0] === 'error') return { part: textPart(object['error']), isError: true }
   const { error } = object
@@ -56,7 +57,7 @@ export function writeResult(
     else if (part.kind === 'opaque' && part.protocol === GEMINI) media.push({ ...asObject(part.raw) })
     else if (part.kind === 'opaque') losses.drop('tool_result', 'it has parts that only its own provider understands')
   }
-  const response = writeResponse(result, media.length > 0 && !profile.imageInToolResult)
+  const response = writeResponse(result, media.length > 0, profile.imageInToolResult)
   const inside = profile.imageInToolResult && media.length > 0 ? { parts: media } : {}
   const beside = result.extra?.[GEMINI] ?? {}
   const part = { functionResponse: { id, name, response, ...inside, ...beside } }
@@ -69,13 +70,18 @@ function writeResultMedia(part: ResultPart & { kind: 'media' }, inside: boolean,
   return { ...writeMedia(part, inside), ...part.extra?.[GEMINI] }
 }
 
-function writeResponse({ parts, isError }: Pick<ResultItem, 'parts' | 'isError'>, mediaBeside: boolean): JsonObject {
+function writeResponse(
+  { parts, isError }: Pick<ResultItem, 'parts' | 'isError'>,
+  hasMedia: boolean,
+  mediaInside: boolean,
+): JsonObject {
   const texts = parts.filter((part) => part.kind === 'text')
   const only = texts.length === 1 ? texts[0] : undefined
   if (only?.json === true) return writeValue(parseJson(only.text), isError)
   const text = texts.map((part) => part.text).join('\n')
-  const said = text === '' && mediaBeside ? 'The result follows as media.' : text
-  return isError ? { error: said } : { output: said }
+  if (isError) return { error: text }
+  if (text === '' && hasMedia) return mediaInside ? {} : { output: 'The result follows as media.' }
+  return { output: text }
 }
 
 /** A value that was a value where it came from: an object stands for itself unless `output` or `error` would be misread. */

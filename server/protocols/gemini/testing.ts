@@ -1,0 +1,160 @@
+// What the suites of this codec share: encodings with everything known, decodings, streams cut into events.
+import { createHash } from 'node:crypto'
+import type { ChatRequest, Signature, StreamEvent } from '../canonical.ts'
+import {
+  createLossReport,
+  type LossReport,
+  type RequestEncoding,
+  type ResponseDecoding,
+  type ResponseEncoding,
+} from '../codec.ts'
+import { CONSERVATIVE_DIALECT, type ModelProfile } from '../profile.ts'
+import { restoreTool, type KnownTool } from '../tool-names.ts'
+import { parseSseEvent, type SseEvent } from '../../kernel/sse.ts'
+import { geminiCodec } from './codec.ts'
+
+export const codec = geminiCodec
+
+export const RUNS = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
+
+/** A Gemini 3 model, as far as this codec asks. */
+export const PROFILE: ModelProfile = {
+  model: 'gemini-3-pro',
+  maxOutput: 65_536,
+  thinking: 'level',
+  efforts: ['low', 'medium', 'high'],
+  canDisableThinking: false,
+  sampling: 'all',
+  schema: 'native',
+  midSystem: false,
+  imageInToolResult: true,
+  needsThoughtSignature: true,
+  cacheBreakpoints: false,
+  dialect: CONSERVATIVE_DIALECT,
+}
+
+export const BUDGET_PROFILE: ModelProfile = {
+  ...PROFILE,
+  model: 'gemini-2.5-flash',
+  thinking: 'budget',
+  efforts: [],
+  canDisableThinking: true,
+  imageInToolResult: false,
+  needsThoughtSignature: false,
+}
+
+export function hash8(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}
+
+export function requestOf(fields: Partial<ChatRequest>): ChatRequest {
+  return {
+    model: 'm',
+    stream: false,
+    streamUsage: true,
+    instructions: [],
+    items: [{ kind: 'text', role: 'user', turn: 0, text: 'hello' }],
+    tools: [],
+    builtins: [],
+    sampling: {},
+    stop: [],
+    extensions: {},
+    ...fields,
+  }
+}
+
+export function encodingOf(fields: Partial<RequestEncoding> = {}): RequestEncoding {
+  return {
+    profile: PROFILE,
+    provider: 'google',
+    account: 'key-1',
+    stream: false,
+    hash8,
+    losses: createLossReport(),
+    ...fields,
+  }
+}
+
+export function encode(fields: Partial<ChatRequest>, encoding: Partial<RequestEncoding> = {}) {
+  const whole = encodingOf(encoding)
+  const { body, toolNames, enforceStop } = codec.encodeRequest(requestOf(fields), whole)
+  return { body, toolNames, enforceStop, losses: lossNames(whole.losses) }
+}
+
+export function decode(body: Record<string, unknown>, losses = createLossReport()): ChatRequest {
+  return codec.decodeRequest(body, { model: 'm', stream: false, openEnvelope, losses })
+}
+
+/** Envelopes of these suites are readable: `urs1.` and the signature as JSON. */
+export function sealEnvelope(signature: Signature): string {
+  return `urs1.${JSON.stringify(signature)}`
+}
+
+export function openEnvelope(text: string): Signature | null {
+  return text.startsWith('urs1.{') ? (JSON.parse(text.slice(5)) as Signature) : null
+}
+
+/** What stands in the slot for a signature. */
+export function slotOf(signature: Signature): string {
+  return Buffer.from(sealEnvelope(signature)).toString('base64')
+}
+
+export function decodingOf(toolNames: ReadonlyMap<string, KnownTool> = new Map()): ResponseDecoding {
+  return {
+    provider: 'google',
+    account: 'key-1',
+    model: 'gemini-3-pro',
+    restoreTool: (name) => restoreTool(toolNames, name),
+  }
+}
+
+export function responseEncodingOf(fields: Partial<ResponseEncoding> = {}): ResponseEncoding {
+  return {
+    requestedModel: 'asked-for',
+    requestId: 'req_01J',
+    created: 1_700_000_000,
+    sealEnvelope,
+    streamUsage: true,
+    request: requestOf({ reasoning: { visible: true } }),
+    losses: createLossReport(),
+    ...fields,
+  }
+}
+
+export function lossNames({ losses }: LossReport): string[] {
+  return losses.map(({ path, action }) => `${action === 'dropped' ? 'dropped' : 'approx'}=${path}`)
+}
+
+export function eventsOfStream(text: string): SseEvent[] {
+  return text
+    .split(/\r?\n\r?\n/)
+    .filter((event) => event.trim() !== '')
+    .map(parseSseEvent)
+}
+
+export function decodeStream(text: string, decoding = decodingOf()): StreamEvent[] {
+  const decoder = codec.streamDecoder(decoding)
+  return [...eventsOfStream(text).flatMap((event) => decoder.push(event)), ...decoder.end()]
+}
+
+/** The chunks of a wire text, checked to stand on one `data:` line each and to end in a blank line. */
+export function wireChunks(text: string): Record<string, unknown>[] {
+  if (text !== '' && !text.endsWith('\n\n')) throw new Error('the last event is not ended')
+  return text
+    .split('\n\n')
+    .filter((event) => event !== '')
+    .map((event) => {
+      if (!event.startsWith('data: ') || event.includes('\n')) throw new Error(`not one data line: ${event}`)
+      return JSON.parse(event.slice(6)) as Record<string, unknown>
+    })
+}
+
+export function encodeStream(events: Iterable<StreamEvent>, encoding = responseEncodingOf()): string {
+  const encoder = codec.streamEncoder(encoding)
+  return [...events].map((event) => encoder.push(event)).join('')
+}
+
+/** A stream of these chunks. */
+export function sse(...chunks: readonly unknown[]): string {
+  return chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
+}
