@@ -1,0 +1,107 @@
+// Bodies that are not quite this dialect: Cursor and others send Responses items (`input`, flat tools) and Anthropic
+// blocks (`tool_use`, `tool_result`) to /v1/chat/completions. They are put into this dialect's own shape first, so there
+// is one way to read a conversation.
+import { CannotCross } from '../codec.ts'
+import { asObject, asText, type JsonObject } from '../read.ts'
+import { asList } from './names.ts'
+
+/** The messages of a body, each an object with this dialect's roles and slots. */
+export function messagesOf(body: JsonObject): JsonObject[] {
+  const { messages, input } = body
+  const leading = leadingMessages(body)
+  if (Array.isArray(messages) && (messages.length > 0 || input === undefined)) {
+    return [...leading, ...messages.flatMap((message, at) => splitBlocks(requireObject(message, `messages[${at}]`)))]
+  }
+  if (typeof input === 'string') return [...leading, { role: 'user', content: input }]
+  if (Array.isArray(input)) return [...leading, ...fromItems(input)]
+  throw new CannotCross('messages', 'Send `messages` as a list of messages.', 'bad_request')
+}
+
+function leadingMessages({ system, instructions }: JsonObject): JsonObject[] {
+  const content = system ?? instructions
+  return typeof content === 'string' || Array.isArray(content) ? [{ role: 'system', content }] : []
+}
+
+function requireObject(value: unknown, path: string): JsonObject {
+  const object = asObject(value)
+  if (!object)
+    throw new CannotCross(path, `\`${path}\` must be an object with \`role\` and \`content\`.`, 'bad_request')
+  return object
+}
+
+/** A message whose content holds Anthropic's call and result blocks, as messages that have slots for them. */
+function splitBlocks(message: JsonObject): JsonObject[] {
+  const content = asList(message['content'])
+  const types = new Set(content.map((part) => asObject(part)?.['type']))
+  if (!types.has('tool_use') && !types.has('tool_result')) return [message]
+  const calls: JsonObject[] = []
+  const results: JsonObject[] = []
+  const rest: unknown[] = []
+  for (const entry of content) {
+    const part = asObject(entry)
+    if (part?.['type'] === 'tool_use') calls.push(callOfBlock(part))
+    else if (part?.['type'] === 'tool_result') results.push(resultOfBlock(part))
+    else rest.push(entry)
+  }
+  if (calls.length > 0) {
+    return [...results, { ...message, content: rest, tool_calls: [...asList(message['tool_calls']), ...calls] }]
+  }
+  return rest.length > 0 ? [...results, { ...message, content: rest }] : results
+}
+
+function callOfBlock({ id, name, input, cache_control }: JsonObject): JsonObject {
+  return { id, type: 'function', function: { name, arguments: JSON.stringify(input ?? {}) }, cache_control }
+}
+
+function resultOfBlock({ tool_use_id, content, is_error, cache_control }: JsonObject): JsonObject {
+  return { role: 'tool', tool_call_id: tool_use_id, content: content ?? '', is_error, cache_control }
+}
+
+function fromItems(input: readonly unknown[]): JsonObject[] {
+  const messages: Record<string, unknown>[] = []
+  for (const [at, entry] of input.entries()) {
+    const item = requireObject(entry, `input[${at}]`)
+    switch (item['type']) {
+      case 'function_call':
+      case 'custom_tool_call':
+        pushCall(messages, item)
+        break
+      case 'function_call_output':
+      case 'custom_tool_call_output':
+        messages.push({ role: 'tool', tool_call_id: item['call_id'], content: item['output'] ?? '' })
+        break
+      case 'reasoning':
+        pushReasoning(messages, item)
+        break
+      case undefined:
+      case 'message':
+        messages.push(...splitBlocks(item))
+        break
+      default:
+        throw new CannotCross(
+          `input[${at}]`,
+          `Items of type "${String(item['type'])}" are read on /v1/responses only. Send the request there.`,
+        )
+    }
+  }
+  return messages
+}
+
+// Calls stand on the assistant's message before them.
+function pushCall(messages: Record<string, unknown>[], item: JsonObject): void {
+  const { call_id, id, name } = item
+  const call =
+    item['type'] === 'custom_tool_call'
+      ? { id: call_id ?? id, type: 'custom', custom: { name, input: item['input'] } }
+      : { id: call_id ?? id, type: 'function', function: { name, arguments: item['arguments'] } }
+  const before = messages.at(-1)
+  if (before?.['role'] === 'assistant') before['tool_calls'] = [...asList(before['tool_calls']), call]
+  else messages.push({ role: 'assistant', content: null, tool_calls: [call] })
+}
+
+function pushReasoning(messages: Record<string, unknown>[], item: JsonObject): void {
+  const summaries = asList(item['summary']).flatMap((part) => asText(asObject(part)?.['text']) ?? [])
+  if (summaries.length > 0) {
+    messages.push({ role: 'assistant', content: null, reasoning_content: summaries.join('\n\n') })
+  }
+}
