@@ -34,9 +34,10 @@ async function start(): Promise<void> {
   forgetSecrets(process.env, config)
   for (const warning of config.warnings) log.warn(warning)
   for (const code of running.booted.warnings) log.warn({ code }, VAULT_WARNINGS[code])
-  await serve(running)
+  // Before anybody is told that we are ready: who is told may stop us at once.
   process.on('SIGTERM', () => stop(running))
   process.on('SIGINT', () => stop(running))
+  await serve(running)
   process.on('uncaughtException', (error) => {
     log.fatal(describeException(error), 'uncaught exception; draining')
     stop(running, 1)
