@@ -291,13 +291,11 @@ const conversation = fc.array(round, { minLength: 1, maxLength: 3 }).map((rounds
     ]
   }),
 )
-const tool: fc.Arbitrary<Tool> = fc
-  .record({ name: id, description: word, strict: fc.boolean() })
-  .map((fields) => ({
-    kind: 'function',
-    ...fields,
-    schema: { type: 'object', properties: {}, additionalProperties: false },
-  }))
+const tool: fc.Arbitrary<Tool> = fc.record({ name: id, description: word, strict: fc.boolean() }).map((fields) => ({
+  kind: 'function',
+  ...fields,
+  schema: { type: 'object', properties: {}, additionalProperties: false },
+}))
 const wish = fc.constantFrom<ReasoningWish | undefined>(
   undefined,
   { effort: 'none' },
@@ -433,15 +431,13 @@ describe('requests', () => {
         fc.dictionary(field, tie('value'), { maxKeys: 4 }),
       ),
     })).value
-    const body = fc
-      .dictionary(field, odd, { maxKeys: 8 })
-      .chain((fields) =>
-        fc
-          .array(fc.record({ role: fc.constantFrom('user', 'assistant', 'system'), content: fc.array(odd) }), {
-            maxLength: 3,
-          })
-          .map((messages) => ({ messages, ...fields })),
-      )
+    const body = fc.dictionary(field, odd, { maxKeys: 8 }).chain((fields) =>
+      fc
+        .array(fc.record({ role: fc.constantFrom('user', 'assistant', 'system'), content: fc.array(odd) }), {
+          maxLength: 3,
+        })
+        .map((messages) => ({ messages, ...fields })),
+    )
     fc.assert(
       fc.property(body, (asked) => {
         try {

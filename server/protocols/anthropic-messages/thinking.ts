@@ -113,12 +113,11 @@ function fitBudget(
 ): { budget: number; maxTokens: number } | null {
   if (maxTokens > wanted || asked === 0) return { budget: wanted, maxTokens }
   const raised = Math.max(Math.min(wanted + maxTokens, profile.maxOutput), maxTokens)
-  if (raised > maxTokens) losses.approximate('max_tokens', 'it must exceed the thinking budget')
-  if (raised > wanted) return { budget: wanted, maxTokens: raised }
   // A tenth of what there is goes to the answer, as far as the least budget allows.
-  const budget = Math.max(Math.min(raised - 1, Math.floor(raised * 0.9)), LEAST_BUDGET)
+  const budget = raised > wanted ? wanted : Math.max(Math.floor(raised * 0.9), LEAST_BUDGET)
   if (budget >= raised) return null
-  losses.approximate('thinking_budget', 'it must be less than the output maximum')
+  if (raised > maxTokens) losses.approximate('max_tokens', 'it must exceed the thinking budget')
+  if (budget < wanted) losses.approximate('thinking_budget', 'it must be less than the output maximum')
   return { budget, maxTokens: raised }
 }
 
