@@ -2,7 +2,17 @@
 // are only marked, and a stream's text as its events.
 import { createHash } from 'node:crypto'
 import { parseSseEvent } from '../../server/kernel/sse.ts'
-import type { ChatRequest, ChatResponse, Signature, StreamEvent } from '../../server/protocols/canonical.ts'
+import {
+  UNKNOWN_USAGE,
+  type CallItem,
+  type ChatRequest,
+  type ChatResponse,
+  type Finish,
+  type Item,
+  type ResultItem,
+  type Signature,
+  type StreamEvent,
+} from '../../server/protocols/canonical.ts'
 import {
   createLossReport,
   type LossReport,
@@ -138,3 +148,45 @@ export function encode(
 export function decode(body: WireEvent, more: Partial<RequestDecoding> = {}): ChatRequest {
   return codec.decodeRequest(body, requestDecoding(more))
 }
+
+export const answerOf = (
+  items: Item[],
+  unified: Finish['unified'] = 'stop',
+  more: Partial<Finish> = {},
+): ChatResponse => ({
+  id: 'x',
+  model: 'y',
+  created: 0,
+  items,
+  finish: { unified, raw: '', ...more },
+  usage: UNKNOWN_USAGE,
+  extensions: {},
+})
+
+export const say = (text: string): Item => ({ turn: 0, kind: 'text', role: 'assistant', text })
+
+export const call = (more: Partial<CallItem> = {}): Item => ({
+  turn: 0,
+  kind: 'call',
+  id: 'c1',
+  name: 'f',
+  argsText: '{"x":1}',
+  style: 'json',
+  ...more,
+})
+
+export const result = (more: Partial<ResultItem> = {}): Item => ({
+  turn: 1,
+  kind: 'result',
+  callId: 'c1',
+  parts: [{ kind: 'text', text: '42' }],
+  isError: false,
+  style: 'json',
+  ...more,
+})
+
+export function media(kind: 'image' | 'audio' | 'video'): Extract<Item, { kind: 'media' }> {
+  return { turn: 0, kind: 'media', role: 'user', media: kind, source: { from: 'url', url: 'https://x.test/a' } }
+}
+
+export const typesOf = (wire: readonly WireEvent[]): string[] => wire.map(({ type }) => type as string)

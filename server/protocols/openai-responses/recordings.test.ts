@@ -62,8 +62,12 @@ function normaliseMessage({ role, content, phase }: WireEvent): WireEvent[] {
   const spoken = role === 'assistant' ? 'output_text' : 'input_text'
   const parts: WireEvent[] = typeof content === 'string' ? [{ type: spoken, text: content }] : content
   const message = { type: 'message', role: role === 'system' ? 'developer' : role, phase }
-  const cleaned = parts.map(({ logprobs: _, ...part }) =>
-    dropEmpty({ ...part, detail: part['type'] === 'input_image' ? (part['detail'] ?? 'auto') : part['detail'] }),
+  const cleaned = parts.map((part) =>
+    dropEmpty({
+      ...part,
+      logprobs: null,
+      detail: part['type'] === 'input_image' ? (part['detail'] ?? 'auto') : part['detail'],
+    }),
   )
   // An empty text of the assistant says nothing.
   const said = cleaned.filter((part) => part['type'] !== 'output_text' || part['text'] !== undefined)

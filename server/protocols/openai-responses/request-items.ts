@@ -79,7 +79,13 @@ function readItem(reader: Reader, raw: JsonObject): void {
       if (type === 'tool_search_output') readFoundTools(reader, raw)
       const answers = /_(?:output|response)$/.test(type)
       const turn = nextTurn(reader, answers ? 'result' : 'assistant')
-      reader.items.push({ turn, kind: 'opaque', protocol: OWN, role: answers ? 'user' : 'assistant', raw })
+      reader.items.push({
+        turn,
+        kind: 'opaque',
+        protocol: OWN,
+        role: answers ? 'user' : 'assistant',
+        raw: { ...raw, type },
+      })
     }
   }
 }
