@@ -44,6 +44,38 @@ describe('usage', () => {
       [data({ choices: [], usage: { prompt_tokens: 5, completion_tokens: 1, prompt_cache_hit_tokens: 4 } })],
       { cacheRead: 4 },
     ],
+    [
+      'thoughts beside the completion are output too where the total says so',
+      'openai-chat',
+      [
+        data({
+          choices: [],
+          usage: {
+            prompt_tokens: 12,
+            completion_tokens: 2,
+            total_tokens: 334,
+            completion_tokens_details: { reasoning_tokens: 320 },
+          },
+        }),
+      ],
+      { input: 12, output: 322, reasoning: 320 },
+    ],
+    [
+      'thoughts inside the completion are counted once',
+      'openai-chat',
+      [
+        data({
+          choices: [],
+          usage: {
+            prompt_tokens: 12,
+            completion_tokens: 322,
+            total_tokens: 334,
+            completion_tokens_details: { reasoning_tokens: 320 },
+          },
+        }),
+      ],
+      { input: 12, output: 322, reasoning: 320 },
+    ],
     ['usage:null is no usage', 'openai-chat', [data({ choices: [{}], usage: null }), data('[DONE]')], { input: null }],
     [
       'what looks like usage inside a text is text',

@@ -62,15 +62,19 @@ function plainUsage(dialect: string, reports: readonly Json[]): Usage {
   }
   const { prompt_tokens_details: prompt, completion_tokens_details: completion } = merged
   switch (dialect) {
-    case 'openai-chat':
+    case 'openai-chat': {
+      const thoughts = completion?.reasoning_tokens ?? 0
+      const beside = merged.total_tokens === merged.prompt_tokens + merged.completion_tokens + thoughts ? thoughts : 0
       return {
         ...NOTHING,
         input: merged.prompt_tokens ?? null,
         cacheRead: prompt?.cached_tokens ?? merged.prompt_cache_hit_tokens ?? null,
         cacheWrite: prompt?.cache_write_tokens ?? null,
-        output: merged.completion_tokens ?? 0,
+        // xAI counts thoughts beside the completion.
+        output: (merged.completion_tokens ?? 0) + beside,
         reasoning: completion?.reasoning_tokens ?? null,
       }
+    }
     case 'openai-responses':
       return {
         ...NOTHING,
