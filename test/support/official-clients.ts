@@ -30,3 +30,18 @@ export function loadOfficialClients(): OfficialClients {
     GoogleApiError: google.ApiError,
   }
 }
+
+/** Loaded when first asked for: the tests of the vendors' SDKs do not wait for it. */
+export function loadAiSdk(): Sdk {
+  const { generateText, streamText, tool, jsonSchema, Output } = requireClient('ai')
+  const { createOpenAI } = requireClient('@ai-sdk/openai')
+  const { createAnthropic } = requireClient('@ai-sdk/anthropic')
+  const { createGoogle } = requireClient('@ai-sdk/google')
+  return { generateText, streamText, tool, jsonSchema, Output, createOpenAI, createAnthropic, createGoogle }
+}
+
+export function loadLangChain(): Sdk {
+  const { ChatOpenAI } = requireClient('@langchain/openai')
+  const { HumanMessage, SystemMessage, ToolMessage } = requireClient('@langchain/core/messages')
+  return { ChatOpenAI, HumanMessage, SystemMessage, ToolMessage }
+}
