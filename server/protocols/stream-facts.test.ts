@@ -61,6 +61,22 @@ describe('usage', () => {
       { input: 12, output: 322, reasoning: 320 },
     ],
     [
+      'more thoughts than completion stand beside it, whatever the total',
+      'openai-chat',
+      [
+        data({
+          choices: [],
+          usage: {
+            prompt_tokens: 57,
+            completion_tokens: 10,
+            total_tokens: 67,
+            completion_tokens_details: { reasoning_tokens: 37 },
+          },
+        }),
+      ],
+      { input: 57, output: 47, reasoning: 37 },
+    ],
+    [
       'thoughts inside the completion are counted once',
       'openai-chat',
       [
@@ -118,6 +134,21 @@ describe('usage', () => {
         event('message_delta', {
           type: 'message_delta',
           usage: { input_tokens: 10, output_tokens: 7, cache_read_input_tokens: 30 },
+        }),
+      ],
+      { input: 40, cacheRead: 30, output: 7 },
+    ],
+    [
+      'what a delta leaves out or calls null stays as the start said',
+      'anthropic-messages',
+      [
+        event('message_start', {
+          type: 'message_start',
+          message: { usage: { input_tokens: 10, cache_read_input_tokens: 30, output_tokens: 1 } },
+        }),
+        event('message_delta', {
+          type: 'message_delta',
+          usage: { input_tokens: null, output_tokens: 7, cache_read_input_tokens: null },
         }),
       ],
       { input: 40, cacheRead: 30, output: 7 },

@@ -64,13 +64,14 @@ function plainUsage(dialect: string, reports: readonly Json[]): Usage {
   switch (dialect) {
     case 'openai-chat': {
       const thoughts = completion?.reasoning_tokens ?? 0
-      const beside = merged.total_tokens === merged.prompt_tokens + merged.completion_tokens + thoughts ? thoughts : 0
+      const told = merged.total_tokens === merged.prompt_tokens + merged.completion_tokens + thoughts
+      const beside = told || thoughts > merged.completion_tokens ? thoughts : 0
       return {
         ...NOTHING,
         input: merged.prompt_tokens ?? null,
         cacheRead: prompt?.cached_tokens ?? merged.prompt_cache_hit_tokens ?? null,
         cacheWrite: prompt?.cache_write_tokens ?? null,
-        // xAI counts thoughts beside the completion.
+        // xAI and Vercel count thoughts beside the completion.
         output: (merged.completion_tokens ?? 0) + beside,
         reasoning: completion?.reasoning_tokens ?? null,
       }

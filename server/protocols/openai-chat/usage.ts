@@ -11,9 +11,10 @@ export function readChatUsage(value: unknown): Usage {
   const reasoning = asCount(completion?.['reasoning_tokens'])
   // Embeddings have no completion; what the provider leaves out there is nothing.
   const output = asCount(usage['completion_tokens']) ?? (usage['completion_tokens'] === undefined ? 0 : null)
-  // xAI counts thoughts beside the completion; its total says so.
-  const sum = addCounts(input, output, reasoning)
-  const beside = (reasoning ?? 0) > 0 && sum !== null && sum === asCount(usage['total_tokens'])
+  // xAI and Vercel count thoughts beside the completion: the total says so, or there are more of them than it holds.
+  const thoughts = reasoning ?? 0
+  const total = asCount(usage['total_tokens'])
+  const beside = thoughts > 0 && (thoughts > (output ?? 0) || total === addCounts(input, output, reasoning))
   return {
     input,
     cacheRead: asCount(prompt?.['cached_tokens']) ?? asCount(usage['prompt_cache_hit_tokens']),
