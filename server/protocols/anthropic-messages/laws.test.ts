@@ -47,7 +47,10 @@ const opaque = fc.oneof(
 )
 const item: fc.Arbitrary<Item> = fc.oneof(
   fc.record({ text, citations: fc.array(citation, { maxLength: 2 }) }).map(({ text, citations }): Item => ({
-    ...{ kind: 'text', role: 'assistant', turn: 0, text },
+    kind: 'text',
+    role: 'assistant',
+    turn: 0,
+    text,
     ...(citations.length > 0 ? { citations } : {}),
   })),
   fc
@@ -410,18 +413,26 @@ describe('requests', () => {
 
   test('odd requests are read or refused, never an exception', () => {
     const field = fc.constantFrom(
-      ...[
-        'messages',
-        'system',
-        'tools',
-        'tool_choice',
-        'thinking',
-        'output_config',
-        'metadata',
-        'max_tokens',
-        'stop_sequences',
-      ],
-      ...['role', 'content', 'type', 'text', 'source', 'input', 'cache_control', 'effort', 'format', 'citations', 'x'],
+      'messages',
+      'system',
+      'tools',
+      'tool_choice',
+      'thinking',
+      'output_config',
+      'metadata',
+      'max_tokens',
+      'stop_sequences',
+      'role',
+      'content',
+      'type',
+      'text',
+      'source',
+      'input',
+      'cache_control',
+      'effort',
+      'format',
+      'citations',
+      'x',
     )
     const odd = fc.letrec<{ value: unknown }>((tie) => ({
       value: fc.oneof(

@@ -1,6 +1,6 @@
 // What the suites of this codec share: encodings with everything known, decodings, streams cut into events.
 import { createHash } from 'node:crypto'
-import type { ChatRequest, StreamEvent } from '../canonical.ts'
+import { UNKNOWN_USAGE, type ChatRequest, type Item, type StreamEvent } from '../canonical.ts'
 import {
   createLossReport,
   type LossReport,
@@ -8,6 +8,7 @@ import {
   type ResponseDecoding,
   type ResponseEncoding,
 } from '../codec.ts'
+import { eventsOf } from '../collect.ts'
 import { CONSERVATIVE_DIALECT, type ModelProfile } from '../profile.ts'
 import { restoreTool, type KnownTool } from '../tool-names.ts'
 import { parseSseEvent, type SseEvent } from '../../kernel/sse.ts'
@@ -153,3 +154,68 @@ export function encodeStream(events: Iterable<StreamEvent>, encoding = responseE
 export function sse(...objects: readonly Record<string, unknown>[]): string {
   return objects.map((object) => `event: ${String(object['type'])}\ndata: ${JSON.stringify(object)}\n\n`).join('')
 }
+
+// ---- Short names for items and events -----------------------------------------------------------------------------
+
+export const user = (text: string): Item => ({ kind: 'text', role: 'user', turn: 0, text })
+export const assistant = (text: string): Item => ({ kind: 'text', role: 'assistant', turn: 1, text })
+export const call = (id: string, name = 'f', argsText = '{"x":1}'): Item => ({
+  kind: 'call',
+  turn: 1,
+  id,
+  name,
+  argsText,
+  style: 'json',
+})
+export const result = (callId: string, text: string): Item => ({
+  kind: 'result',
+  turn: 2,
+  callId,
+  isError: false,
+  style: 'json',
+  parts: [
+    {
+      kind: 'text',
+      text,
+    },
+  ],
+})
+export const f = {
+  kind: 'function',
+  name: 'f',
+  schema: { type: 'object', properties: { x: { type: 'number' } } },
+} as const
+
+export const START = {
+  type: 'message_start',
+  message: { id: 'msg_1', model: 'claude', usage: { input_tokens: 3, output_tokens: 1 } },
+}
+export const opening = (index: number, content_block: object) => ({ type: 'content_block_start', index, content_block })
+export const delta = (index: number, delta: object) => ({ type: 'content_block_delta', index, delta })
+export const closing = (index: number) => ({ type: 'content_block_stop', index })
+export const ending = (stop_reason: string, usage: object = { output_tokens: 9 }, more: object = {}) => [
+  { type: 'message_delta', delta: { stop_reason, stop_sequence: null, ...more }, usage },
+  { type: 'message_stop' },
+]
+export const toolUse = (id: string, input: object = {}) => ({ type: 'tool_use', id, name: 'f', input })
+
+export const answered = (parts: readonly Item[], unified: 'stop' | 'tool_calls' | 'length' = 'stop') => ({
+  id: 'x',
+  model: 'm',
+  created: 0,
+  usage: UNKNOWN_USAGE,
+  extensions: {},
+  items: parts,
+  finish: {
+    unified,
+    raw: '',
+  },
+})
+export const wireOf = (parts: readonly Item[], unified: 'stop' | 'tool_calls' | 'length' = 'stop') =>
+  wireEvents(encodeStream(eventsOf(answered(parts, unified))))
+export const brief = (wire: readonly Record<string, any>[]) =>
+  wire
+    .filter(({ type }) => String(type).startsWith('content_block'))
+    .map(
+      ({ type, index, content_block: block }) => `${String(type).slice(14)} ${index}${block ? ` ${block.type}` : ''}`,
+    )
