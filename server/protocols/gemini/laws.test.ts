@@ -155,7 +155,7 @@ describe('answers', () => {
       ...answer,
       id: 'req_01J',
       model: 'asked-for',
-      items: answer.items.filter((item, index, all) => isKept(item, all[index - 1])),
+      items: keepSayable(answer.items),
     }))
     fc.assert(
       fc.property(sayable, (answer) => {
@@ -229,9 +229,14 @@ function mergeTexts(items: readonly Item[]): Item[] {
 }
 
 /** State on reasoning moves to a call, and neighbours of one kind are one: not for this law. */
-function isKept(item: Item, before: Item | undefined): boolean {
-  if (item.kind === 'reasoning' && (item.signature || item.text === '')) return false
-  return item.kind !== before?.kind || (item.kind !== 'text' && item.kind !== 'reasoning')
+function keepSayable(items: readonly Item[]): Item[] {
+  const kept: Item[] = []
+  for (const item of items) {
+    if (item.kind === 'reasoning' && (item.signature || item.text === '')) continue
+    const merges = item.kind === 'text' || item.kind === 'reasoning'
+    if (!merges || item.kind !== kept.at(-1)?.kind) kept.push(item)
+  }
+  return kept
 }
 
 /** Sealed state comes back as the value of the slot it stood in. */
