@@ -22,7 +22,7 @@ export interface ModelFamily {
 
 type Facts = Partial<ModelFacts>
 
-const LOW_TO_HIGH: readonly Effort[] = ['low', 'medium', 'high']
+export const LOW_TO_HIGH: readonly Effort[] = ['low', 'medium', 'high']
 
 /** Of a model nobody knows: nothing is asked of it that one of its kind might refuse. */
 export const PLAIN: ModelFacts = {

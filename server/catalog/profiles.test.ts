@@ -113,6 +113,8 @@ describe('look-up', () => {
     expect(profileOf('our-own-7b')).toMatchObject({ thinking: 'none', efforts: [], schema: 'forced-tool' })
     const strict = { ...CONSERVATIVE_DIALECT, schema: 'strict' as const }
     expect(profiles.profileOf('lab', 'our-own-7b', strict)).toMatchObject({ schema: 'native', dialect: strict })
+    const router = { ...CONSERVATIVE_DIALECT, reasoningIn: 'reasoning' as const }
+    expect(profiles.profileOf('openrouter', 'somebody/new-70b', router)).toMatchObject({ thinking: 'effort' })
   })
 
   test('an override comes before the table, for its provider only, and keeps what it does not say', () => {

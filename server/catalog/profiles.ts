@@ -2,7 +2,7 @@
 // that speaks for it. Names come from clients, so the memory of look-ups is bounded; an unknown name gets facts that
 // nothing is refused for.
 import type { ChatDialect, ModelProfile } from '../protocols/profile.ts'
-import { MODEL_FAMILIES, PLAIN, type ModelFacts, type ModelFamily } from './model-families.ts'
+import { LOW_TO_HIGH, MODEL_FAMILIES, PLAIN, type ModelFacts, type ModelFamily } from './model-families.ts'
 
 export interface Profiles {
   profileOf(provider: string, model: string, dialect: ChatDialect): ModelProfile
@@ -56,9 +56,11 @@ export function findFamily(cleanName: string): ModelFamily | undefined {
   return MODEL_FAMILIES.find(({ match }) => match.test(cleanName))
 }
 
-// A server that takes no schema gets one through a forced tool.
+// A server that takes no schema gets one through a forced tool; one that fits the wish for thoughts to each model
+// (`reasoning`) may be told of it for any.
 function unknownFacts(dialect: ChatDialect): ModelFacts {
-  return { ...PLAIN, schema: dialect.schema === 'strict' ? 'native' : 'forced-tool' }
+  const thinks = dialect.reasoningIn === 'reasoning' ? ({ thinking: 'effort', efforts: LOW_TO_HIGH } as const) : {}
+  return { ...PLAIN, ...thinks, schema: dialect.schema === 'strict' ? 'native' : 'forced-tool' }
 }
 
 const RESELLER = /^(?:[a-z]{2,6}\.)?(?:anthropic|openai|google|meta|mistral|deepseek|qwen|zai|moonshotai)\./

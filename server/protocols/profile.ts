@@ -63,7 +63,7 @@ export interface ModelProfile {
   readonly maxThinkingBudget?: number
   /** Effort words it knows, in rising order. */
   readonly efforts: readonly Effort[]
-  /** May thinking be switched off? `low-effort`: only up to effort high. */
+  /** May thinking be switched off? */
   readonly canDisableThinking: boolean
   /** all · none · one: never temperature and top_p together. */
   readonly sampling: 'all' | 'none' | 'one'
