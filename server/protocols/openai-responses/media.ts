@@ -5,6 +5,9 @@ import { asObject, asText, type JsonObject } from '../read.ts'
 
 export const OWN = 'openai-responses'
 
+/** Both dialects of the vendor name files of one store. */
+const SAME_STORE: ReadonlySet<string | undefined> = new Set([OWN, 'openai-chat'])
+
 type Media = Pick<MediaItem, 'media' | 'source' | 'name' | 'detail'>
 
 const DATA_URL = /^data:([^;,]*)(?:;[^,]*)?;base64,(.*)$/s
@@ -62,7 +65,7 @@ export function encodeMediaPart(media: Media, encoding: Pick<RequestEncoding, 'l
     )
   }
   const { source } = media
-  if (source.from === 'file' && source.protocol !== OWN) {
+  if (source.from === 'file' && !SAME_STORE.has(source.protocol)) {
     throw new CannotCross(
       'file_id',
       `The file "${source.fileId}" is stored at another provider. Send its content, or a URL, instead.`,

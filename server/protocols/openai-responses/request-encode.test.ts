@@ -29,6 +29,8 @@ const inputOf = (items: readonly Item[], more: Partial<ChatRequest> = {}): WireE
   encode(ask(items, more)).body['input']
 const lossesOf = (request: ChatRequest): string[] => encode(request).losses.map(({ path }) => path)
 
+const opaque = (raw: object): Item => ({ turn: 0, kind: 'opaque', protocol: 'x', role: 'user', raw })
+
 describe('writing requests', () => {
   test('case 15: thoughts of another provider never become text', () => {
     const thoughts: Item = {
@@ -130,6 +132,15 @@ describe('writing requests', () => {
     ])
   })
 
+  test("a conversation's summary made elsewhere is told, and files of either OpenAI dialect are the same", () => {
+    const summary = opaque({ type: 'compaction', content: 'So far' })
+    const source = { from: 'file', fileId: 'file_1', protocol: 'openai-chat' } as const
+    expect(inputOf([summary, { ...media('image'), source }])).toMatchObject([
+      { role: 'assistant', content: [{ text: 'So far' }] },
+      { role: 'user', content: [{ type: 'input_image', file_id: 'file_1' }] },
+    ])
+  })
+
   test("a grammar is understood in Chat Completions' spelling too", () => {
     const grammar = { type: 'grammar', grammar: { syntax: 'lark', definition: 'start: "a"' } }
     const tools = [{ kind: 'freeform', name: 'g', grammar }] as const
@@ -216,7 +227,8 @@ describe('writing requests', () => {
     ['cache_control', { tools: [{ kind: 'function', name: 'f', cache: {} }] }],
     ['citations', { items: [{ ...say('a'), citations: [{ quote: 'b' }] }] }],
     ['assistant_media', { items: [{ ...media('image'), role: 'assistant' }] }],
-    ['thinking', { items: [{ turn: 0, kind: 'opaque', protocol: 'x', role: 'user', raw: { type: 'thinking' } }] }],
+    ['compaction', { items: [opaque({ type: 'compaction', content: 'So far' })] }],
+    ['thinking', { items: [opaque({ type: 'thinking' })] }],
     ['reasoning_state', { items: [{ turn: 0, kind: 'reasoning', text: 'Hm' }] }],
     ['reasoning_state', { items: [{ ...call(), signature: { ...PROVIDER, kind: 'thought', value: 'v' } }] }],
     ['context_management', { extensions: { 'anthropic-messages': { context_management: {} } } }],

@@ -6,6 +6,7 @@ import type {
   Instruction,
   Item,
   MediaItem,
+  OpaqueItem,
   ReasoningItem,
   RefusalItem,
   ResultItem,
@@ -125,12 +126,21 @@ function writeItem(writer: Writer, item: Exclude<Item, Said>): void {
       return writeCall(writer, item)
     case 'result':
       return writeResult(writer, item)
-    case 'opaque': {
-      const raw = asObject(item.raw)
-      if (item.protocol === OWN && raw) writer.input.push({ ...raw })
-      else writer.encoding.losses.drop(asText(raw?.['type']) ?? 'unknown_block', 'only its own provider can read it')
-    }
+    case 'opaque':
+      return writeOpaque(writer, item)
   }
+}
+
+function writeOpaque({ input, encoding: { losses } }: Writer, { protocol, raw: value }: OpaqueItem): void {
+  const raw = asObject(value)
+  const type = asText(raw?.['type'])
+  // A conversation that its provider made short: without the summary nothing before it is left.
+  const summary = type === 'compaction' ? asText(raw?.['content']) : null
+  if (protocol === OWN && raw) input.push({ ...raw })
+  else if (summary !== null) {
+    losses.approximate('compaction', 'the summary of the conversation is passed on as text')
+    input.push({ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: summary }] })
+  } else losses.drop(type ?? 'unknown_block', 'only its own provider can read it')
 }
 
 function writeMessage({ input, encoding }: Writer, said: readonly Said[]): void {

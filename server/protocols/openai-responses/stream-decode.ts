@@ -247,7 +247,6 @@ function endParts({ parts, sequencer }: Reading, index: number): void {
 /** Says what of a finished part was not said yet, and ends it. */
 function completePart(reading: Reading, key: string, item: Item): void {
   const { sequencer, parts } = reading
-  if (parts.has(key) && !sequencer.has(key)) return
   addText(reading, key, metaOf(item), null)
   const part = parts.get(key)!
   const text = 'text' in item ? item.text : item.kind === 'call' ? item.argsText : ''
