@@ -25,9 +25,10 @@ export class AssistantMessage {
     this.#encoding = encoding
   }
 
-  /** Does this item belong to the same message? Calls do, and whatever follows thoughts. */
+  /** Does this item belong to the same message? Where turns are not messages, calls do, and what follows thoughts. */
   takes(item: Item): boolean {
-    return this.#turn === null || item.turn === this.#turn || item.kind === 'call' || this.#onlyThoughts
+    if (this.#turn === null || item.turn === this.#turn) return true
+    return !this.#encoding.native && (item.kind === 'call' || this.#onlyThoughts)
   }
 
   add(item: Item, at: number): void {

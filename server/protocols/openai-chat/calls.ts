@@ -48,7 +48,7 @@ function argsTextOf(value: unknown): string {
 /** A call with its arguments complete: no arguments are an empty object, a freeform tool's are out of their object. */
 export function finishArgs(args: string, tool: Pick<KnownTool, 'style'>, custom: boolean): string {
   if (tool.style === 'freeform') return custom ? args : unwrapFreeform(args)
-  return args.trim() === '' ? '{}' : args
+  return args.trim() === '' ? `${args}{}` : args
 }
 
 export function callItem(

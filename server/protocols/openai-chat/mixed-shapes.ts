@@ -75,7 +75,7 @@ function fromItems(input: readonly unknown[]): JsonObject[] {
         break
       case undefined:
       case 'message':
-        messages.push(...splitBlocks(item))
+        pushMessage(messages, item)
         break
       default:
         throw new CannotCross(
@@ -85,6 +85,14 @@ function fromItems(input: readonly unknown[]): JsonObject[] {
     }
   }
   return messages
+}
+
+// Thoughts stand on the message they led to.
+function pushMessage(messages: Record<string, unknown>[], item: JsonObject): void {
+  const before = messages.at(-1)
+  const thoughts = before?.['role'] === 'assistant' && before['content'] === null && !before['tool_calls']
+  if (thoughts && item['role'] === 'assistant') Object.assign(before, item)
+  else messages.push(...splitBlocks(item))
 }
 
 // Calls stand on the assistant's message before them.

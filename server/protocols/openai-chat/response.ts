@@ -3,7 +3,7 @@ import type { ChatResponse, Citation, Item, Signature } from '../canonical.ts'
 import type { ResponseDecoding, ResponseEncoding } from '../codec.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
 import { createAnswerFields, ownFields } from './answer-fields.ts'
-import { callItem, readCallPiece, readThought, writeThought } from './calls.ts'
+import { callItem, finishArgs, readCallPiece, readThought, writeThought } from './calls.ts'
 import { readAnnotations, readSources, writeAnnotation } from './citations.ts'
 import { readFinish, writeFinish } from './finish.ts'
 import { readMedia } from './media.ts'
@@ -224,6 +224,6 @@ function writeCall(item: Extract<Item, { kind: 'call' }>, encoding: ResponseEnco
   const name = callName(item)
   const state = signature ? writeThought(encoding.sealEnvelope(signature)) : {}
   if (style === 'freeform') return { id, type: 'custom', custom: { name, input: argsText }, ...state }
-  const args = argsText.trim() === '' ? '{}' : argsText
+  const args = finishArgs(argsText, item, false)
   return { id, type: 'function', function: { name, arguments: args }, ...state }
 }

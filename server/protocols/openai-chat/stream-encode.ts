@@ -137,7 +137,7 @@ export class ChatStreamEncoder implements StreamEncoder {
       case 'reasoning':
         return this.#think(delta.text)
       case 'args':
-        if (delta.text !== '') this.#argsSeen = true
+        if (delta.text.trim() !== '') this.#argsSeen = true
         return this.#sayArgs(delta.text)
       case 'citation': {
         const annotation = writeAnnotation(delta.citation, this.#textLength)
