@@ -177,7 +177,7 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
 }
 
 function isRaw(block: Block): boolean {
-  return block.kind === 'opaque' || block.kind === 'media' || block.kind === 'result' || block.kind === 'search'
+  return block.kind === 'opaque' || block.kind === 'media' || block.kind === 'result' || block.kind === 'told'
 }
 
 /** null: known when its last delta has come. */

@@ -7,7 +7,7 @@ import type { ToolNames } from '../tool-names.ts'
 import { isOwnCitation } from './citations.ts'
 import { writeMedia } from './media.ts'
 import { ownExtra, PROTOCOL, wireCallId } from './names.ts'
-import { inputOfArgs } from './parts.ts'
+import { inputOfArgs, readTold } from './parts.ts'
 
 export type WireBlock = Record<string, unknown>
 
@@ -43,8 +43,8 @@ export function encodeItem(item: Item, encoding: BlockEncoding): WireBlock | nul
 }
 
 function encodeText({ text, citations, extra }: TextItem, { losses }: BlockEncoding): WireBlock | null {
-  const { search_result: search } = ownExtra(extra)
-  if (search !== undefined) return { ...asObject(search) }
+  const told = readTold(extra)
+  if (told) return { ...told }
   if (text.trim() === '') return null
   const own = (citations ?? []).filter(isOwnCitation)
   if (own.length < (citations ?? []).length) losses.drop('citations', 'citations of another provider')
@@ -97,8 +97,8 @@ function encodeResult({ callId, parts, isError }: ResultItem, encoding: BlockEnc
 function encodeResultPart(part: ResultPart, { losses }: BlockEncoding): WireBlock | null {
   switch (part.kind) {
     case 'text': {
-      const { search_result: search } = ownExtra(part.extra)
-      if (search !== undefined) return { ...asObject(search) }
+      const told = readTold(part.extra)
+      if (told) return { ...told }
       return part.text === '' ? null : { type: 'text', text: part.text }
     }
     case 'media':

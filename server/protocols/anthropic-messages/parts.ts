@@ -2,7 +2,7 @@
 import type { Citation, Extras } from '../canonical.ts'
 import { asObject, asText, parseJson, type JsonObject } from '../read.ts'
 import { readCitations } from './citations.ts'
-import { extraOf } from './names.ts'
+import { extraOf, ownExtra } from './names.ts'
 
 export type Block =
   | { readonly kind: 'text'; readonly text: string; readonly citations: readonly Citation[] }
@@ -17,7 +17,8 @@ export type Block =
     }
   | { readonly kind: 'result'; readonly raw: JsonObject }
   | { readonly kind: 'media'; readonly raw: JsonObject }
-  | { readonly kind: 'search'; readonly text: string; readonly raw: JsonObject }
+  /** What other dialects can only be told in words. */
+  | { readonly kind: 'told'; readonly text: string; readonly raw: JsonObject }
   /** Tools the provider runs, and everything we do not know. */
   | { readonly kind: 'opaque'; readonly raw: JsonObject }
 
@@ -41,7 +42,9 @@ export function readBlock(block: JsonObject): Block {
     case 'document':
       return { kind: 'media', raw: block }
     case 'search_result':
-      return { kind: 'search', text: textOfSearchResult(block), raw: block }
+      return { kind: 'told', text: textOfSearchResult(block), raw: block }
+    case 'tool_reference':
+      return { kind: 'told', text: `Tool loaded: ${asText(block['tool_name']) ?? ''}`, raw: block }
     default:
       return { kind: 'opaque', raw: block }
   }
@@ -63,6 +66,19 @@ function textOfSearchResult(block: JsonObject): string {
   const content: unknown[] = Array.isArray(block['content']) ? block['content'] : []
   const texts = content.map((part) => asText(asObject(part)?.['text']))
   return [asText(block['title']), asText(block['source']), ...texts].filter((line) => line !== null).join('\n')
+}
+
+const TOLD = ['search_result', 'tool_reference'] as const
+
+/** The block that a text stands for, kept beside it. */
+export function keepTold(raw: JsonObject): { extra: Extras } | undefined {
+  return extraOf({ [asText(raw['type']) ?? '']: raw })
+}
+
+export function readTold(extra: Extras | undefined): JsonObject | null {
+  const own = ownExtra(extra)
+  for (const type of TOLD) if (own[type] !== undefined) return asObject(own[type])
+  return null
 }
 
 /** Arguments as JSON text; a call without any has an empty object. */

@@ -12,8 +12,8 @@ import type {
 import { CannotCross, type RequestDecoding } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { readMedia } from './media.ts'
-import { extraOf, PROTOCOL } from './names.ts'
-import { argsOfInput, readBlock } from './parts.ts'
+import { PROTOCOL } from './names.ts'
+import { argsOfInput, keepTold, readBlock } from './parts.ts'
 
 const ENVELOPE = 'urs1.'
 const BILLING = /^x-anthropic-billing-header:/i
@@ -91,8 +91,8 @@ function readItems(block: JsonObject, turn: number, role: Role, decoding: Reques
       // A mark stands behind the whole document, which comes last.
       return media.map((one, at) => ({ ...(at < media.length - 1 ? { turn } : base), kind: 'media', role, ...one }))
     }
-    case 'search':
-      return [{ ...base, kind: 'text', role, text: part.text, ...extraOf({ search_result: withoutCache(part.raw) }) }]
+    case 'told':
+      return [{ ...base, kind: 'text', role, text: part.text, ...keepTold(withoutCache(part.raw)) }]
     case 'opaque':
       return [opaqueItem(part.raw, base, role)]
   }
@@ -178,8 +178,8 @@ function readResultParts(block: JsonObject): ResultPart[] {
         ? media.map((one) => ({ kind: 'media', ...one }))
         : [{ kind: 'opaque', protocol: PROTOCOL, raw: block }]
     }
-    case 'search':
-      return [{ kind: 'text', text: part.text, ...extraOf({ search_result: part.raw }) }]
+    case 'told':
+      return [{ kind: 'text', text: part.text, ...keepTold(part.raw) }]
     default:
       return [{ kind: 'opaque', protocol: PROTOCOL, raw: block }]
   }

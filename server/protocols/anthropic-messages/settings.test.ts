@@ -166,6 +166,7 @@ describe('tools', () => {
     const more = { mcp_servers: [{ name: 'm' }], container: 'c', context_management: { edits: [] }, speed: 'fast' }
     const request = decode({ tools, messages, max_tokens: 5, ...more })
     expect(encode(request).body).toEqual({ model: 'claude-opus-5', max_tokens: 5, tools, messages, ...more })
+    expect(request.items.at(-1)).toMatchObject({ kind: 'result', parts: [{ kind: 'text', text: 'Tool loaded: f' }] })
   })
 
   test('case 37: context_management is lost elsewhere, mcp_servers and container are refused', () => {
