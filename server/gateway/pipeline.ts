@@ -1,6 +1,7 @@
 // The story of a data-plane request: authenticate, admit, read, peek, plan, walk the chain, record. One path for every
 // dialect, streamed or not.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { estimateTokens } from '../catalog/prices.ts'
 import type { ModelNames } from '../catalog/model-names.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Limits } from '../features/limits/limits.ts'
@@ -11,13 +12,14 @@ import type { Clock } from '../kernel/clock.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
 import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
 import type { Log } from '../kernel/log.ts'
+import { COUNTERS } from '../protocols/counters.ts'
 import { parseJson } from '../protocols/read.ts'
 import type { Providers } from '../providers/registry.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
 import type { Endpoint, Exchange } from './exchange.ts'
 import type { Metered } from './meter.ts'
-import { describeException } from '../http/answers.ts'
+import { describeException, JSON_TYPE } from '../http/answers.ts'
 import type { Planner } from './plan.ts'
 import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
 
@@ -163,7 +165,24 @@ function checkAllowedModel(caller: ApiKeyContext, requestedModel: string): void 
   })
 }
 
+/** Token counts for providers that have no address for them: our own estimate, and marked as one. */
+function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
+  const { protocol, provider, operation, response } = exchange
+  const counter = COUNTERS[protocol.id]
+  if (operation.task !== 'count' || !counter || provider.dialects.has(protocol.id)) return false
+  if (COUNTERS[provider.translateVia]) return false
+  const body = JSON.stringify(counter.encodeResponse(estimateTokens(exchange.bodyLength)))
+  setPlanHeaders(exchange)
+  response.setHeader('x-uniroute-estimate', 'true')
+  response.setHeader('content-type', JSON_TYPE)
+  response.setHeader('content-length', String(Buffer.byteLength(body)))
+  response.writeHead(200).end(body)
+  record(tools, exchange, { status: 200, outcome: 'done', error: null, metered: null, firstByteMs: null })
+  return true
+}
+
 async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
+  if (estimateCount(tools, exchange)) return
   const { provider, caller, model, match, peek } = exchange
   const chain = await tools.planner.planChain({
     caller,

@@ -1,4 +1,6 @@
 // Anthropic Messages, count_tokens and models as the fake speaks them.
+import { checkMessagesRules } from './rules-anthropic.ts'
+import type { Sealer } from './signatures.ts'
 import { composeReply, countTokens, createTextId, cutText, textOf, type Json, type Reply, type Turn } from './turn.ts'
 import { eventFrame, jsonAnswer, type Answer } from './wire.ts'
 
@@ -6,7 +8,7 @@ export const ANTHROPIC_MODELS = ['claude-opus-4-8', 'claude-sonnet-5', 'claude-h
 /** From this version on the key travels as a bearer token and sampling parameters are refused. */
 export const BEARER_VERSION = '2026-10-21'
 
-export function checkMessagesBody(body: Json, version: string, counting: boolean): string | undefined {
+export function checkMessagesBody(body: Json, version: string, counting: boolean, seal: Sealer): string | undefined {
   if (typeof body?.model !== 'string') return 'model: Field required'
   if (!counting && typeof body.max_tokens !== 'number') return 'max_tokens: Field required'
   if (!Array.isArray(body.messages)) return 'messages: Field required'
@@ -18,7 +20,7 @@ export function checkMessagesBody(body: Json, version: string, counting: boolean
   }
   const sampling = ['temperature', 'top_p', 'top_k'].find((name) => body[name] !== undefined)
   if (version >= BEARER_VERSION && sampling !== undefined) return `${sampling}: Extra inputs are not permitted`
-  return undefined
+  return checkMessagesRules(body, seal)
 }
 
 export function readMessagesTurn(body: Json): Turn {
@@ -42,21 +44,33 @@ export function readMessagesTurn(body: Json): Turn {
     promptCharacters: text.length,
     hasCacheHints: text.includes('"cache_control"'),
     maxTokens: body.max_tokens,
+    media: seenIn(lastUser?.content),
+    stop: body.stop_sequences,
+    oneCallOnly: choice?.disable_parallel_tool_use === true,
   }
 }
 
-export function answerMessages(body: Json, text: string | undefined): Answer {
+function seenIn(content: Json): Turn['media'] {
+  const parts: Json[] = Array.isArray(content) ? content : []
+  return parts
+    .filter((block) => block.source?.type === 'base64')
+    .map(({ source }) => ({ mime: source.media_type, bytes: Buffer.from(source.data, 'base64').length }))
+}
+
+export function answerMessages(body: Json, text: string | undefined, seal: Sealer): Answer {
   const reply = composeReply(readMessagesTurn(body), text)
   const id = createTextId('msg_01', 22)
-  const stop = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use' }[reply.finish]
+  const stops = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use', refusal: 'refusal' }
+  const stop = reply.stoppedBy === undefined ? stops[reply.finish] : 'stop_sequence'
+  const sequence = reply.stoppedBy ?? null
   const message = {
     model: body.model,
     id,
     type: 'message',
     role: 'assistant',
-    content: writeBlocks(body, reply),
+    content: writeBlocks(body, reply, seal),
     stop_reason: stop,
-    stop_sequence: null,
+    stop_sequence: sequence,
     usage: writeUsage(reply, reply.usage.output),
   }
   if (body.stream !== true) return jsonAnswer(200, message)
@@ -64,7 +78,7 @@ export function answerMessages(body: Json, text: string | undefined): Answer {
   const frames = [
     eventFrame('message_start', {
       type: 'message_start',
-      message: { ...message, content: [], stop_reason: null, usage: writeUsage(reply, 1) },
+      message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage: writeUsage(reply, 1) },
     }),
   ]
   for (const [index, block] of message.content.entries()) frames.push(...streamBlock(block, index))
@@ -73,7 +87,7 @@ export function answerMessages(body: Json, text: string | undefined): Answer {
   frames.push(
     eventFrame('message_delta', {
       type: 'message_delta',
-      delta: { stop_reason: stop, stop_sequence: null },
+      delta: { stop_reason: stop, stop_sequence: sequence },
       usage: counts,
     }),
     eventFrame('message_stop', { type: 'message_stop' }),
@@ -81,11 +95,11 @@ export function answerMessages(body: Json, text: string | undefined): Answer {
   return { status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' }, frames, terminalFrames: 2 }
 }
 
-function writeBlocks(body: Json, reply: Reply): Json[] {
+function writeBlocks(body: Json, reply: Reply, seal: Sealer): Json[] {
   const blocks: Json[] = []
   if (reply.reasoning !== '') {
     const shown = body.thinking?.display === 'omitted' ? '' : reply.reasoning
-    blocks.push({ type: 'thinking', thinking: shown, signature: `EqQB${createTextId('', 60)}` })
+    blocks.push({ type: 'thinking', thinking: shown, signature: seal.issue('anthropic', shown) })
   }
   if (reply.calls.length === 0) blocks.push({ type: 'text', text: reply.text })
   for (const call of reply.calls) {

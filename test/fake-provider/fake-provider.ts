@@ -17,9 +17,10 @@ import {
 } from './gemini.ts'
 import { answerChat, checkChatBody } from './openai-chat.ts'
 import { answerEmbeddings, answerOpenaiModels, checkEmbeddingsBody } from './openai-other.ts'
-import { answerResponses, checkResponsesBody } from './openai-responses.ts'
+import { answerInputTokens, answerResponses, checkResponsesBody } from './openai-responses.ts'
 import { checkCredential, checkHeaders, readCredential, type HeaderList, type Violation } from './request-checks.ts'
 import { parseScenario, readScenario, type Scenario } from './scenarios.ts'
+import { createSealer, type Sealer } from './signatures.ts'
 import { createHexId, createTextId, type Json } from './turn.ts'
 import {
   badRequestAnswer,
@@ -59,6 +60,10 @@ export interface RecordedRequest {
   body: Json
   readonly scenario: Scenario
   readonly violations: Violation[]
+  /** Why the vendor refuses the body, if it does. */
+  complaint: string | undefined
+  /** Reasoning state that the answer carried. */
+  readonly issued: string[]
   readonly at: number
   /** open: not answered to the end yet · done · aborted: the connection broke first, on whichever side. */
   state: 'open' | 'done' | 'aborted'
@@ -94,6 +99,8 @@ export interface FakeProvider {
   requestsOf(key: string): RecordedRequest[]
   /** All violations so far, as sentences. */
   violations(): string[]
+  /** Every body that was refused as the vendor would, as sentences. */
+  complaints(): string[]
   /** Decides by the number of the call (from 1) and the request; a scenario's words or undefined for `ok`. */
   behave(key: string, decide: (call: number, request: { model: string; body: Json }) => string | undefined): void
   forget(): void
@@ -177,6 +184,10 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
           (violation) => `${request.method} ${request.path}: ${violation.kind}: ${violation.message}`,
         ),
       ),
+    complaints: () =>
+      requests.flatMap(({ method, path, complaint }) =>
+        complaint === undefined ? [] : [`${method} ${path}: ${complaint}`],
+      ),
     behave: (key, decide) => void decisions.set(key, decide),
     forget() {
       requests.length = 0
@@ -230,6 +241,8 @@ function readRequest(
     rawBody,
     body,
     violations,
+    complaint: undefined,
+    issued: [],
     ended,
     scenario: chooseScenario(key, { model, body }),
     at: Date.now(),
@@ -281,6 +294,7 @@ function readOperation(vendor: Vendor, method: string, path: string): Operation 
   const paths: Record<string, Operation> = {
     '/chat/completions': 'chat',
     '/responses': 'responses',
+    '/responses/input_tokens': 'count-tokens',
     '/embeddings': 'embeddings',
   }
   return paths[rest] ?? 'unknown'
@@ -294,31 +308,34 @@ function chooseAnswer(record: RecordedRequest, text: string | undefined): Answer
   const wrong = scenarioAnswer(scenario.name, operation === 'models', place)
   if (wrong !== undefined) return wrong
   if (operation === 'models') return answerModels(record)
-  const complaint = checkBody(record)
+  const seal = createSealer(key, model, record.issued)
+  const complaint = checkBody(record, seal)
+  record.complaint = complaint
   if (complaint !== undefined) return badRequestAnswer(vendor, complaint)
   if (model.includes('does-not-exist')) return unknownModelAnswer(vendor, model)
   const streamed = operation === 'stream-generate' || body.stream === true
   if (!streamed && scenario.name.startsWith('error-')) return serverErrorAnswer(place)
   const said = text ?? (scenario.name === 'big' ? 'Lorem ipsum 🙂 '.repeat((scenario.number ?? 256) * 60) : undefined)
-  if (operation === 'chat') return answerChat(body, said)
-  if (operation === 'responses') return answerResponses(body, said)
+  if (operation === 'chat') return answerChat(body, said, vendor)
+  if (operation === 'responses') return answerResponses(body, said, seal)
   if (operation === 'embeddings') return answerEmbeddings(body)
-  if (operation === 'messages') return answerMessages(body, said)
-  if (operation === 'generate') return answerGenerate(model, body, said)
+  if (operation === 'messages') return answerMessages(body, said, seal)
+  if (operation === 'generate') return answerGenerate(model, body, said, seal)
   if (operation === 'stream-generate') {
-    return answerStreamGenerate(model, body, said, record.query.get('alt') === 'sse')
+    return answerStreamGenerate(model, body, said, record.query.get('alt') === 'sse', seal)
   }
   if (operation === 'embed') return answerGeminiEmbed(body)
-  return vendor === 'google' ? answerGeminiCount(body) : answerCountTokens(body)
+  if (vendor === 'google') return answerGeminiCount(body)
+  return vendor === 'anthropic' ? answerCountTokens(body) : answerInputTokens(body)
 }
 
-function checkBody({ vendor, operation, body, headers }: RecordedRequest): string | undefined {
+function checkBody({ vendor, operation, model, body, headers }: RecordedRequest, seal: Sealer): string | undefined {
   const version = headers.find(([name]) => name === 'anthropic-version')?.[1] ?? ''
-  if (operation === 'chat') return checkChatBody(body)
-  if (operation === 'responses') return checkResponsesBody(body)
+  if (operation === 'chat') return checkChatBody(body, vendor)
+  if (operation === 'responses') return checkResponsesBody(body, seal)
   if (operation === 'embeddings') return checkEmbeddingsBody(body)
-  if (vendor === 'anthropic') return checkMessagesBody(body, version, operation === 'count-tokens')
-  if (operation === 'generate' || operation === 'stream-generate') return checkGenerateBody(body)
+  if (vendor === 'anthropic') return checkMessagesBody(body, version, operation === 'count-tokens', seal)
+  if (operation === 'generate' || operation === 'stream-generate') return checkGenerateBody(model, body, seal)
   return undefined
 }
 

@@ -1,4 +1,6 @@
 // Google's Gemini API as the fake speaks it. Its streams use CR LF, and without `alt=sse` they are one JSON array.
+import { checkGenerateRules } from './rules-gemini.ts'
+import type { Sealer } from './signatures.ts'
 import { composeReply, countTokens, createTextId, cutText, textOf, type Json, type Reply, type Turn } from './turn.ts'
 import { embed } from './openai-other.ts'
 import { jsonAnswer, type Answer } from './wire.ts'
@@ -6,13 +8,13 @@ import { jsonAnswer, type Answer } from './wire.ts'
 export const GEMINI_MODELS = ['gemini-2.5-pro', 'gemini-3.5-flash', 'gemini-embedding-2']
 const JSON_TYPE = { 'content-type': 'application/json; charset=UTF-8' }
 
-export function checkGenerateBody(body: Json): string | undefined {
+export function checkGenerateBody(model: string, body: Json, seal: Sealer): string | undefined {
   if (!Array.isArray(body?.contents) || body.contents.length === 0) {
     return '* GenerateContentRequest.contents: contents is not specified\n'
   }
   const at = body.contents.findIndex((content: Json) => content?.parts === undefined)
   if (at !== -1) return `* GenerateContentRequest.contents[${at}].parts: contents.parts must not be empty.\n`
-  return undefined
+  return checkGenerateRules(model, body, seal)
 }
 
 export function readGenerateTurn(model: string, body: Json): Turn {
@@ -35,23 +37,33 @@ export function readGenerateTurn(model: string, body: Json): Turn {
     promptCharacters: JSON.stringify([body.systemInstruction ?? '', body.contents]).length,
     hasCacheHints: false,
     maxTokens: config.maxOutputTokens,
+    media: parts
+      .filter((part) => part.inlineData !== undefined)
+      .map(({ inlineData: { mimeType, data } }) => ({ mime: mimeType, bytes: Buffer.from(data, 'base64').length })),
+    stop: config.stopSequences,
   }
 }
 
-export function answerGenerate(model: string, body: Json, text: string | undefined): Answer {
+export function answerGenerate(model: string, body: Json, text: string | undefined, seal: Sealer): Answer {
   const reply = composeReply(readGenerateTurn(model, body), text)
   const parts = [...thoughtParts(body, reply)]
-  if (reply.calls.length === 0) parts.push({ text: reply.text })
-  else parts.push(...callParts(reply))
+  if (reply.calls.length === 0) parts.push(...textParts(reply, [reply.text], seal).flat())
+  else parts.push(...callParts(reply, seal))
   return jsonAnswer(200, writeChunk(model, createTextId('', 22), parts, reply, true), JSON_TYPE)
 }
 
-export function answerStreamGenerate(model: string, body: Json, text: string | undefined, sse: boolean): Answer {
+export function answerStreamGenerate(
+  model: string,
+  body: Json,
+  text: string | undefined,
+  sse: boolean,
+  seal: Sealer,
+): Answer {
   const reply = composeReply(readGenerateTurn(model, body), text)
   const id = createTextId('', 22)
   const groups = thoughtParts(body, reply).map((part) => [part])
-  if (reply.calls.length > 0) groups.push(callParts(reply))
-  else groups.push(...cutText(reply.text, 10).map((piece) => [{ text: piece }]))
+  if (reply.calls.length > 0) groups.push(callParts(reply, seal))
+  else groups.push(...textParts(reply, cutText(reply.text, 10), seal))
   const chunks = groups.map((parts, at) =>
     JSON.stringify(writeChunk(model, id, parts, reply, at === groups.length - 1)),
   )
@@ -68,17 +80,25 @@ function thoughtParts(body: Json, reply: Reply): Json[] {
   return shown ? [{ text: reply.reasoning, thought: true }] : []
 }
 
-function callParts(reply: Reply): Json[] {
+/** What was thought before a text is signed behind it, in a part without words. */
+function textParts(reply: Reply, pieces: readonly string[], seal: Sealer): Json[][] {
+  const parts: Json[][] = reply.finish === 'refusal' ? [[]] : pieces.map((piece) => [{ text: piece }])
+  if (reply.reasoning !== '') parts.push([{ text: '', thoughtSignature: seal.issue('google', '') }])
+  return parts
+}
+
+function callParts(reply: Reply, seal: Sealer): Json[] {
   return reply.calls.map((call, at) => ({
     functionCall: { id: call.id.slice(0, 8), name: call.name, args: call.args },
-    ...(at === 0 && { thoughtSignature: Buffer.from(createTextId('', 48)).toString('base64') }),
+    ...(at === 0 && { thoughtSignature: seal.issue('google', call.name) }),
   }))
 }
 
 function writeChunk(model: string, responseId: string, parts: Json[], reply: Reply, last: boolean): Json {
   const { input, cacheRead, output, reasoning } = reply.usage
   const candidate = { content: { parts, role: 'model' }, index: 0 }
-  const finish = { finishReason: reply.finish === 'length' ? 'MAX_TOKENS' : 'STOP' }
+  const reasons = { stop: 'STOP', tool_calls: 'STOP', length: 'MAX_TOKENS', refusal: 'SAFETY' }
+  const finish = { finishReason: reasons[reply.finish] }
   return {
     candidates: [last ? { ...candidate, ...finish } : candidate],
     usageMetadata: {

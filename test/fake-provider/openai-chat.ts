@@ -1,9 +1,12 @@
 // OpenAI Chat Completions as the fake speaks it.
+import type { Vendor } from './fake-keys.ts'
+import { checkChatRules } from './rules-openai.ts'
 import {
   composeReply,
   createTextId,
   cutText,
   nowSeconds,
+  readDataUrl,
   textOf,
   type Json,
   type Reply,
@@ -12,7 +15,7 @@ import {
 } from './turn.ts'
 import { dataFrame, jsonAnswer, type Answer } from './wire.ts'
 
-export function checkChatBody(body: Json): string | undefined {
+export function checkChatBody(body: Json, vendor: Vendor): string | undefined {
   if (typeof body?.model !== 'string' || body.model === '') return 'you must provide a model parameter'
   if (!Array.isArray(body.messages) || body.messages.length === 0) return "Missing required parameter: 'messages'."
   const at = body.messages.findIndex((message: Json) => typeof message?.role !== 'string')
@@ -23,33 +26,50 @@ export function checkChatBody(body: Json): string | undefined {
   if (newer && body.tools?.length > 0 && body.reasoning_effort !== 'none') {
     return `Function tools with reasoning_effort are not supported for ${body.model} in /v1/chat/completions. Please use /v1/responses instead.`
   }
-  return undefined
+  return checkChatRules(body, vendor)
 }
 
 export function readChatTurn(body: Json): Turn {
-  const last = body.messages.at(-1)
   const lastUser = body.messages.findLast((message: Json) => message.role === 'user')
   const choice = body.tool_choice
+  // Pictures in results follow them in a message of the user.
+  const after = body.messages.slice(body.messages.findLastIndex((message: Json) => message.role === 'assistant') + 1)
+  const results = after
+    .filter((message: Json) => message.role === 'tool')
+    .map((message: Json) => textOf(message.content))
   const forced = choice === 'required' ? 'any' : choice === 'none' ? 'none' : choice?.function?.name
   return {
     model: body.model,
     lastText: textOf(lastUser?.content),
-    toolResult: last.role === 'tool' ? textOf(last.content) : undefined,
+    toolResult: results.length === 0 ? undefined : results.join(' '),
     tools: (body.tools ?? []).map((tool: Json) => ({
       name: tool.function?.name ?? tool.custom?.name,
       schema: tool.function?.parameters,
     })),
     toolChoice: forced,
-    wantsReasoning: body.reasoning_effort !== undefined && body.reasoning_effort !== 'none',
+    wantsReasoning:
+      (body.reasoning_effort !== undefined && body.reasoning_effort !== 'none') || body.thinking?.type === 'enabled',
     jsonSchema: body.response_format?.json_schema?.schema,
     promptCharacters: JSON.stringify(body.messages).length,
     hasCacheHints: false,
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
+    media: seenIn(lastUser?.content),
+    stop: typeof body.stop === 'string' ? [body.stop] : body.stop,
+    oneCallOnly: body.parallel_tool_calls === false,
   }
 }
 
-export function answerChat(body: Json, text: string | undefined): Answer {
-  const reply = composeReply(readChatTurn(body), text)
+function seenIn(content: Json): Turn['media'] {
+  const parts: Json[] = Array.isArray(content) ? content : []
+  return parts
+    .map((part) => readDataUrl(part.image_url?.url ?? part.file?.file_data))
+    .filter((seen) => seen !== undefined)
+}
+
+export function answerChat(body: Json, text: string | undefined, vendor: Vendor): Answer {
+  const composed = composeReply(readChatTurn(body), text)
+  // OpenAI shows no thoughts in this dialect.
+  const reply = vendor === 'compat' ? composed : { ...composed, reasoning: '' }
   const base = { id: createTextId('chatcmpl-', 29), created: nowSeconds(), model: body.model }
   return body.stream === true ? streamChat(body, reply, base) : jsonAnswer(200, wholeChat(body, reply, base))
 }
@@ -57,9 +77,10 @@ export function answerChat(body: Json, text: string | undefined): Answer {
 function wholeChat(body: Json, reply: Reply, base: Json): Json {
   const message = {
     role: 'assistant',
-    content: reply.calls.length > 0 ? null : reply.text,
+    content: reply.calls.length > 0 || reply.finish === 'refusal' ? null : reply.text,
+    ...(reply.reasoning !== '' && { reasoning_content: reply.reasoning }),
     ...(reply.calls.length > 0 && { tool_calls: reply.calls.map((call) => writeCall(call)) }),
-    refusal: null,
+    refusal: reply.finish === 'refusal' ? reply.text : null,
     annotations: [],
   }
   return {
@@ -71,7 +92,7 @@ function wholeChat(body: Json, reply: Reply, base: Json): Json {
       index,
       message,
       logprobs: null,
-      finish_reason: reply.finish,
+      finish_reason: reply.finish === 'refusal' ? 'stop' : reply.finish,
     })),
     usage: writeUsage(reply.usage),
     service_tier: 'default',
@@ -94,7 +115,9 @@ function streamChat(body: Json, reply: Reply, base: Json): Answer {
       obfuscation: 'x'.repeat(5),
     })
   const frames = [chunk({ role: 'assistant', content: reply.calls.length > 0 ? null : '', refusal: null })]
-  for (const piece of cutText(reply.text)) frames.push(chunk({ content: piece }))
+  for (const piece of cutText(reply.reasoning, 12)) frames.push(chunk({ reasoning_content: piece }))
+  const slot = reply.finish === 'refusal' ? 'refusal' : 'content'
+  for (const piece of cutText(reply.text)) frames.push(chunk({ [slot]: piece }))
   for (const [index, call] of reply.calls.entries()) {
     const written = writeCall(call)
     frames.push(chunk({ tool_calls: [{ index, ...written, function: { ...written.function, arguments: '' } }] }))
@@ -102,7 +125,7 @@ function streamChat(body: Json, reply: Reply, base: Json): Answer {
       frames.push(chunk({ tool_calls: [{ index, function: { arguments: piece } }] }))
     }
   }
-  frames.push(chunk({}, reply.finish))
+  frames.push(chunk({}, reply.finish === 'refusal' ? 'stop' : reply.finish))
   if (withUsage) {
     frames.push(
       dataFrame({

@@ -1,9 +1,13 @@
 // OpenAI Responses as the fake speaks it: items, and events with a rising sequence number.
+import { checkResponsesRules } from './rules-openai.ts'
+import type { Sealer } from './signatures.ts'
 import {
   composeReply,
+  countTokens,
   createHexId,
   cutText,
   nowSeconds,
+  readDataUrl,
   textOf,
   type Json,
   type Reply,
@@ -12,25 +16,28 @@ import {
 } from './turn.ts'
 import { eventFrame, jsonAnswer, type Answer } from './wire.ts'
 
-export function checkResponsesBody(body: Json): string | undefined {
+export function checkResponsesBody(body: Json, seal: Sealer): string | undefined {
   if (typeof body?.model !== 'string' && body?.prompt === undefined) return "Missing required parameter: 'model'."
   const input = body.input
   if (typeof input !== 'string' && !Array.isArray(input) && body.prompt === undefined) {
     return "Missing required parameter: 'input'."
   }
-  return undefined
+  return checkResponsesRules(body, seal)
 }
 
 export function readResponsesTurn(body: Json): Turn {
   const items: Json[] = Array.isArray(body.input) ? body.input : [{ role: 'user', content: body.input ?? '' }]
   const lastUser = items.findLast((item) => item.role === 'user')
-  const last = items.at(-1)
   const choice = body.tool_choice
-  const result = last?.type === 'function_call_output' ? last.output : undefined
+  const after = items.slice(items.findLastIndex((item) => item.type === 'function_call') + 1)
+  const results = after
+    .filter((item) => item.type === 'function_call_output')
+    .map(({ output }) => (typeof output === 'string' ? output : textOf(output)))
+  const parts: Json[] = Array.isArray(lastUser?.content) ? lastUser.content : []
   return {
     model: body.model ?? 'gpt-5.5',
     lastText: textOf(lastUser?.content),
-    toolResult: result === undefined ? undefined : typeof result === 'string' ? result : textOf(result),
+    toolResult: results.length === 0 ? undefined : results.join(' '),
     tools: (body.tools ?? [])
       .filter((tool: Json) => tool.type === 'function')
       .map((tool: Json) => ({ name: tool.name, schema: tool.parameters })),
@@ -40,13 +47,20 @@ export function readResponsesTurn(body: Json): Turn {
     promptCharacters: JSON.stringify(items).length + textOf(body.instructions).length,
     hasCacheHints: false,
     maxTokens: body.max_output_tokens ?? undefined,
+    media: parts.map((part) => readDataUrl(part.image_url ?? part.file_data)).filter((seen) => seen !== undefined),
+    oneCallOnly: body.parallel_tool_calls === false,
   }
 }
 
-export function answerResponses(body: Json, text: string | undefined): Answer {
+export function answerInputTokens(body: Json): Answer {
+  const tokens = countTokens(readResponsesTurn(body).promptCharacters)
+  return jsonAnswer(200, { object: 'response.input_tokens', input_tokens: tokens })
+}
+
+export function answerResponses(body: Json, text: string | undefined, seal: Sealer): Answer {
   const turn = readResponsesTurn(body)
   const reply = composeReply(turn, text)
-  const items = writeItems(body, reply)
+  const items = writeItems(body, reply, seal)
   const response = (status: string, output: Json[], usage: Json): Json => ({
     id: responseId,
     object: 'response',
@@ -96,20 +110,24 @@ export function answerResponses(body: Json, text: string | undefined): Answer {
   }
 }
 
-function writeItems(body: Json, reply: Reply): Json[] {
+function writeItems(body: Json, reply: Reply, seal: Sealer): Json[] {
   const items: Json[] = []
   if (reply.reasoning !== '') {
-    const encrypted = body.include?.includes('reasoning.encrypted_content') ? `gAAAAA${createHexId('', 40)}` : undefined
+    const id = createHexId('rs_', 25)
+    const encrypted = body.include?.includes('reasoning.encrypted_content') ? seal.issue('openai', id) : undefined
     const summary = body.reasoning?.summary === undefined ? [] : [{ type: 'summary_text', text: reply.reasoning }]
     items.push({
-      id: createHexId('rs_', 25),
+      id,
       type: 'reasoning',
       ...(encrypted && { encrypted_content: encrypted }),
       summary,
     })
   }
   if (reply.calls.length === 0) {
-    const content = [{ type: 'output_text', annotations: [], logprobs: [], text: reply.text }]
+    const content =
+      reply.finish === 'refusal'
+        ? [{ type: 'refusal', refusal: reply.text }]
+        : [{ type: 'output_text', annotations: [], logprobs: [], text: reply.text }]
     items.push({ id: createHexId('msg_', 25), type: 'message', status: 'completed', content, role: 'assistant' })
   }
   for (const call of reply.calls) {
@@ -145,11 +163,18 @@ function streamItem(item: Json, index: number, event: (type: string, fields: Jso
     const place = { ...at, content_index: 0 }
     const opened = { ...item, status: 'in_progress', content: [] }
     frames.push(event('response.output_item.added', { output_index: index, item: opened }))
-    frames.push(event('response.content_part.added', { ...place, part: { ...part, text: '' } }))
-    for (const piece of cutText(part.text)) {
+    const refused = part.type === 'refusal'
+    const empty = refused ? { ...part, refusal: '' } : { ...part, text: '' }
+    frames.push(event('response.content_part.added', { ...place, part: empty }))
+    if (refused) {
+      for (const piece of cutText(part.refusal))
+        frames.push(event('response.refusal.delta', { ...place, delta: piece }))
+      frames.push(event('response.refusal.done', { ...place, refusal: part.refusal }))
+    }
+    for (const piece of cutText(part.text ?? '')) {
       frames.push(event('response.output_text.delta', { ...place, delta: piece, logprobs: [], obfuscation: 'xyz' }))
     }
-    frames.push(event('response.output_text.done', { ...place, text: part.text, logprobs: [] }))
+    if (!refused) frames.push(event('response.output_text.done', { ...place, text: part.text, logprobs: [] }))
     frames.push(event('response.content_part.done', { ...place, part }))
   } else {
     const opened = { ...item, status: 'in_progress', arguments: '' }

@@ -24,13 +24,24 @@ export interface Turn {
   readonly promptCharacters: number
   readonly hasCacheHints: boolean
   readonly maxTokens: number | undefined
+  /** Pictures and documents of the last message. */
+  readonly media?: readonly SeenMedia[] | undefined
+  readonly stop?: readonly string[] | undefined
+  readonly oneCallOnly?: boolean
+}
+
+export interface SeenMedia {
+  readonly mime: string
+  readonly bytes: number
 }
 
 export interface Reply {
   readonly text: string
   readonly reasoning: string
   readonly calls: readonly { id: string; name: string; args: Json }[]
-  readonly finish: 'stop' | 'length' | 'tool_calls'
+  readonly finish: 'stop' | 'length' | 'tool_calls' | 'refusal'
+  /** The stop sequence that ended it. */
+  readonly stoppedBy?: string
   readonly usage: Usage
 }
 
@@ -44,6 +55,7 @@ export interface Usage {
   readonly reasoning: number
 }
 
+export const REFUSAL = 'I cannot help with that.'
 const REASONING = 'The user wants an answer, so I give one.'
 
 export function countTokens(characters: number): number {
@@ -69,16 +81,29 @@ export function composeReply(turn: Turn, text: string | undefined): Reply {
   if (calls.length > 0) {
     return { text: '', reasoning, calls, finish: 'tool_calls', usage: usageFor(JSON.stringify(calls).length) }
   }
-  const whole = text ?? defaultText(turn)
+  if (/\bforbidden\b/i.test(turn.lastText)) {
+    return { text: REFUSAL, reasoning: '', calls: [], finish: 'refusal', usage: usageFor(REFUSAL.length) }
+  }
+  const unstopped = text ?? defaultText(turn)
+  const stoppedBy = turn.stop?.find((stop) => unstopped.includes(stop))
+  const whole = stoppedBy === undefined ? unstopped : unstopped.slice(0, unstopped.indexOf(stoppedBy))
   const cut = turn.maxTokens !== undefined && turn.maxTokens > 0 && countTokens(whole.length) > turn.maxTokens
   const said = cut ? whole.slice(0, turn.maxTokens * 4) : whole
-  return { text: said, reasoning, calls: [], finish: cut ? 'length' : 'stop', usage: usageFor(said.length) }
+  return {
+    text: said,
+    reasoning,
+    calls: [],
+    finish: cut ? 'length' : 'stop',
+    usage: usageFor(said.length),
+    ...(stoppedBy !== undefined && !cut && { stoppedBy }),
+  }
 }
 
 function defaultText(turn: Turn): string {
   if (turn.jsonSchema !== undefined) return JSON.stringify(sampleOf(turn.jsonSchema))
   if (turn.toolResult !== undefined) return `The tool says: ${turn.toolResult}`
-  return `You said: ${turn.lastText} 🙂 – ünïcödé, 漢字.`
+  const seen = (turn.media ?? []).map(({ mime, bytes }) => ` I see ${mime} of ${bytes} bytes.`).join('')
+  return `You said: ${turn.lastText}${seen} 🙂 – ünïcödé, 漢字.`
 }
 
 function chooseCalls(turn: Turn): Reply['calls'] {
@@ -89,7 +114,7 @@ function chooseCalls(turn: Turn): Reply['calls'] {
   const parallel = /\b(two|both|parallel)\b/i.test(turn.lastText)
   const chosen = named ?? turn.tools[0]!
   const second = turn.tools.find((tool) => tool !== chosen) ?? chosen
-  return (parallel ? [chosen, second] : [chosen]).map((tool, index) => ({
+  return (parallel && turn.oneCallOnly !== true ? [chosen, second] : [chosen]).map((tool, index) => ({
     id: randomText(24),
     name: tool.name,
     args: sampleOf(tool.schema, index),
@@ -135,3 +160,19 @@ export function textOf(content: Json): string {
 export const createHexId = (prefix: string, bytes = 16): string => prefix + randomBytes(bytes).toString('hex')
 export const createTextId = (prefix: string, length = 24): string => prefix + randomText(length)
 export const nowSeconds = (): number => Math.floor(Date.now() / 1000)
+
+/** A data URL in base64, taken apart. */
+export function readDataUrl(url: Json): SeenMedia | undefined {
+  const match = /^data:([^;,]+);base64,(.+)$/s.exec(String(url))
+  return match === null ? undefined : { mime: match[1]!, bytes: Buffer.from(match[2]!, 'base64').length }
+}
+
+/** What bytes are, by how they begin. */
+export function readMagic(bytes: Buffer): string {
+  const head = bytes.subarray(0, 12).toString('latin1')
+  if (head.startsWith('\x89PNG')) return 'image/png'
+  if (head.startsWith('\xff\xd8')) return 'image/jpeg'
+  if (head.startsWith('GIF8')) return 'image/gif'
+  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return 'image/webp'
+  return head.startsWith('%PDF') ? 'application/pdf' : 'unknown'
+}

@@ -3,6 +3,7 @@ import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 import type { Protocol } from '../protocol.ts'
 import { asCount, asText } from '../read.ts'
+import { COUNT_TOKENS_PATH } from './count-tokens.ts'
 import { responsesStream } from './stream.ts'
 import { readResponsesUsage } from './usage.ts'
 
@@ -22,7 +23,7 @@ export const openaiResponses: Protocol = {
     'count-tokens': {
       id: 'count-tokens',
       task: 'count',
-      upstreamPath: () => '/responses/input_tokens',
+      upstreamPath: () => COUNT_TOKENS_PATH,
       modelIn: 'body',
       streaming: 'never',
       query: [],
