@@ -1,6 +1,6 @@
 // What the suites of this codec share: encodings with everything known, decodings, streams cut into events.
 import { createHash } from 'node:crypto'
-import type { ChatRequest, Signature, StreamEvent } from '../canonical.ts'
+import type { ChatRequest, ChatResponse, Item, Signature, StreamEvent, Usage } from '../canonical.ts'
 import {
   createLossReport,
   type LossReport,
@@ -158,3 +158,62 @@ export function encodeStream(events: Iterable<StreamEvent>, encoding = responseE
 export function sse(...chunks: readonly unknown[]): string {
   return chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
 }
+
+// ---- Items of a conversation and the contents they become ------------------------------------------------------------
+
+type Json = Record<string, unknown>
+
+export const user = (text: string, turn = 0): Item => ({ kind: 'text', role: 'user', turn, text })
+export const call = (id: string, fields: Partial<Item & { kind: 'call' }> = {}): Item => ({
+  kind: 'call',
+  turn: 1,
+  id,
+  name: 'f',
+  argsText: '{"x":1}',
+  style: 'json',
+  ...fields,
+})
+export const result = (callId: string, text: string, fields: Partial<Item & { kind: 'result' }> = {}): Item => ({
+  kind: 'result',
+  turn: 2,
+  callId,
+  parts: [{ kind: 'text', text }],
+  isError: false,
+  style: 'json',
+  ...fields,
+})
+export const thought: Signature = { provider: 'google', account: 'key-1', model: 'm', kind: 'thought', value: 'c2ln' }
+export const foreign: Signature = { provider: 'anthropic', account: 'a', model: 'm', kind: 'signature', value: 'abc' }
+export const contentsOf = (items: readonly Item[], encoding = {}): Json[] =>
+  encode({ items: [...items] }, encoding).body['contents'] as Json[]
+export const partsOf = (items: readonly Item[], turn: number, encoding = {}): Json[] =>
+  contentsOf(items, encoding)[turn]!['parts'] as Json[]
+
+// ---- Answers and the chunks they come in ------------------------------------------------------------------------------
+
+export const USAGE: Usage = {
+  input: 10,
+  cacheRead: null,
+  cacheWrite: null,
+  cacheWrite1h: null,
+  output: 5,
+  reasoning: null,
+}
+export const text = (value: string): Item => ({ kind: 'text', role: 'assistant', turn: 0, text: value })
+export const answerOf = (items: readonly Item[], fields: Partial<ChatResponse> = {}): ChatResponse => ({
+  id: 'r',
+  model: 'm',
+  created: 0,
+  items,
+  finish: { unified: 'stop', raw: 'STOP' },
+  usage: USAGE,
+  extensions: {},
+  ...fields,
+})
+export const chunkOf = (parts: readonly unknown[], fields: Json = {}, around: Json = {}): Json => ({
+  candidates: [{ content: { role: 'model', parts }, index: 0, ...fields }],
+  modelVersion: 'gemini-3-pro',
+  responseId: 'abc',
+  ...around,
+})
+export const decodeWhole = (body: Json): ChatResponse => codec.decodeResponse(body, decodingOf())
