@@ -124,6 +124,7 @@ describe('streams that are read', () => {
   test('case 26: an empty delta is none', () => {
     const empty = delta(0, { type: 'input_json_delta', partial_json: '' })
     const events = decodeStream(sse(START, opening(0, toolUse('a')), empty, closing(0), ...ending('tool_use')))
+    expect(events.filter(({ type }) => type === 'part-delta')).toHaveLength(1)
     expect(collectEvents(events).items).toMatchObject([{ argsText: '{}' }])
   })
 
