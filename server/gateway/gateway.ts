@@ -65,58 +65,8 @@ export interface Gateway {
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { authenticator, limits, providers, prices, ledger, upstream, keys, metrics, clock, log } = options
-  const health = createHealth({ clock })
-  const breakers = createBreakers({ clock })
-  const watch = createWatch({ clock })
-  metrics.watchGateway({ breakers, watch })
-  const planner = createPlanner({
-    providers,
-    health,
-    clock,
-    chainFor: (userId) => keys.chainFor(userId),
-    serverFallback: new Set(options.serverFallback),
-    invalidGraceMs: options.invalidGraceMs,
-  })
-  const modelNames = createModelNames([
-    ...providers.all,
-    ...(providers.get('custom') ? [providers.get('custom')!] : []),
-  ])
-  const adjustments = createAdjustments()
-  const tools: PipelineTools = {
-    authenticate: (key) => authenticateKey(options, key),
-    limits,
-    modelNames,
-    planner,
-    providers,
-    prices,
-    keys,
-    adjustments,
-    createCarrier: createCarrierChoice({
-      adjustments,
-      profiles: createProfiles(),
-      reasoningState: createReasoningState({ secret: options.stateSecret, clock }),
-      prices,
-      clock,
-    }),
-    spending: createSpending({
-      budgets: options.budgets,
-      prices,
-      allowanceUsdNanosPerDay: options.allowanceUsdNanosPerDay,
-    }),
-    health,
-    breakers,
-    retryBudget: createRetryBudget({ clock }),
-    meter: createMeter({ ledger, prices, clock }),
-    bodyBudget: options.bodyBudget,
-    upstream,
-    watch,
-    timers: { ...DEFAULT_TIMERS, ...options.timers },
-    clock,
-    log,
-    observe: (facts) => metrics.observeRequest(facts),
-  }
-  const modelLists = createModelLists({ providers, planner, keys, health, upstream, modelNames, clock })
+  const tools = createTools(options)
+  const modelLists = createModelLists(tools)
   return {
     routes: [
       ...createDataRoutes((endpoint, request, response, match) =>
@@ -128,17 +78,64 @@ export function createGateway(options: GatewayOptions): Gateway {
       const protocol = dialectOfPath(path, headers)
       return protocol ? encodeDataError(protocol, error, requestId) : undefined
     },
-    close: () => watch.stop(),
+    close: () => tools.watch.stop(),
   }
+}
 
-  async function authenticateKey({ touchApiKey }: GatewayOptions, key: string): Promise<ApiKeyContext> {
-    try {
-      const context = authenticator.peekApiKey(key) ?? (await authenticator.authenticateApiKey(key))
-      touchApiKey(context.keyId)
-      return context
-    } catch (error) {
-      if (error instanceof GatewayError && error.status === 401) metrics.countRefusedKey()
-      throw error
-    }
+function createTools(options: GatewayOptions): PipelineTools {
+  const { limits, providers, prices, ledger, upstream, keys, metrics, bodyBudget, budgets, clock, log } = options
+  const { serverFallback, invalidGraceMs, allowanceUsdNanosPerDay } = options
+  const health = createHealth({ clock })
+  const breakers = createBreakers({ clock })
+  const watch = createWatch({ clock })
+  metrics.watchGateway({ breakers, watch })
+  const adjustments = createAdjustments()
+  return {
+    authenticate: (key) => authenticateKey(options, key),
+    limits,
+    modelNames: createModelNames(providers.routable),
+    planner: createPlanner({
+      providers,
+      health,
+      clock,
+      chainFor: (userId) => keys.chainFor(userId),
+      serverFallback: new Set(serverFallback),
+      invalidGraceMs,
+    }),
+    providers,
+    prices,
+    keys,
+    adjustments,
+    createCarrier: createCarrierChoice({
+      adjustments,
+      profiles: createProfiles(),
+      reasoningState: createReasoningState({ secret: options.stateSecret, clock }),
+      prices,
+      clock,
+    }),
+    spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay }),
+    health,
+    breakers,
+    retryBudget: createRetryBudget({ clock }),
+    meter: createMeter({ ledger, prices, clock }),
+    bodyBudget,
+    upstream,
+    watch,
+    timers: { ...DEFAULT_TIMERS, ...options.timers },
+    clock,
+    log,
+    observe: (facts) => metrics.observeRequest(facts),
+  }
+}
+
+async function authenticateKey(options: GatewayOptions, key: string): Promise<ApiKeyContext> {
+  const { authenticator, touchApiKey, metrics } = options
+  try {
+    const context = authenticator.peekApiKey(key) ?? (await authenticator.authenticateApiKey(key))
+    touchApiKey(context.keyId)
+    return context
+  } catch (error) {
+    if (error instanceof GatewayError && error.status === 401) metrics.countRefusedKey()
+    throw error
   }
 }

@@ -37,6 +37,8 @@ export interface Providers {
   has(id: string): boolean
   readonly all: readonly Provider[]
   readonly names: readonly string[]
+  /** Those a model name can lead to: all, and `custom` where users may bring their own addresses. */
+  readonly routable: readonly Provider[]
   /** May users store keys for it? */
   takesKeys(id: string): boolean
   findKeyPrefix(id: string, key: string): string
@@ -71,6 +73,7 @@ export function createProviders(config: ProvidersConfig): Providers {
     has: (id) => byId.has(id),
     all,
     names: [...byId.keys()],
+    routable: [...byId.values()],
     takesKeys: (id) => byId.has(id),
     findKeyPrefix: (id, key) => findKeyPrefix(byId.get(id) ?? { keyPrefixes: [] }, key),
     serverKey: (id) => config.serverKeys[id],
