@@ -1,23 +1,25 @@
 // Why an answer ended, in Gemini's words and the middle model's.
 import type { Finish, FinishUnified } from '../canonical.ts'
 
-const UNIFIED: Readonly<Record<string, FinishUnified>> = {
-  STOP: 'stop',
-  MAX_TOKENS: 'length',
-  SAFETY: 'content_filter',
-  RECITATION: 'content_filter',
-  BLOCKLIST: 'content_filter',
-  PROHIBITED_CONTENT: 'content_filter',
-  SPII: 'content_filter',
-  IMAGE_SAFETY: 'content_filter',
-  IMAGE_PROHIBITED_CONTENT: 'content_filter',
-  IMAGE_RECITATION: 'content_filter',
-  IMAGE_OTHER: 'content_filter',
-  MALFORMED_FUNCTION_CALL: 'malformed',
-  MALFORMED_RESPONSE: 'malformed',
-  UNEXPECTED_TOOL_CALL: 'malformed',
-  TOO_MANY_TOOL_CALLS: 'malformed',
-}
+const UNIFIED: ReadonlyMap<string, FinishUnified> = new Map(
+  Object.entries<FinishUnified>({
+    STOP: 'stop',
+    MAX_TOKENS: 'length',
+    SAFETY: 'content_filter',
+    RECITATION: 'content_filter',
+    BLOCKLIST: 'content_filter',
+    PROHIBITED_CONTENT: 'content_filter',
+    SPII: 'content_filter',
+    IMAGE_SAFETY: 'content_filter',
+    IMAGE_PROHIBITED_CONTENT: 'content_filter',
+    IMAGE_RECITATION: 'content_filter',
+    IMAGE_OTHER: 'content_filter',
+    MALFORMED_FUNCTION_CALL: 'malformed',
+    MALFORMED_RESPONSE: 'malformed',
+    UNEXPECTED_TOOL_CALL: 'malformed',
+    TOO_MANY_TOOL_CALLS: 'malformed',
+  }),
+)
 
 const WORDS: Readonly<Record<FinishUnified, string>> = {
   stop: 'STOP',
@@ -42,13 +44,13 @@ export function readReason(value: unknown): string | null {
 
 /** Unknown words count as a stop; a stop with calls is the calls'. */
 export function finishOf(word: string, hasCalls: boolean): Finish {
-  const unified = UNIFIED[word] ?? 'stop'
+  const unified = UNIFIED.get(word) ?? 'stop'
   return { unified: unified === 'stop' && hasCalls ? 'tool_calls' : unified, raw: word }
 }
 
 /** The provider's own word where it is one of ours and means the same. */
 export function reasonOf({ unified, raw }: Finish): string {
   const word = WORDS[unified]
-  const known = UNIFIED[raw]
-  return known !== undefined && known === UNIFIED[word] ? raw : word
+  const known = UNIFIED.get(raw)
+  return known !== undefined && known === UNIFIED.get(word) ? raw : word
 }

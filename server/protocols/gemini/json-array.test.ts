@@ -2,9 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { eventsOf } from '../collect.ts'
-import { response } from './arbitraries.ts'
 import { createJsonArrayFraming, createJsonArraySplitter } from './json-array.ts'
-import { codec, encodeStream, eventsOfStream, responseEncodingOf, RUNS, sse } from './testing.ts'
+import { codec, encodeStream, eventsOfStream, responseEncodingOf, RUNS, sse, response } from './testing.ts'
 
 describe('JSON-array streams', () => {
   test('law 4: any byte split gives the same elements', () => {

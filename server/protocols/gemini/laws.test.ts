@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest'
 import type { Item, StreamEvent } from '../canonical.ts'
 import { createLossReport } from '../codec.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
-import { args, conversation, name, request, response, state, words } from './arbitraries.ts'
 import {
   answerOf,
   BUDGET_PROFILE,
@@ -22,6 +21,13 @@ import {
   slotOf,
   sse,
   wireChunks,
+  args,
+  conversation,
+  name,
+  request,
+  response,
+  state,
+  words,
 } from './testing.ts'
 
 /** Law 1: one part at a time, numbered from 0, each ended; one finish, last. */

@@ -15,23 +15,25 @@ export interface Media {
 const GOOGLE_FILE = /^(?:gs:\/\/|files\/|https:\/\/generativelanguage\.googleapis\.com\/)/
 const VIDEO_PAGE = /^https?:\/\/(?:[\w-]+\.)?(?:youtube\.com|youtu\.be)\//
 
-const TYPES: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  heic: 'image/heic',
-  pdf: 'application/pdf',
-  txt: 'text/plain',
-  csv: 'text/csv',
-  html: 'text/html',
-  mp3: 'audio/mp3',
-  wav: 'audio/wav',
-  mp4: 'video/mp4',
-  mov: 'video/mov',
-  webm: 'video/webm',
-}
+const TYPES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    png: 'image/png',
+    jpg: 'image/jpeg',
+    jpeg: 'image/jpeg',
+    gif: 'image/gif',
+    webp: 'image/webp',
+    heic: 'image/heic',
+    pdf: 'application/pdf',
+    txt: 'text/plain',
+    csv: 'text/csv',
+    html: 'text/html',
+    mp3: 'audio/mp3',
+    wav: 'audio/wav',
+    mp4: 'video/mp4',
+    mov: 'video/mov',
+    webm: 'video/webm',
+  }),
+)
 
 export function mediaKindOf(mime: string): MediaKind {
   const [family] = mime.toLowerCase().split('/')
@@ -83,5 +85,5 @@ export function writeMedia({ media, source, name }: Media, named: boolean): Reco
 
 function typeOfPath(url: string): string | undefined {
   const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase()
-  return extension === undefined ? undefined : TYPES[extension]
+  return extension === undefined ? undefined : TYPES.get(extension)
 }

@@ -62,18 +62,20 @@ function reportUnsaid(request: ChatRequest, { losses }: RequestEncoding): void {
   if (request.instructions.some(({ cache }) => cache)) losses.drop('cache_control', 'the provider caches by itself')
 }
 
-const TIERS: Readonly<Record<string, string>> = {
-  default: 'standard',
-  standard: 'standard',
-  standard_only: 'standard',
-  flex: 'flex',
-  priority: 'priority',
-  fast: 'priority',
-}
+const TIERS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    default: 'standard',
+    standard: 'standard',
+    standard_only: 'standard',
+    flex: 'flex',
+    priority: 'priority',
+    fast: 'priority',
+  }),
+)
 
 function writeTier({ tier }: ChatRequest, { losses }: RequestEncoding): string | undefined {
   if (tier === undefined || tier === 'auto') return undefined
-  const word = TIERS[tier]
+  const word = TIERS.get(tier)
   if (word === undefined) losses.drop('tier', 'the provider has no such tier')
   else if (tier === 'fast') losses.approximate('tier', 'the nearest tier the provider has')
   return word
