@@ -1,5 +1,6 @@
 // Another dialect on the provider's side: the client's request through the middle model to the provider's dialect, and
 // the answer back. What does not survive is named in the warnings; in strict mode it is refused instead.
+import { createHash } from 'node:crypto'
 import type { Prices } from '../catalog/prices.ts'
 import type { Profiles } from '../catalog/profiles.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -72,7 +73,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const items = tools.adjustments.stripsState(exchange)
     ? withoutState(request.items)
     : tools.reasoningState.restore(tenant, request.items)
-  const restored = { ...request, model: target.model, items }
+  const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
@@ -192,6 +193,12 @@ function createAnswering(
       }
     },
   }
+}
+
+/** Another company learns of an end user only that it is the same one again. */
+function anonymousUser(tenant: string, { userId }: ChatRequest): Pick<ChatRequest, 'userId'> | object {
+  if (userId === undefined) return {}
+  return { userId: createHash('sha256').update(`${tenant}\n${userId}`).digest('hex').slice(0, 32) }
 }
 
 /** The conversation without what only its provider can read. */

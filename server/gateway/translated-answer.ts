@@ -82,14 +82,16 @@ export class TranslatedAnswer implements Answer {
   isComplete(): boolean {
     if (this.#options.streamed) {
       this.#take([...this.#splitter.end().flatMap((event) => this.#decoder.push(event)), ...this.#decoder.end()])
-      return this.#collector.finished && this.#collector.error === null
+      if (!this.#collector.finished || this.#collector.error !== null) return false
+      // A call the provider itself calls malformed is no answer; once the client reads along, its encoder has said so.
+      return this.#begun || this.#collector.response().finish.unified !== 'malformed'
     }
     const body = asObject(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
     this.#chunks = []
     if (!body || this.#broken) return false
     this.#whole = this.#options.upstream.decodeResponse(body, this.#options.decoding)
     this.#usage = this.#whole.usage
-    return true
+    return this.#whole.finish.unified !== 'malformed'
   }
 
   finish(): void {
