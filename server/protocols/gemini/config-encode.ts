@@ -176,10 +176,7 @@ function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format:
     const asked = schema === undefined ? '' : ` that fits this JSON schema:\n${JSON.stringify(schema)}`
     return { format: {}, instruction: `Answer with JSON alone${asked}` }
   }
-  const described =
-    format.kind === 'json_schema' && format.description !== undefined && asObject(schema)?.['description'] === undefined
-      ? { ...asObject(schema), description: format.description }
-      : schema
+  const described = format.kind === 'json_schema' ? nameSchema(schema, format.name, format.description) : schema
   return {
     format: {
       responseMimeType: 'application/json',
@@ -187,6 +184,12 @@ function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format:
     },
     instruction: '',
   }
+}
+
+/** A schema's name and description stand in the schema itself here. */
+function nameSchema(schema: unknown, title: string | undefined, description: string | undefined): unknown {
+  const object = asObject(schema)
+  return object ? { ...compact({ title, description }), ...object } : schema
 }
 
 /** A level for models that take one, a budget for those that take that; never both. */

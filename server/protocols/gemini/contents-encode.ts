@@ -153,6 +153,8 @@ function writeModelPart(
     }
     case 'text':
     case 'refusal':
+      if (item.kind === 'text' && item.citations)
+        encoding.losses.drop('citations', 'texts that are given back have none')
       return item.text === '' && own === undefined ? null : withSignature(writeText(item.text), own)
     case 'media':
       reportMedia(item, encoding)

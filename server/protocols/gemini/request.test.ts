@@ -145,6 +145,14 @@ describe('every field has its way out', () => {
       { items: [user('a'), { kind: 'opaque', protocol: 'x', role: 'assistant', turn: 1, raw: {} }] },
       ['dropped=builtin_items'],
     ],
+    [
+      'citations in history',
+      {
+        items: [user('a'), { kind: 'text', role: 'assistant', turn: 1, text: 'b', citations: [{ url: 'https://a' }] }],
+      },
+      ['dropped=citations'],
+    ],
+    ['name of a schema', { format: { kind: 'json_schema', name: 'n', schema: { type: 'object' } } }, []],
     ['web search', { builtins: [{ protocol: 'x', kind: 'web_search', name: 'web_search', raw: {} }] }, []],
     ['json format', { format: { kind: 'json_object' } }, []],
     ['effort', { reasoning: { effort: 'xhigh' } }, ['approx=effort']],
@@ -295,11 +303,16 @@ describe('thinking, sampling, schema', () => {
   test('a schema beside tools is asked for in words before Gemini 3', () => {
     const fields: Partial<ChatRequest> = {
       tools: [{ kind: 'function', name: 'f' }],
-      format: { kind: 'json_schema', schema: { $schema: 'x', type: 'object' }, description: 'An answer.' },
+      format: {
+        kind: 'json_schema',
+        name: 'answer',
+        schema: { $schema: 'x', type: 'object' },
+        description: 'An answer.',
+      },
     }
     expect(encode(fields).body['generationConfig']).toEqual({
       responseMimeType: 'application/json',
-      responseJsonSchema: { type: 'object', description: 'An answer.' },
+      responseJsonSchema: { type: 'object', title: 'answer', description: 'An answer.' },
     })
     const two = encode(fields, { profile: BUDGET_PROFILE })
     expect([two.body['generationConfig'], two.losses]).toEqual([undefined, ['approx=response_format']])

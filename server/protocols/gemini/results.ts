@@ -66,6 +66,9 @@ export function writeResult(
 
 function writeResultMedia(part: ResultPart & { kind: 'media' }, inside: boolean, losses: LossReport): JsonObject {
   if (part.detail !== undefined && part.detail !== 'auto') losses.drop('image_detail', 'the provider has no such field')
+  for (const [protocol, fields] of Object.entries(part.extra ?? {})) {
+    if (protocol !== GEMINI) for (const name of Object.keys(fields)) losses.drop(name, 'the provider has no such field')
+  }
   if (part.name !== undefined && !inside) losses.drop('filename', 'files have no names here')
   return { ...writeMedia(part, inside), ...part.extra?.[GEMINI] }
 }
