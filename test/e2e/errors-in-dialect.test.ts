@@ -95,19 +95,22 @@ describe.each(EVERY)('%s', (_name, dialect) => {
     expectError(dialect.family, reply, { status: 405, source: 'gateway' })
   })
 
-  test("another provider's model: 501 translation_not_available, not to be retried", async () => {
+  test("another provider's model is served, or refused where that provider has nothing of the kind", async () => {
     const foreign = dialect.vendor === 'anthropic' ? 'gpt-4o' : 'claude-sonnet-5'
     const before = fake.requests.length
     const reply = await ask(uniroute, dialect, caller.apiKey, { model: foreign })
-    // Embeddings and Gemini's embedding verbs have no counterpart at Anthropic either way.
+    if (!dialect.name.includes('embed')) {
+      expect([reply.status, reply.text.slice(0, 200)]).toEqual([200, expect.any(String)])
+      expect(reply.headers.get('x-uniroute-provider')).toBe(dialect.vendor === 'anthropic' ? 'openai' : 'anthropic')
+      return
+    }
+    // Anthropic has no embeddings.
     expectError(dialect.family, reply, {
-      status: 501,
-      code: 'translation_not_available',
-      anthropicType: 'api_error',
-      geminiStatus: 'UNIMPLEMENTED',
+      status: 400,
+      code: 'unsupported_parameter',
+      geminiStatus: 'INVALID_ARGUMENT',
       source: 'gateway',
     })
-    expect(reply.headers.get('x-should-retry')).toBe('false')
     expect(fake.requests.length).toBe(before)
   })
 })
