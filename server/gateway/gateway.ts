@@ -28,7 +28,7 @@ import { servePipeline, type PipelineTools } from './pipeline.ts'
 import { createPlanner } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
-import { createCarrierChoice } from './translate.ts'
+import { createCarrierChoice, createStickiness } from './translate.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
 import { createSpending } from './spending.ts'
@@ -90,6 +90,8 @@ function createTools(options: GatewayOptions): PipelineTools {
   const watch = createWatch({ clock })
   metrics.watchGateway({ breakers, watch })
   const adjustments = createAdjustments()
+  const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
+  const translation = { adjustments, profiles: createProfiles(), reasoningState, prices, clock }
   return {
     authenticate: (key) => authenticateKey(options, key),
     limits,
@@ -106,13 +108,8 @@ function createTools(options: GatewayOptions): PipelineTools {
     prices,
     keys,
     adjustments,
-    createCarrier: createCarrierChoice({
-      adjustments,
-      profiles: createProfiles(),
-      reasoningState: createReasoningState({ secret: options.stateSecret, clock }),
-      prices,
-      clock,
-    }),
+    createCarrier: createCarrierChoice(translation),
+    preferKey: createStickiness(translation),
     spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay }),
     health,
     breakers,

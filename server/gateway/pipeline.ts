@@ -29,6 +29,8 @@ export interface PipelineTools extends WalkTools {
   readonly modelNames: ModelNames
   readonly planner: Planner
   readonly providers: Providers
+  /** The key whose reasoning state the conversation carries. */
+  readonly preferKey: (exchange: Exchange) => string | null
   readonly bodyBudget: ByteBudget
   readonly clock: Clock
   readonly log: Log
@@ -188,6 +190,7 @@ async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<
     caller,
     provider,
     model,
+    preferredKey: tools.preferKey(exchange),
     fallbackHeader: match.headers['x-uniroute-fallback'] ?? null,
     ownKeysOnly: peek.storedReference,
   })

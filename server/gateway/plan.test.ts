@@ -219,3 +219,22 @@ describe('x-uniroute-fallback', () => {
     },
   )
 })
+
+describe('the key whose state a conversation carries', () => {
+  test('is asked first among the caller’s own, and every other keeps its place', async () => {
+    const keys = [{}, {}, { id: 'signed' }, {}]
+    const { plan } = create({ keys, request: { preferredKey: 'signed' } })
+    const chain = await plan()
+    const order: string[] = []
+    for (let step = chain.next(); step.kind === 'own'; step = chain.next()) {
+      order.push(step.record.id)
+      chain.report('rate_limited')
+    }
+    expect(order).toEqual(['signed', 'key0', 'key1', 'key3'])
+  })
+
+  test('adds nobody: a key that is not the caller’s changes nothing', async () => {
+    const { plan } = create({ keys: [{}], request: { preferredKey: 'somebody else' } })
+    expect(await plan().then((chain) => chain.next())).toMatchObject({ kind: 'own', record: { id: 'key0' } })
+  })
+})

@@ -16,6 +16,8 @@ export interface PlanRequest {
   readonly provider: Provider
   /** null where no one model is asked for (a list). */
   readonly model: string | null
+  /** Bare id of the key to try first among the caller's own, if it is one of them. */
+  readonly preferredKey?: string | null
   /** Value of `x-uniroute-fallback`; null when the header is absent. */
   readonly fallbackHeader: string | null
   /** The request reaches what an account stores: own keys only. */
@@ -50,7 +52,7 @@ export function createPlanner(options: PlannerOptions): Planner {
   const { providers, health, clock, chainFor, serverFallback, invalidGraceMs } = options
 
   return {
-    async planChain({ caller, provider, model, fallbackHeader, ownKeysOnly }) {
+    async planChain({ caller, provider, model, preferredKey = null, fallbackHeader, ownKeysOnly }) {
       const records = await chainFor(caller.principal.userId)
       const payers = caller.allowedPayers
       const mayUserPay = payers === null || payers.has('user')
@@ -58,6 +60,7 @@ export function createPlanner(options: PlannerOptions): Planner {
         // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
         records
           .filter((record) => record.provider === provider.id)
+          .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
           .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }))
       const grants: Grants = {
         operator: serverFallback,

@@ -53,6 +53,20 @@ interface Decoded {
 /** Decoding is the same for every try of an exchange, so it happens once. */
 const decodedExchanges = new WeakMap<Exchange, Decoded>()
 
+/**
+ * The key whose reasoning state the conversation carries, so that it may be tried first; null where none does, or where
+ * the request is relayed. Preferring it changes the order only, never who may be tried.
+ */
+export function createStickiness(tools: TranslateTools): (exchange: Exchange) => string | null {
+  return (exchange) => {
+    const { provider, protocol, operation } = exchange
+    if (operation.task !== 'generate' || provider.dialects.has(protocol.id)) return null
+    const { request } = decodeOnce(tools, exchange, CODECS[protocol.id])
+    const signed = request.items.findLast(({ signature }) => signature?.provider === provider.id)
+    return signed?.signature?.account ?? null
+  }
+}
+
 /** Relay where the provider speaks the client's dialect, else translation. */
 export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange, target: Target) => Carrier {
   return (exchange, target) => {
