@@ -80,6 +80,11 @@ async function drain(dialect: Dialect, stream: boolean): Promise<{ status: numbe
   return { status: response.status, bytes, broken: false }
 }
 
+/** Looks for two seconds; what was waited for is judged by the caller. */
+async function waitUntil(question: () => boolean): Promise<void> {
+  for (let looks = 0; looks < 100 && !question(); looks++) await sleep(20)
+}
+
 describe('R10: answers without an end', () => {
   const TOTAL = 40 * MIB
   /** Far under what is sent; whole answers are held up to 16 MiB before they pass. */
@@ -246,7 +251,7 @@ describe('R12: clients that do not read', () => {
       expect(responses).toHaveLength(clients)
       expect(responses.every((response) => response.destroyed)).toBe(true)
       expect(most).toBeLessThan(bound)
-      for (let waited = 0; waited < 100 && closed < clients; waited++) await sleep(20)
+      await waitUntil(() => closed === clients)
       expect(closed).toBe(clients)
       expect(poured.every((bytes) => bytes < 64 * MIB)).toBe(true)
       const ids = responses.map((response) => String(response.getHeader('x-request-id')))
@@ -412,7 +417,7 @@ describe('with the events of a good stream', () => {
       ids[index] = String(stream.response.headers['x-request-id'])
       stream.leave()
     }
-    for (let waited = 0; waited < 50 && closed.filter(Boolean).length < all.length; waited++) await sleep(20)
+    await waitUntil(() => closed.filter(Boolean).length === all.length)
     expect(closed).toEqual(all.map(() => true))
     await runMany(ids, 8, async (id) => {
       const receipt = await app.readReceipt(caller.apiKey, id)
