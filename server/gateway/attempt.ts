@@ -19,6 +19,8 @@ export interface AttemptTools {
   readonly upstream: Upstream
   readonly watch: Watch
   readonly timers: Timers
+  /** Silence allowed in a stream of this target, milliseconds: models that think take longer. */
+  readonly streamSilence: (target: Target) => number
   readonly clock: Clock
 }
 
@@ -199,7 +201,7 @@ class Attempt implements UpstreamSink, Watched {
   #silenceLimit(): number {
     const { timers } = this.#tools
     if (!this.#exchange.streamed) return timers.firstByte
-    return timers.streamSilence ?? this.#target.provider.streamSilenceMs
+    return timers.streamSilence ?? this.#tools.streamSilence(this.#target)
   }
 
   #progress(): void {

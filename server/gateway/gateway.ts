@@ -34,6 +34,9 @@ import type { KeyRing } from './walk.ts'
 import { createSpending } from './spending.ts'
 import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
 
+/** Models that think may be silent so long before and between events. */
+const THINKING_SILENCE_MS = 600_000
+
 export interface GatewayOptions {
   readonly authenticator: Authenticator
   readonly touchApiKey: (keyId: string) => void
@@ -91,7 +94,8 @@ function createTools(options: GatewayOptions): PipelineTools {
   metrics.watchGateway({ breakers, watch })
   const adjustments = createAdjustments()
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
-  const translation = { adjustments, profiles: createProfiles(), reasoningState, prices, clock }
+  const profiles = createProfiles()
+  const translation = { adjustments, profiles, reasoningState, prices, clock }
   return {
     authenticate: (key) => authenticateKey(options, key),
     limits,
@@ -119,6 +123,10 @@ function createTools(options: GatewayOptions): PipelineTools {
     upstream,
     watch,
     timers: { ...DEFAULT_TIMERS, ...options.timers },
+    streamSilence: ({ provider, model }) => {
+      const thinks = profiles.profileOf(provider.id, model, provider.chatDialect).thinking !== 'none'
+      return thinks ? Math.max(THINKING_SILENCE_MS, provider.streamSilenceMs) : provider.streamSilenceMs
+    },
     clock,
     log,
     observe: (facts) => metrics.observeRequest(facts),
