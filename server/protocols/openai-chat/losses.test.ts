@@ -2,7 +2,7 @@
 // request.
 import { describe, expect, test } from 'vitest'
 import type { ChatRequest, Item, Tool } from '../canonical.ts'
-import { CannotCross } from '../codec.ts'
+import type { CannotCross } from '../codec.ts'
 import type { ChatDialect, ModelProfile } from '../profile.ts'
 import { encode, POOR_PROFILE, PROFILE, profileWith, requestOf, type Json } from './testing.ts'
 

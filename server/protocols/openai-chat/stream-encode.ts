@@ -174,7 +174,9 @@ export class ChatStreamEncoder implements StreamEncoder {
         return before + this.#detail(sealed, this.#thought.length)
       }
       case 'call': {
-        const state = { index: this.#calls - 1, ...writeThought(sealed) }
+        // Some clients read no piece of a call without its function.
+        const nothing = this.#part.style === 'freeform' ? { custom: { input: '' } } : { function: { arguments: '' } }
+        const state = { index: this.#calls - 1, ...nothing, ...writeThought(sealed) }
         return this.#encoding.request.legacyCalls ? '' : this.#say({ tool_calls: [state] })
       }
       default:

@@ -15,7 +15,7 @@ export interface ThinkSplitter {
 }
 
 export function createThinkSplitter(): ThinkSplitter {
-  let state: 'start' | 'thinking' | 'after' | 'text' = 'start'
+  let state: 'start' | 'opened' | 'thinking' | 'after' | 'text' = 'start'
   let held = ''
 
   function advance(last: boolean): ThinkPiece[] {
@@ -23,10 +23,15 @@ export function createThinkSplitter(): ThinkSplitter {
     if (state === 'start') {
       const begun = held.trimStart()
       if (begun.startsWith(OPEN)) {
-        state = 'thinking'
-        held = begun.slice(OPEN.length).replace(/^\n/, '')
+        state = 'opened'
+        held = begun.slice(OPEN.length)
       } else if (last || !OPEN.startsWith(begun)) state = 'text'
       else return out
+    }
+    if (state === 'opened') {
+      if (held === '') return out
+      state = 'thinking'
+      held = held.replace(/^\n/, '')
     }
     if (state === 'thinking') {
       const close = held.indexOf(CLOSE)
