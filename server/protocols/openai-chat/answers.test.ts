@@ -239,7 +239,7 @@ describe('what a client is sent', () => {
       (chunk) => chunk['choices']?.[0]?.delta,
     )
     expect(deltas).toContainEqual({
-      tool_calls: [{ index: 0, extra_content: { google: { thought_signature: data } } }],
+      tool_calls: [{ index: 0, function: { arguments: '' }, extra_content: { google: { thought_signature: data } } }],
     })
   })
 
