@@ -157,7 +157,16 @@ function readSignature(value: unknown): Signature | null {
   const kind = object?.['kind']
   const text = asText(object?.['value'])
   const id = asText(object?.['id'])
+  const format = asText(object?.['format'])
   if (provider === null || account === null || model === null || text === null) return null
   if (kind !== 'signature' && kind !== 'encrypted' && kind !== 'redacted' && kind !== 'thought') return null
-  return { provider, account, model, kind, value: text, ...(id === null ? {} : { id }) }
+  return {
+    provider,
+    account,
+    model,
+    kind,
+    value: text,
+    ...(id === null ? {} : { id }),
+    ...(format === null ? {} : { format }),
+  }
 }

@@ -110,6 +110,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
         account: accountOf(target),
         model,
         restoreTool: (name) => restoreTool(encoded.toolNames, name),
+        dialect: encoding.profile.dialect,
       },
       encoding: answering,
       headers,
