@@ -56,7 +56,8 @@ export function reportForeignFields(request: ChatRequest, own: string, losses: L
   }
   for (const item of request.items) {
     if (item.kind === 'opaque' && item.protocol === 'openai-responses' && own !== item.protocol) refuseItem(item.raw)
-    reportExtra(item.extra, own, losses)
+    // The name beside a result is the function's, which the item carries itself.
+    reportExtra(item.extra, own, losses, item.kind === 'result' && item.name !== undefined ? 'name' : null)
     if (item.kind !== 'result') continue
     for (const part of item.parts) if (part.kind !== 'opaque') reportExtra(part.extra, own, losses)
   }
@@ -74,9 +75,11 @@ function refuseItem(raw: unknown): void {
   )
 }
 
-function reportExtra(extra: Extras | undefined, own: string, losses: LossReport): void {
+function reportExtra(extra: Extras | undefined, own: string, losses: LossReport, carried: string | null = null): void {
   for (const [protocol, fields] of Object.entries(extra ?? {})) {
     if (protocol === own) continue
-    for (const field of Object.keys(fields)) if (!NOTES.has(field)) losses.drop(field, 'the provider has no such field')
+    for (const field of Object.keys(fields)) {
+      if (!NOTES.has(field) && field !== carried) losses.drop(field, 'the provider has no such field')
+    }
   }
 }

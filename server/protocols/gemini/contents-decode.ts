@@ -77,7 +77,14 @@ function placeState(items: Item[], signature: Signature | undefined, turn: numbe
   if (!signature || signature.kind === 'thought') return signature
   const last = items.at(-1)
   if (last?.kind === 'reasoning' && last.turn === turn && !last.signature) {
-    items[items.length - 1] = { ...last, signature }
+    // A client hands thoughts back in the pieces they were streamed in; the state belongs to all of them.
+    let text = ''
+    for (let before: Item | undefined = last; before?.kind === 'reasoning'; before = items.at(-1)) {
+      if (before.turn !== turn || before.signature) break
+      text = before.text + text
+      items.pop()
+    }
+    items.push({ ...last, text, signature })
   } else {
     const redacted = signature.kind === 'redacted' ? { redacted: true } : {}
     items.push({ turn, kind: 'reasoning', text: '', signature, ...redacted })
