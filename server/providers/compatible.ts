@@ -8,14 +8,14 @@ import {
   findChatServer,
   type ChatServer,
 } from './chat-dialects.ts'
+import type { ProtocolId } from '../protocols/protocol.ts'
 import type { AuthHeader, Provider } from './provider.ts'
 
-type ServerFacts = Pick<Provider, 'chatDialect' | 'translateVia' | 'authHeader'>
+type ServerFacts = Pick<Provider, 'chatDialect' | 'dialects' | 'translateVia' | 'authHeader'>
 
 const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | keyof ServerFacts> = {
   version: '/v1',
   versions: [],
-  dialects: new Set(['openai-chat', 'openai-responses']),
   modelPrefixes: [],
   keyPrefixes: [],
   keyless: false,
@@ -84,5 +84,7 @@ function chooseServer(id: string, origin: string, dialect: string | null): ChatS
 
 function factsOf({ chatDialect, translateVia, apiKeyHeader }: ChatServer): ServerFacts {
   const authHeader = apiKeyHeader ? API_KEY : BEARER
-  return { chatDialect, translateVia, authHeader: () => authHeader }
+  // Servers that speak Chat alone get Responses translated, which every one of them can serve.
+  const dialects = new Set<ProtocolId>(['openai-chat', translateVia])
+  return { chatDialect, dialects, translateVia, authHeader: () => authHeader }
 }
