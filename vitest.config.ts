@@ -20,7 +20,7 @@ export default defineConfig({
           ...shared,
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/clients/node_modules/**'],
+          exclude: ['test/**/node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -1,7 +1,17 @@
 // Anthropic Messages, count_tokens and models as the fake speaks them.
 import { checkMessagesRules } from './rules-anthropic.ts'
 import type { Sealer } from './signatures.ts'
-import { composeReply, countTokens, createTextId, cutText, textOf, type Json, type Reply, type Turn } from './turn.ts'
+import {
+  composeReply,
+  countTokens,
+  createTextId,
+  cutText,
+  textOf,
+  type Json,
+  type Reply,
+  type Said,
+  type Turn,
+} from './turn.ts'
 import { eventFrame, jsonAnswer, type Answer } from './wire.ts'
 
 export const ANTHROPIC_MODELS = ['claude-opus-4-8', 'claude-sonnet-5', 'claude-haiku-4-5-20251001']
@@ -57,8 +67,8 @@ function seenIn(content: Json): Turn['media'] {
     .map(({ source }) => ({ mime: source.media_type, bytes: Buffer.from(source.data, 'base64').length }))
 }
 
-export function answerMessages(body: Json, text: string | undefined, seal: Sealer): Answer {
-  const reply = composeReply(readMessagesTurn(body), text)
+export function answerMessages(body: Json, said: Said, seal: Sealer): Answer {
+  const reply = composeReply(readMessagesTurn(body), said)
   const id = createTextId('msg_01', 22)
   const stops = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use', refusal: 'refusal' }
   const stop = reply.stoppedBy === undefined ? stops[reply.finish] : 'stop_sequence'

@@ -21,7 +21,7 @@ import { answerInputTokens, answerResponses, checkResponsesBody } from './openai
 import { checkCredential, checkHeaders, readCredential, type HeaderList, type Violation } from './request-checks.ts'
 import { parseScenario, readScenario, type Scenario } from './scenarios.ts'
 import { createSealer, type Sealer } from './signatures.ts'
-import { createHexId, createTextId, type Json } from './turn.ts'
+import { createHexId, createTextId, type Json, type Said } from './turn.ts'
 import {
   badRequestAnswer,
   inBandErrorFrame,
@@ -85,8 +85,8 @@ export interface FakeProviderOptions {
   readonly behindGateway?: boolean
   /** Answers from recordings; undefined means: answer as usual. */
   readonly replay?: (request: RecordedRequest) => ReplayAnswer | undefined
-  /** The text of an answer, instead of the echo. */
-  readonly say?: (request: RecordedRequest) => string | undefined
+  /** The text of an answer, instead of the echo, or a script for texts and calls. */
+  readonly say?: (request: RecordedRequest) => Said
   /** Bodies are kept for the record unless there will be very many. */
   readonly keepBodies?: boolean
 }
@@ -300,7 +300,7 @@ function readOperation(vendor: Vendor, method: string, path: string): Operation 
   return paths[rest] ?? 'unknown'
 }
 
-function chooseAnswer(record: RecordedRequest, text: string | undefined): Answer {
+function chooseAnswer(record: RecordedRequest, text: Said): Answer {
   const { vendor, operation, body, scenario, model, key } = record
   if (operation === 'unknown') return unknownPathAnswer(vendor, record.method, record.path)
   if (key === '') return missingKeyAnswer(vendor)

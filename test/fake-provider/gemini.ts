@@ -1,7 +1,17 @@
 // Google's Gemini API as the fake speaks it. Its streams use CR LF, and without `alt=sse` they are one JSON array.
 import { checkGenerateRules } from './rules-gemini.ts'
 import type { Sealer } from './signatures.ts'
-import { composeReply, countTokens, createTextId, cutText, textOf, type Json, type Reply, type Turn } from './turn.ts'
+import {
+  composeReply,
+  countTokens,
+  createTextId,
+  cutText,
+  textOf,
+  type Json,
+  type Reply,
+  type Said,
+  type Turn,
+} from './turn.ts'
 import { embed } from './openai-other.ts'
 import { jsonAnswer, type Answer } from './wire.ts'
 
@@ -44,22 +54,16 @@ export function readGenerateTurn(model: string, body: Json): Turn {
   }
 }
 
-export function answerGenerate(model: string, body: Json, text: string | undefined, seal: Sealer): Answer {
-  const reply = composeReply(readGenerateTurn(model, body), text)
+export function answerGenerate(model: string, body: Json, said: Said, seal: Sealer): Answer {
+  const reply = composeReply(readGenerateTurn(model, body), said)
   const parts = [...thoughtParts(body, reply)]
   if (reply.calls.length === 0) parts.push(...textParts(reply, [reply.text], seal).flat())
   else parts.push(...callParts(reply, seal))
   return jsonAnswer(200, writeChunk(model, createTextId('', 22), parts, reply, true), JSON_TYPE)
 }
 
-export function answerStreamGenerate(
-  model: string,
-  body: Json,
-  text: string | undefined,
-  sse: boolean,
-  seal: Sealer,
-): Answer {
-  const reply = composeReply(readGenerateTurn(model, body), text)
+export function answerStreamGenerate(model: string, body: Json, said: Said, sse: boolean, seal: Sealer): Answer {
+  const reply = composeReply(readGenerateTurn(model, body), said)
   const id = createTextId('', 22)
   const groups = thoughtParts(body, reply).map((part) => [part])
   if (reply.calls.length > 0) groups.push(callParts(reply, seal))

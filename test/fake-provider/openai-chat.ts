@@ -10,6 +10,7 @@ import {
   textOf,
   type Json,
   type Reply,
+  type Said,
   type Turn,
   type Usage,
 } from './turn.ts'
@@ -49,7 +50,7 @@ export function readChatTurn(body: Json): Turn {
     toolChoice: forced,
     wantsReasoning:
       (body.reasoning_effort !== undefined && body.reasoning_effort !== 'none') || body.thinking?.type === 'enabled',
-    jsonSchema: body.response_format?.json_schema?.schema,
+    jsonSchema: body.response_format?.json_schema?.schema ?? (body.response_format && findToldSchema(body)),
     promptCharacters: JSON.stringify(body.messages).length,
     hasCacheHints: false,
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
@@ -59,6 +60,13 @@ export function readChatTurn(body: Json): Turn {
   }
 }
 
+/** A schema told in words, as servers are that only know that JSON is wanted. */
+function findToldSchema({ messages }: Json): Json {
+  const told = messages.filter(({ role }: Json) => role === 'system').map(({ content }: Json) => textOf(content))
+  const schema = /\{.*\}/s.exec(told.join('\n'))?.[0]
+  return schema === undefined ? undefined : JSON.parse(schema)
+}
+
 function seenIn(content: Json): Turn['media'] {
   const parts: Json[] = Array.isArray(content) ? content : []
   return parts
@@ -66,10 +74,10 @@ function seenIn(content: Json): Turn['media'] {
     .filter((seen) => seen !== undefined)
 }
 
-export function answerChat(body: Json, text: string | undefined, vendor: Vendor): Answer {
-  const composed = composeReply(readChatTurn(body), text)
+export function answerChat(body: Json, said: Said, vendor: Vendor): Answer {
+  const composed = composeReply(readChatTurn(body), said)
   // OpenAI shows no thoughts in this dialect.
-  const reply = vendor === 'compat' ? composed : { ...composed, reasoning: '' }
+  const reply = vendor === 'compat' && /deepseek/.test(body.model) ? composed : { ...composed, reasoning: '' }
   const base = { id: createTextId('chatcmpl-', 29), created: nowSeconds(), model: body.model }
   return body.stream === true ? streamChat(body, reply, base) : jsonAnswer(200, wholeChat(body, reply, base))
 }

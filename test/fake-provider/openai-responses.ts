@@ -11,6 +11,7 @@ import {
   textOf,
   type Json,
   type Reply,
+  type Said,
   type Turn,
   type Usage,
 } from './turn.ts'
@@ -29,7 +30,8 @@ export function readResponsesTurn(body: Json): Turn {
   const items: Json[] = Array.isArray(body.input) ? body.input : [{ role: 'user', content: body.input ?? '' }]
   const lastUser = items.findLast((item) => item.role === 'user')
   const choice = body.tool_choice
-  const after = items.slice(items.findLastIndex((item) => item.type === 'function_call') + 1)
+  const own = (item: Json): boolean => item.type === 'function_call' || item.role === 'assistant'
+  const after = items.slice(items.findLastIndex(own) + 1)
   const results = after
     .filter((item) => item.type === 'function_call_output')
     .map(({ output }) => (typeof output === 'string' ? output : textOf(output)))
@@ -57,9 +59,9 @@ export function answerInputTokens(body: Json): Answer {
   return jsonAnswer(200, { object: 'response.input_tokens', input_tokens: tokens })
 }
 
-export function answerResponses(body: Json, text: string | undefined, seal: Sealer): Answer {
+export function answerResponses(body: Json, said: Said, seal: Sealer): Answer {
   const turn = readResponsesTurn(body)
-  const reply = composeReply(turn, text)
+  const reply = composeReply(turn, said)
   const items = writeItems(body, reply, seal)
   const response = (status: string, output: Json[], usage: Json): Json => ({
     id: responseId,

@@ -55,6 +55,12 @@ export interface Usage {
   readonly reasoning: number
 }
 
+/** An answer that follows a script of the test instead of the words of the request. */
+export type Script = (turn: Turn) => { text: string } | { calls: readonly { name: string; args: Json }[] } | undefined
+
+/** The text of an answer, or what decides about it. */
+export type Said = string | Script | undefined
+
 export const REFUSAL = 'I cannot help with that.'
 const REASONING = 'The user wants an answer, so I give one.'
 
@@ -62,7 +68,7 @@ export function countTokens(characters: number): number {
   return Math.max(1, Math.ceil(characters / 4))
 }
 
-export function composeReply(turn: Turn, text: string | undefined): Reply {
+export function composeReply(turn: Turn, said: Said): Reply {
   const input = countTokens(turn.promptCharacters)
   // From 1,024 tokens on, whole blocks of 128 count as read from the cache; with cache hints the rest is written to it.
   const cacheRead = input >= 1024 ? Math.floor(input / 128) * 128 : 0
@@ -77,24 +83,27 @@ export function composeReply(turn: Turn, text: string | undefined): Reply {
     reasoning: reasoningTokens,
   })
 
-  const calls = chooseCalls(turn)
+  const scripted = typeof said === 'function' ? said(turn) : undefined
+  const calls = scripted === undefined ? chooseCalls(turn) : identifyCalls(scripted)
   if (calls.length > 0) {
     return { text: '', reasoning, calls, finish: 'tool_calls', usage: usageFor(JSON.stringify(calls).length) }
   }
-  if (/\bforbidden\b/i.test(turn.lastText)) {
+  if (scripted === undefined && /\bforbidden\b/i.test(turn.lastText)) {
     return { text: REFUSAL, reasoning: '', calls: [], finish: 'refusal', usage: usageFor(REFUSAL.length) }
   }
+  const text =
+    typeof said === 'string' ? said : scripted !== undefined && 'text' in scripted ? scripted.text : undefined
   const unstopped = text ?? defaultText(turn)
   const stoppedBy = turn.stop?.find((stop) => unstopped.includes(stop))
   const whole = stoppedBy === undefined ? unstopped : unstopped.slice(0, unstopped.indexOf(stoppedBy))
   const cut = turn.maxTokens !== undefined && turn.maxTokens > 0 && countTokens(whole.length) > turn.maxTokens
-  const said = cut ? whole.slice(0, turn.maxTokens * 4) : whole
+  const shown = cut ? whole.slice(0, turn.maxTokens * 4) : whole
   return {
-    text: said,
+    text: shown,
     reasoning,
     calls: [],
     finish: cut ? 'length' : 'stop',
-    usage: usageFor(said.length),
+    usage: usageFor(shown.length),
     ...(stoppedBy !== undefined && !cut && { stoppedBy }),
   }
 }
@@ -104,6 +113,10 @@ function defaultText(turn: Turn): string {
   if (turn.toolResult !== undefined) return `The tool says: ${turn.toolResult}`
   const seen = (turn.media ?? []).map(({ mime, bytes }) => ` I see ${mime} of ${bytes} bytes.`).join('')
   return `You said: ${turn.lastText}${seen} 🙂 – ünïcödé, 漢字.`
+}
+
+function identifyCalls(scripted: NonNullable<ReturnType<Script>>): Reply['calls'] {
+  return 'calls' in scripted ? scripted.calls.map((call) => ({ id: randomText(24), ...call })) : []
 }
 
 function chooseCalls(turn: Turn): Reply['calls'] {
@@ -153,7 +166,7 @@ export function textOf(content: Json): string {
   if (!Array.isArray(content)) return ''
   return content
     .map((part: Json) => (typeof part === 'string' ? part : (part?.text ?? '')))
-    .filter((text: Json) => typeof text === 'string')
+    .filter((text: Json) => typeof text === 'string' && text !== '')
     .join(' ')
 }
 
