@@ -8,6 +8,7 @@ import { readModelEntries, requestModelList } from '../../upstream/model-list.ts
 import type { Upstream } from '../../upstream/upstream.ts'
 
 export interface KeyTestResult {
+  /** The answer proves that the provider accepted the key. */
   readonly valid: boolean
   readonly status: 'active' | 'invalid' | 'restricted' | 'exhausted' | 'cooling' | 'unreachable'
   readonly latencyMs: number
@@ -40,7 +41,7 @@ export async function testProviderKey(
   const verdict = judgeTest(provider, result.status, text)
   const finding = FINDINGS[verdict]
   if (!finding) return unreachable(`${name} answered with status ${result.status}. Try again later.`)
-  return { valid: finding.valid, status: finding.status, latencyMs, message: `${name} ${finding.says}` }
+  return { valid: false, status: finding.status, latencyMs, message: `${name} ${finding.says}` }
 }
 
 function judgeTest(provider: Provider, status: number, text: string): Verdict {
@@ -48,33 +49,29 @@ function judgeTest(provider: Provider, status: number, text: string): Verdict {
   return judgeRefusal(provider, status, dialect.decodeError(status, text))
 }
 
+/** None of them is a pass: many servers look at rate and address before they look at the key. */
 interface Finding {
-  readonly valid: boolean
   readonly status: KeyTestResult['status']
   readonly says: string
 }
 
 const RESTRICTED: Finding = {
-  valid: true,
   status: 'restricted',
-  says: 'knows this key, but does not let it list models.',
+  says: 'does not let this key list models, so the test could not show whether it works.',
 }
 
 const FINDINGS: Partial<Record<Verdict, Finding>> = {
   invalid: {
-    valid: false,
     status: 'invalid',
     says: 'rejected this key. It may have been deleted; create a new one there.',
   },
   exhausted: {
-    valid: false,
     status: 'exhausted',
     says: 'knows this key, but its account has no credit or quota left.',
   },
   cooling: {
-    valid: true,
     status: 'cooling',
-    says: 'knows this key, but limits its rate just now. Try again in a minute.',
+    says: 'limits the rate just now, so the key could not be tested. Try again in a minute.',
   },
   restricted: RESTRICTED,
   forbidden: RESTRICTED,

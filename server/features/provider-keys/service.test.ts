@@ -426,6 +426,20 @@ describeOnEachDatabase('provider keys', (open) => {
       expect(await rows(database)).toMatchObject([{ status: 'invalid', status_at: died, last_tested_at: time.now }])
     })
 
+    test.each(['cooling', 'restricted', 'exhausted'] as const)(
+      '%s is no pass, whatever else is said',
+      async (status) => {
+        const { database, keys, actor, userId, tested, time } = await begin()
+        await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
+        keys.markStatus((await keys.chainFor(userId))[0]!, 'invalid', 'rejected')
+        tested.answer = { valid: true, status, latencyMs: 5, message: 'not now' }
+        await keys.testProviderKey(userId, 'openai')
+        expect(await rows(database)).toMatchObject([
+          { status: 'invalid', status_reason: 'rejected', last_tested_at: time.now, worked_at: null },
+        ])
+      },
+    )
+
     test('an unsaved key is tested and not stored', async () => {
       const { database, keys, tested } = await begin()
       expect(await keys.testUnsavedKey({ provider: 'openai', api_key: ` ${KEY}` })).toMatchObject({ valid: true })

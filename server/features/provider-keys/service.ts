@@ -133,7 +133,7 @@ async function testSavedKey(context: KeyContext, userId: string, ref: string): P
     id: key.id,
     keyVersion: key.keyVersion,
     at: clock.now(),
-    passed: result.valid,
+    passed: result.status === 'active',
     rejected: result.status === 'invalid',
     reason: 'rejected',
   })
