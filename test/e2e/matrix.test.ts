@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
-import { defineMatrix, type Feature, type Pair, type Upstream } from '../support/matrix.ts'
+import { defineMatrix, type Upstream } from '../support/matrix.ts'
+import { createMatrixFeatures } from '../support/matrix-features.ts'
 import { clientsInstalled } from '../support/official-clients.ts'
 import { aiSdkDrivers } from '../support/sdk-drivers/ai-sdk.ts'
 import { anthropic } from '../support/sdk-drivers/anthropic.ts'
-import { withHeaders, type Question, type Said } from '../support/sdk-drivers/driver.ts'
 import { googleGenai } from '../support/sdk-drivers/google.ts'
 import { langchain } from '../support/sdk-drivers/langchain.ts'
 import { openaiChat, openaiResponses } from '../support/sdk-drivers/openai.ts'
@@ -42,26 +42,65 @@ const UPSTREAMS: readonly Upstream[] = [
     provider: 'compat',
     model: 'compat/llama-3.3-70b',
   },
+  {
+    name: 'DeepSeek-like',
+    dialect: 'openai-chat',
+    speaks: ['openai-chat'],
+    provider: 'thinker',
+    model: 'thinker/deepseek-v4',
+  },
 ]
+
+/** What keys do wrong; a compatible provider has one entry for each, since its keys are the server's. */
+const SCENARIOS = ['invalid', 'ratelimit30', 'down500', 'error-midstream']
 
 let fake: FakeProvider
 let uniroute: UniRoute
 let caller: Caller
 let folder: string
+const wrongCallers = new Map<string, Caller>()
+
+function writeProviders(): Record<string, string> {
+  const entry = (id: string, scenario: string, dialect?: string) => ({
+    id,
+    name: 'Compatible',
+    base_url: fake.urlOf('compat'),
+    api_key_env: `${id.toUpperCase().replaceAll('-', '_')}_API_KEY`,
+    ...(dialect && { dialect }),
+    scenario,
+  })
+  const entries = [
+    entry('compat', 'ok'),
+    entry('thinker', 'ok', 'deepseek'),
+    ...SCENARIOS.flatMap((scenario) => [
+      entry(`compat-${scenario}`, scenario),
+      entry(`thinker-${scenario}`, scenario, 'deepseek'),
+    ]),
+  ]
+  const file = join(folder, 'providers.json')
+  writeFileSync(file, JSON.stringify(entries.map(({ scenario: _scenario, ...rest }) => rest)))
+  const keys = entries.map(({ api_key_env: name, scenario }) => [name, createFakeKey('compat', scenario)] as const)
+  return { PROVIDERS_FILE: file, ...Object.fromEntries(keys) }
+}
+
+const createCallerWith = (scenario: string): Promise<Caller> =>
+  uniroute.createCaller({
+    keys: {
+      openai: createFakeKey('openai', scenario),
+      anthropic: createFakeKey('anthropic', scenario),
+      google: createFakeKey('google', scenario),
+    },
+  })
 
 beforeAll(async () => {
+  // Its own remarks on models it does not know.
+  Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false })
   fake = await startFakeProvider()
   folder = mkdtempSync(join(tmpdir(), 'uniroute-matrix-'))
-  const providersFile = join(folder, 'providers.json')
-  const entry = { id: 'compat', name: 'Compatible', base_url: fake.urlOf('compat'), api_key_env: 'COMPAT_API_KEY' }
-  writeFileSync(providersFile, JSON.stringify([entry]))
-  uniroute = await startUniRoute({
-    fake,
-    env: { PROVIDERS_FILE: providersFile, COMPAT_API_KEY: createFakeKey('compat') },
-  })
-  caller = await uniroute.createCaller({
-    keys: { openai: createFakeKey('openai'), anthropic: createFakeKey('anthropic'), google: createFakeKey('google') },
-  })
+  uniroute = await startUniRoute({ fake, env: writeProviders() })
+  caller = await createCallerWith('ok')
+  for (const scenario of SCENARIOS) wrongCallers.set(scenario, await createCallerWith(scenario))
+  wrongCallers.set('no key', await uniroute.createCaller())
 })
 afterAll(async () => {
   await uniroute?.stop()
@@ -70,53 +109,11 @@ afterAll(async () => {
   expect(uniroute?.scanAndRemove() ?? []).toEqual([])
 })
 
-interface Answered {
-  readonly said: Said
-  readonly headers: Headers
-}
-
-/** One call; the provider must have got what it takes, and the answer says who served it and what was lost. */
-async function ask(
-  { driver, upstream, relayed }: Pair,
-  question: Omit<Question, 'model'>,
-  options: { stream?: boolean; warnings?: string | null } = {},
-): Promise<Answered> {
-  fake.forget()
-  const place = { url: uniroute.url, apiKey: caller.apiKey }
-  const full = { ...question, model: upstream.model }
-  const { value: said, headers } = await withHeaders(() => driver[options.stream ? 'stream' : 'ask'](place, full))
-  expect(fake.violations()).toEqual([])
-  expect(fake.requests).toHaveLength(1)
-  expect(headers.get('x-uniroute-provider')).toBe(upstream.provider)
-  expect(headers.get('x-uniroute-attempts')).toBe('1')
-  expect(headers.get('x-uniroute-warnings')).toBe(relayed ? null : (options.warnings ?? null))
-  expect(said.usage.input).toBeGreaterThan(0)
-  expect(said.usage.output).toBeGreaterThan(0)
-  return { said, headers }
-}
-
-const user = (text: string) => ({ by: 'user', text }) as const
-const ECHO = (text: string) => `You said: ${text} 🙂 – ünïcödé, 漢字.`
-
-const FEATURES: readonly Feature[] = [
-  {
-    name: 'text',
-    async run(pair) {
-      const { said } = await ask(pair, { turns: [user('hello')], system: 'Be kind.' })
-      expect(said).toMatchObject({ text: ECHO('hello'), calls: [], finish: 'stop' })
-      expect(fake.requests[0]!.rawBody.toString()).toContain('Be kind.')
-    },
-  },
-  {
-    name: 'stream',
-    async run(pair) {
-      const { said } = await ask(pair, { turns: [user('hello, all of you')] }, { stream: true })
-      expect(said).toMatchObject({ text: ECHO('hello, all of you'), calls: [], finish: 'stop' })
-      expect(said.pieces!.join('')).toBe(said.text)
-      expect(said.pieces!.length).toBeGreaterThan(2)
-    },
-  },
-]
+const FEATURES = createMatrixFeatures({
+  fake: () => fake,
+  url: () => uniroute.url,
+  apiKey: (scenario) => (scenario === undefined ? caller : wrongCallers.get(scenario)!).apiKey,
+})
 
 if (!clientsInstalled) console.warn('matrix.test.ts did not run: test/clients is not installed')
 

@@ -88,7 +88,7 @@ async function readResult(result: Sdk, pieces?: string[]): Promise<Said> {
     text,
     calls: calls.map((call: Sdk) => ({ id: call.toolCallId, name: call.toolName, args: call.input })),
     finish: FINISH[finish] ?? 'unknown',
-    usage: { input: usage.inputTokens, output: usage.outputTokens },
+    usage: { input: usage.inputTokens ?? 0, output: usage.outputTokens ?? 0 },
     thoughts: thoughts ?? '',
     native: response.messages,
     ...(pieces && { pieces }),

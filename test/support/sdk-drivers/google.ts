@@ -55,8 +55,8 @@ function readChunks(chunks: readonly Sdk[], pieces?: string[]): Said {
     calls: calls.map(({ id, name, args }) => ({ id, name, args })),
     finish: finish === 'stop' && calls.length > 0 ? 'tool_calls' : finish,
     usage: {
-      input: usage.promptTokenCount,
-      output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
+      input: usage?.promptTokenCount ?? 0,
+      output: (usage?.candidatesTokenCount ?? 0) + (usage?.thoughtsTokenCount ?? 0),
     },
     thoughts: texts(true),
     native: { role: 'model', parts },

@@ -76,8 +76,11 @@ export const openaiChat: Driver = {
     const body = { ...chatBody(question), stream_options: { include_usage: true } }
     const stream = open(place).chat.completions.stream(body)
     const pieces: string[] = []
+    let thoughts = ''
     stream.on('content', (piece: string) => pieces.push(piece))
-    return readChat(await stream.finalChatCompletion(), pieces)
+    // Of fields that it does not know the SDK keeps the last piece only; who wants thoughts reads the chunks.
+    stream.on('chunk', (chunk: Sdk) => (thoughts += chunk.choices[0]?.delta.reasoning_content ?? ''))
+    return { ...readChat(await stream.finalChatCompletion(), pieces), thoughts }
   },
 }
 
@@ -114,6 +117,8 @@ function responsesBody(question: Question): Sdk {
 }
 
 function readResponse(response: Sdk, pieces?: string[]): Said {
+  // The SDK hands a failed answer to its caller; nothing is thrown for it.
+  if (response.status === 'failed') throw new Error(`${response.error.code}: ${response.error.message}`)
   const calls = response.output.filter((item: Sdk) => item.type === 'function_call')
   const thoughts = response.output.filter((item: Sdk) => item.type === 'reasoning')
   const parts = response.output.flatMap((item: Sdk) => (item.type === 'message' ? item.content : []))
