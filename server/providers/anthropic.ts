@@ -3,6 +3,7 @@ import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
 import type { Provider } from './provider.ts'
 
 const BEARER_SINCE = '2026-10-21'
+const VERSION = /^\d{4}-\d{2}-\d{2}$/
 
 export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
   id: 'anthropic',
@@ -19,10 +20,12 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
   streamSilenceMs: 120_000,
   modelListPath: '/models?limit=1000',
   forwardHeaders: ['anthropic-version', 'anthropic-beta'],
-  authHeader: (headers) =>
-    (headers['anthropic-version'] ?? '') >= BEARER_SINCE
+  authHeader: (headers) => {
+    const version = headers['anthropic-version'] ?? ''
+    return VERSION.test(version) && version >= BEARER_SINCE
       ? { name: 'authorization', scheme: 'Bearer ' }
-      : { name: 'x-api-key', scheme: '' },
+      : { name: 'x-api-key', scheme: '' }
+  },
   defaultHeaders: { 'anthropic-version': '2023-06-01' },
   errorRules: [
     {
