@@ -59,6 +59,12 @@ describe('new passwords', () => {
       'aaaaaaaaaaaa',
       'Summer2026',
       'changeme',
+      'passwordpassword',
+      'Password-Password1',
+      'qwertyqwertyqwerty',
+      'password1password1',
+      '1234512345123451234512345',
+      'abcdabcdabcdabcd',
     ])
       expect(findPasswordFault(common, 8), common).toContain('guessed')
   })
