@@ -291,6 +291,17 @@ describeOnEachDatabase('provider keys', (open) => {
       expect(await keys.getProviderKey(actor.userId, id)).toMatchObject({ label: 'One', version: 2 })
     })
 
+    test('without a field changes nothing, but still compares the version', async () => {
+      const { database, keys, actor, time } = await begin()
+      const { id } = await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
+      const [before, entries] = [await rows(database), (await readAudit(database)).length]
+      time.now += 1_000
+      expect(await keys.editProviderKey(actor, id, {})).toMatchObject({ version: 1 })
+      expect(await keys.editProviderKey(actor, id, { version: 1 })).toMatchObject({ version: 1 })
+      expect(await codeOf(keys.editProviderKey(actor, id, { version: 2 }))).toBe('version_conflict')
+      expect([await rows(database), (await readAudit(database)).length]).toEqual([before, entries])
+    })
+
     test('of two at once with the same version one wins', async () => {
       const { database, keys, actor } = await begin()
       const other = setUp(await open({ sameAs: database }))

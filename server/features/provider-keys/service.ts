@@ -82,7 +82,9 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       for (let attempt = 0; attempt < TRIES; attempt++) {
         const existing = await findKey(context, actor.userId, ref)
         if (input.version !== undefined && input.version !== existing.version) break
-        const key = await editKey(context, actor, existing, input)
+        // Nothing to change is no change: the version stays for those who hold it.
+        const isChange = Object.entries(input).some(([name, value]) => name !== 'version' && value !== undefined)
+        const key = isChange ? await editKey(context, actor, existing, input) : existing
         if (key !== undefined) return show(key)
       }
       throw new GatewayError('version_conflict')
