@@ -138,6 +138,20 @@ describeOnEachDatabase('an API key', (open) => {
     }
   })
 
+  test('a change of nothing leaves the version, and still compares it', async () => {
+    const rooms = await start(open)
+    const made = await rooms.make()
+    const { version, updated_at } = made
+    rooms.clock.advance(1_000)
+    for (const body of [{}, { version }]) {
+      const answer = await rooms.patch(made.id, body)
+      expect(answer).toMatchObject({ status: 200, body: { version, updated_at } })
+    }
+    expect((await rooms.patch(made.id, { version: version + 1 })).status).toBe(409)
+    await rooms.send('DELETE', `/auth/api-keys/${made.id}`, { token: rooms.user.token })
+    expect((await rooms.patch(made.id, {})).status).toBe(404)
+  })
+
   test('accepts no field it does not know and no limit that is none', async () => {
     const rooms = await start(open)
     for (const extra of [

@@ -114,6 +114,13 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
       const now = clock.now()
       assertFuture(fields.expires_at, now)
       const columns = toColumns(fields)
+      if (Object.keys(columns).length === 0) {
+        // Nothing to change is no change: the version stays for those who hold it.
+        const row = await getRow(id, owner.userId)
+        if (!row.is_active) throw notFound()
+        if (version !== undefined && version !== row.version) throw new GatewayError('version_conflict')
+        return row
+      }
       await change(
         'api-key.changed',
         id,
