@@ -11,6 +11,20 @@ export interface ModelNames {
   resolve(name: string, vendor: string): ModelName
 }
 
+/** Is a model one of a list of names, whatever spelling the list and the request chose? null allows every model. */
+export function isAllowedModel(names: ModelNames, allowed: Iterable<string> | null, wanted: ModelName): boolean {
+  if (allowed === null) return true
+  for (const name of allowed) {
+    const { provider, model } = names.resolve(name, wanted.provider)
+    if (provider === wanted.provider && bareName(model) === bareName(wanted.model)) return true
+  }
+  return false
+}
+
+function bareName(model: string): string {
+  return model.replace(/^models\//, '')
+}
+
 /** `prefixes`: beginnings of bare model names per provider; the longest match wins. */
 export function createModelNames(
   providers: readonly { readonly id: string; readonly modelPrefixes: readonly string[] }[],

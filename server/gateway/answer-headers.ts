@@ -58,5 +58,5 @@ export function readUpstreamRequestId(headers: UpstreamHeaders): string | null {
 
 // A model's name is the client's: what cannot stand in a header is percent-encoded.
 function headerSafe(text: string): string {
-  return /^[\x20-\x7e]{0,256}$/.test(text) ? text : encodeURIComponent(text.slice(0, 256))
+  return /^[\x20-\x7e]{0,256}$/.test(text) ? text : encodeURIComponent(text.slice(0, 256).toWellFormed())
 }

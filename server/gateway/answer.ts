@@ -23,6 +23,8 @@ export interface Answer {
   /** The provider's stream ended cleanly: is the answer whole? Asked once, before `finish`. */
   isComplete(): boolean
   finish(): void
+  /** It ended in an error event of the provider's own, which the client has seen. */
+  readonly endedInError?: boolean
   /** Fills silence, where the dialect and the moment allow it. */
   keepAlive(): void
   /** Ends an answer that had begun with the dialect's error. */

@@ -34,6 +34,8 @@ export type AttemptEnd =
   /** The provider refused before anything was sent. */
   | { readonly kind: 'refused'; readonly error: UpstreamError; readonly body: Buffer | null }
   /** No answer, or none that can be read. `sent`: the provider may have run it. */
+  /** A fault of ours while carrying the answer. */
+  | { readonly kind: 'crashed'; readonly error: unknown }
   | { readonly kind: 'failed'; readonly why: 'connect' | 'reset' | 'timeout' | 'malformed'; readonly sent: boolean }
 
 export interface AttemptResult {
@@ -123,6 +125,37 @@ class Attempt implements UpstreamSink, Watched {
   }
 
   head(status: number, headers: UpstreamHeaders): void {
+    this.#guard(() => this.#head(status, headers))
+  }
+
+  data(chunk: Buffer): void {
+    this.#guard(() => this.#data(chunk))
+  }
+
+  end(): void {
+    this.#guard(() => this.#end())
+  }
+
+  failed(failure: UpstreamFailure): void {
+    const why = failure.kind === 'refused-address' || failure.kind === 'connect' ? 'connect' : failure.kind
+    this.#guard(() => this.#fail(why, failure.sent))
+  }
+
+  checkTime(now: number): void {
+    this.#guard(() => this.#checkTime(now))
+  }
+
+  // A throw in a callback of the socket would be lost and the request with it: it ends the try instead.
+  #guard(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#call?.abort()
+      this.#finish({ kind: 'crashed', error })
+    }
+  }
+
+  #head(status: number, headers: UpstreamHeaders): void {
     this.#status = status
     this.#headers = headers
     this.#progress()
@@ -135,7 +168,7 @@ class Attempt implements UpstreamSink, Watched {
     if (!this.#answer) this.#fail('malformed')
   }
 
-  data(chunk: Buffer): void {
+  #data(chunk: Buffer): void {
     if (this.#over) return
     if (this.#answer) return this.#push(this.#answer, chunk)
     this.#progress()
@@ -146,20 +179,18 @@ class Attempt implements UpstreamSink, Watched {
     this.#refused(null)
   }
 
-  end(): void {
+  #end(): void {
     if (this.#over) return
     if (!this.#answer) return this.#refused(Buffer.concat(this.#errorBody ?? []))
     if (!this.#answer.isComplete()) return this.#fail('malformed')
     this.#answer.finish()
-    this.#finish({ kind: 'served' })
+    if (!this.#answer.endedInError) return this.#finish({ kind: 'served' })
+    const { name } = this.#target.provider
+    const message = `${name} ended the answer with an error.`
+    this.#finish({ kind: 'broken', error: new GatewayError('upstream_error', { message }) })
   }
 
-  failed(failure: UpstreamFailure): void {
-    const why = failure.kind === 'refused-address' || failure.kind === 'connect' ? 'connect' : failure.kind
-    this.#fail(why, failure.sent)
-  }
-
-  checkTime(now: number): void {
+  #checkTime(now: number): void {
     const { timers } = this.#tools
     if (this.#pausedAt !== null) {
       if (now - this.#pausedAt > timers.slowClient) this.#exchange.response.destroy()
@@ -193,7 +224,7 @@ class Attempt implements UpstreamSink, Watched {
     if (answer.begun) this.#lastWriteAt = this.#tools.clock.monotonic()
     if (enough) {
       this.#call?.abort()
-      return this.end()
+      return this.#end()
     }
     if (full) this.#hold()
   }

@@ -61,6 +61,8 @@ export interface Chain {
   next(): Step
   /** The step given last failed. */
   report(fate: KeyFate): void
+  /** A step that was set aside as an outage is taken after all; what comes of it replaces that obstacle. */
+  retry(step: Exclude<Step, { kind: 'none' }>): void
   /** Is there a server step to come if the users' side fails with an outage? */
   readonly obstacles: readonly Obstacle[]
 }
@@ -113,6 +115,15 @@ export function createChain(ownKeys: readonly OwnKey[], server: ServerSide, gran
     next() {
       current = nextOwn() ?? nextServer() ?? { kind: 'none' }
       return current
+    },
+    retry(step) {
+      const record = step.kind === 'own' ? step.record : null
+      const payer = step.kind === 'own' ? 'user' : 'server'
+      const at = obstacles.findLastIndex((one) => one.payer === payer && one.record === record && one.fate === 'outage')
+      if (at !== -1) obstacles.splice(at, 1)
+      outage = obstacles.some((one) => one.payer === 'user' && one.fate === 'outage')
+      serverDone = step.kind === 'server'
+      current = step
     },
     report(fate) {
       if (current.kind === 'own') setAside('user', current.record, fate)

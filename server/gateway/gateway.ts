@@ -92,6 +92,7 @@ function createTools(options: GatewayOptions): PipelineTools {
   const breakers = createBreakers({ clock })
   const watch = createWatch({ clock })
   metrics.watchGateway({ breakers, watch })
+  const modelNames = createModelNames(providers.routable)
   const adjustments = createAdjustments()
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
   const profiles = createProfiles()
@@ -99,9 +100,10 @@ function createTools(options: GatewayOptions): PipelineTools {
   return {
     authenticate: (key) => authenticateKey(options, key),
     limits,
-    modelNames: createModelNames(providers.routable),
+    modelNames,
     planner: createPlanner({
       providers,
+      modelNames,
       health,
       clock,
       chainFor: (userId) => keys.chainFor(userId),

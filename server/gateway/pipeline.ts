@@ -2,7 +2,7 @@
 // dialect, streamed or not.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { estimateTokens } from '../catalog/prices.ts'
-import type { ModelNames } from '../catalog/model-names.ts'
+import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import { readBody, type ByteBudget, type RequestBody } from '../http/body.ts'
@@ -14,6 +14,7 @@ import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan
 import type { Log } from '../kernel/log.ts'
 import { COUNTERS } from '../protocols/counters.ts'
 import { parseJson } from '../protocols/read.ts'
+import { isAccountModel, namesStoredThings } from '../protocols/stored-references.ts'
 import type { Providers } from '../providers/registry.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
@@ -119,8 +120,12 @@ function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint,
   if (requestedModel === '' && !(operation.modelOptional && peek.storedReference)) {
     throw new GatewayError('bad_request', { message: 'The body names no model. Add "model" with the name of one.' })
   }
-  checkAllowedModel(caller, requestedModel)
   const { provider: id, model } = tools.modelNames.resolve(requestedModel, protocol.vendor)
+  if (!isAllowedModel(tools.modelNames, caller.allowedModels, { provider: id, model })) {
+    throw new GatewayError('model_not_allowed', {
+      message: 'This UniRoute API key may not use that model. Choose one of its allowed models, or change the key.',
+    })
+  }
   const provider = tools.providers.get(id)
   if (!provider) throw new GatewayError('model_not_found')
   const exchange: Exchange = {
@@ -158,15 +163,6 @@ function scanBody(body: RequestBody, keys: ReadonlySet<string>): JsonScan {
   return scan
 }
 
-function checkAllowedModel(caller: ApiKeyContext, requestedModel: string): void {
-  if (caller.allowedModels === null) return
-  const bare = requestedModel.replace(/^models\//, '')
-  if (caller.allowedModels.has(requestedModel) || caller.allowedModels.has(bare)) return
-  throw new GatewayError('model_not_allowed', {
-    message: 'This UniRoute API key may not use that model. Choose one of its allowed models, or change the key.',
-  })
-}
-
 /** Token counts for providers that have no address for them: our own estimate, and marked as one. */
 function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
   const { protocol, provider, operation, response } = exchange
@@ -183,16 +179,23 @@ function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
   return true
 }
 
+/** Looked at only where a server key might serve, since the whole body is read for it; an unreadable one is refused it. */
+function needsOwnKey({ peek, model, body }: Exchange): boolean {
+  if (peek.storedReference || isAccountModel(model)) return true
+  const parsed = parseJson(Buffer.concat(body).toString('utf8'))
+  return parsed === undefined || namesStoredThings(parsed)
+}
+
 async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
   if (estimateCount(tools, exchange)) return
-  const { provider, caller, model, match, peek } = exchange
+  const { provider, caller, model, match } = exchange
   const chain = await tools.planner.planChain({
     caller,
     provider,
     model,
     preferredKey: tools.preferKey(exchange),
     fallbackHeader: match.headers['x-uniroute-fallback'] ?? null,
-    ownKeysOnly: peek.storedReference,
+    ownKeysOnly: tools.providers.hasServer(provider.id) && needsOwnKey(exchange),
   })
   const end = await walkChain(tools, exchange, chain)
   finishExchange(tools, exchange, end)
@@ -245,9 +248,13 @@ function finishRefused(
   error: GatewayError,
   metered: Metered | null = null,
 ): void {
-  if (!exchange.response.headersSent) setPlanHeaders(exchange)
-  const status = sendDataError(exchange.response, exchange.protocol, error, exchange.id)
-  record(tools, exchange, { status, outcome: 'refused', error, metered, firstByteMs: null })
+  let { status } = error
+  try {
+    if (!exchange.response.headersSent) setPlanHeaders(exchange)
+    status = sendDataError(exchange.response, exchange.protocol, error, exchange.id)
+  } finally {
+    record(tools, exchange, { status, outcome: 'refused', error, metered, firstByteMs: null })
+  }
 }
 
 function record(tools: PipelineTools, exchange: Exchange, outcome: Parameters<WalkTools['meter']['finish']>[1]): void {

@@ -7,6 +7,7 @@ import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { Secret } from '../kernel/secret.ts'
+import { createModelNames } from '../catalog/model-names.ts'
 import { createProviders } from '../providers/registry.ts'
 import { createHealth } from './health.ts'
 import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
@@ -63,6 +64,7 @@ function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true
   })
   const planner = createPlanner({
     providers,
+    modelNames: createModelNames(providers.routable),
     health,
     clock,
     chainFor: async () => records,

@@ -1,6 +1,7 @@
 // Which keys come into question for one request, in order, and under which rules the server's may serve. The answer is
 // a chain: attempts walk it, explanations print it.
 import { FALLBACK_REASONS } from '../../contract/common.ts'
+import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -30,6 +31,7 @@ export interface Planner {
 
 export interface PlannerOptions {
   readonly providers: Providers
+  readonly modelNames: ModelNames
   readonly health: Health
   readonly clock: Clock
   readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
@@ -49,7 +51,7 @@ export function healthName(record: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>)
 }
 
 export function createPlanner(options: PlannerOptions): Planner {
-  const { providers, health, clock, chainFor, serverFallback, invalidGraceMs } = options
+  const { providers, modelNames, health, clock, chainFor, serverFallback, invalidGraceMs } = options
 
   return {
     async planChain({ caller, provider, model, preferredKey = null, fallbackHeader, ownKeysOnly }) {
@@ -80,7 +82,8 @@ export function createPlanner(options: PlannerOptions): Planner {
   function judgeKey(record: ProviderKeyRecord, model: string | null): KeyFate | null {
     const now = clock.now()
     if (!record.isActive || (record.expiresAt !== null && record.expiresAt <= now)) return 'unusable'
-    if (model !== null && record.allowedModels !== null && !record.allowedModels.includes(model)) return 'unusable'
+    const wanted = model === null ? null : { provider: record.provider, model }
+    if (wanted && !isAllowedModel(modelNames, record.allowedModels, wanted)) return 'unusable'
     const name = healthName(record)
     const fate = health.keyFate(name, model ?? '')
     const isOver = (fate === 'invalid' || fate === 'exhausted') && record.status !== fate

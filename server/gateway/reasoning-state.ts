@@ -92,7 +92,10 @@ export function createReasoningState({ secret, clock }: { secret: Uint8Array; cl
     remember(tenant, items) {
       let before: string[] = []
       for (const item of items) {
-        if (item.kind === 'reasoning' && item.signature) before.push(seal(tenant, item.signature))
+        // What signs readable thoughts is of no use without them, and they are not kept here.
+        if (item.kind === 'reasoning' && item.signature && item.signature.thoughts === undefined) {
+          before.push(seal(tenant, item.signature))
+        }
         if (item.kind !== 'call') continue
         const own = item.signature ? seal(tenant, item.signature) : null
         if (before.length > 0 || own !== null) {
@@ -158,6 +161,7 @@ function readSignature(value: unknown): Signature | null {
   const text = asText(object?.['value'])
   const id = asText(object?.['id'])
   const format = asText(object?.['format'])
+  const thoughts = asText(object?.['thoughts'])
   if (provider === null || account === null || model === null || text === null) return null
   if (kind !== 'signature' && kind !== 'encrypted' && kind !== 'redacted' && kind !== 'thought') return null
   return {
@@ -168,5 +172,6 @@ function readSignature(value: unknown): Signature | null {
     value: text,
     ...(id === null ? {} : { id }),
     ...(format === null ? {} : { format }),
+    ...(thoughts === null ? {} : { thoughts }),
   }
 }

@@ -4,10 +4,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { KeyFate, Obstacle } from './chain.ts'
+import { PROTOCOLS } from '../protocols/registry.ts'
 import type { Exchange } from './exchange.ts'
 import { explainMalformed, explainRefusal, explainVerdict, outageOf, type OutageFacts } from './refusal.ts'
 
-const EXCHANGE = { provider: { name: 'OpenAI' }, model: 'gpt-4o' } as unknown as Exchange
+const EXCHANGE = {
+  provider: { name: 'OpenAI' },
+  model: 'gpt-4o',
+  protocol: PROTOCOLS['openai-chat'],
+} as unknown as Exchange
 const record = (label: string, last4 = 'wxyz'): ProviderKeyRecord =>
   ({ label, last4 }) as Partial<ProviderKeyRecord> as ProviderKeyRecord
 const own = (fate: KeyFate, label = 'laptop'): Obstacle => ({ payer: 'user', record: record(label), fate })
@@ -96,7 +101,7 @@ describe('waiting', () => {
     [{ why: 'timeout' }, { code: 'timeout', status: 504, retryAfter: undefined, retryable: false }],
     [
       { why: 'overloaded', repeated: true },
-      { code: 'overloaded', status: 503, retryAfter: undefined, retryable: true },
+      { code: 'overloaded', status: 503, retryAfter: 10, retryable: true },
     ],
     [
       { why: 'overloaded', retryAfterSeconds: 20 },

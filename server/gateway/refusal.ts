@@ -4,6 +4,7 @@ import { GatewayError } from '../kernel/errors.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
 import type { Verdict } from '../providers/provider.ts'
 import type { AttemptEnd } from './attempt.ts'
+import { FIRST_OPEN_MS } from './breaker.ts'
 import type { KeyFate, Obstacle } from './chain.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -84,7 +85,7 @@ function explainOutage(exchange: Exchange, outage: OutageFacts | null): GatewayE
     case 'overloaded':
       return new GatewayError('overloaded', {
         message: `${name} is overloaded. Try again.`,
-        ...(retryAfter == null ? {} : { retryAfter }),
+        ...delayOfOverload(exchange, retryAfter ?? null),
       })
     case 'connect':
       return new GatewayError('upstream_error', {
@@ -99,6 +100,12 @@ function explainOutage(exchange: Exchange, outage: OutageFacts | null): GatewayE
         retryable: outage?.repeated !== true,
       })
   }
+}
+
+/** A 503 tells when to come back, by our own breaker's first interval where the provider said nothing; a 529 never guesses. */
+function delayOfOverload({ protocol }: Exchange, seconds: number | null): { retryAfter?: number } {
+  if (seconds !== null) return { retryAfter: seconds }
+  return protocol.id === 'anthropic-messages' ? {} : { retryAfter: FIRST_OPEN_MS / 1000 }
 }
 
 function nameKey(obstacle: Obstacle | undefined): string {

@@ -87,6 +87,10 @@ export class StreamRelay implements Answer {
     response.end(this.#tap.atBoundary ? errorEvent : `\n\n${errorEvent}`)
   }
 
+  get endedInError(): boolean {
+    return this.#framed && this.#exchange.protocol.stream.isError(this.#tap.lastEventHead)
+  }
+
   readUsage(): Usage {
     const tail = this.#filter?.usageEvent || this.#tap.tail
     return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail)

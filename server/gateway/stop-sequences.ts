@@ -57,11 +57,14 @@ export function createStopEnforcer(sequences: readonly string[]): StopEnforcer {
   }
 }
 
+/** The one that completes first, as a provider would have stopped there; of two that complete together, the longer. */
 function firstOf(text: string, sequences: readonly string[]): { at: number; sequence: string } | null {
   let best: { at: number; sequence: string } | null = null
   for (const sequence of sequences) {
     const at = text.indexOf(sequence)
-    if (at !== -1 && (best === null || at < best.at)) best = { at, sequence }
+    if (at === -1) continue
+    const later = best === null ? 1 : best.at + best.sequence.length - (at + sequence.length)
+    if (later > 0 || (later === 0 && at < best!.at)) best = { at, sequence }
   }
   return best
 }

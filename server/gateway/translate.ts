@@ -34,6 +34,7 @@ import {
 import type { Exchange, Target } from './exchange.ts'
 import type { ReasoningState } from './reasoning-state.ts'
 import { createRelay } from './relay.ts'
+import { unsealThoughts } from './thoughts.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
 import { translateEmbeddings } from './translate-embeddings.ts'
 
@@ -86,7 +87,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
   const items = tools.adjustments.stripsState(exchange)
     ? withoutState(request.items)
-    : tools.reasoningState.restore(tenant, request.items)
+    : unsealThoughts(tools.reasoningState.restore(tenant, request.items), target.provider.id)
   const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))

@@ -13,6 +13,7 @@ import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer, PushResult } from './answer.ts'
 import { setPlanHeaders, setStreamHeaders, setTranslatedHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
+import { createThoughtSigner, signThoughts } from './thoughts.ts'
 import { createStopEnforcer, type StopEnforcer } from './stop-sequences.ts'
 
 /** A whole answer larger than this is not translated. */
@@ -41,6 +42,7 @@ export class TranslatedAnswer implements Answer {
   readonly #encoder: StreamEncoder | null
   readonly #collector: Collector = createCollector()
   readonly #stop: StopEnforcer
+  readonly #sign = createThoughtSigner()
   #chunks: Buffer[] = []
   #whole: ChatResponse | null = null
   #held = ''
@@ -89,7 +91,8 @@ export class TranslatedAnswer implements Answer {
     const body = asObject(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
     this.#chunks = []
     if (!body || this.#broken) return false
-    this.#whole = this.#options.upstream.decodeResponse(body, this.#options.decoding)
+    const whole = this.#options.upstream.decodeResponse(body, this.#options.decoding)
+    this.#whole = { ...whole, items: signThoughts(whole.items) }
     this.#usage = this.#whole.usage
     return this.#whole.finish.unified !== 'malformed'
   }
@@ -127,7 +130,7 @@ export class TranslatedAnswer implements Answer {
     let text = ''
     let progress = false
     for (const decoded of events) {
-      for (const event of this.#stop.push(decoded)) {
+      for (const event of this.#stop.push(this.#sign(decoded))) {
         if (event.type === 'error' && !this.#begun) {
           this.#broken = event.error
           return { error: event.error, progress, full: false }

@@ -10,6 +10,7 @@ const USER_AGENT = 'uniroute'
 export function buildUpstreamPath(exchange: Exchange, target: Target): string {
   const { operation, match, clientVersion } = exchange
   const path = providerPath(target.provider, clientVersion, operation.upstreamPath(target.model))
+  if (operation.query.length === 0 || match.query.size === 0) return path
   const query = new URLSearchParams()
   for (const name of operation.query) {
     const value = match.query.get(name)

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prices } from '../catalog/prices.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { GatewayError } from '../kernel/errors.ts'
+import { type GatewayError, toGatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
 import { judgeRefusal, type Verdict } from '../providers/provider.ts'
@@ -72,7 +72,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   retryBudget.countRequest(exchange.provider.id)
   let outage: OutageFacts | null = null
   let cooldownSeconds: number | null = null
-  let blocked: { step: Step; key: BreakerKey } | null = null
+  let blocked: { step: Exclude<Step, { kind: 'none' }>; key: BreakerKey } | null = null
   let last: Try | null = null
   for (;;) {
     let step = chain.next()
@@ -80,6 +80,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
       // The last target is never blocked entirely.
       if (!blocked || exchange.attempts > 0 || !breakers.allowsLastResort(blocked.key)) break
       step = blocked.step
+      chain.retry(blocked.step)
       blocked = null
     } else {
       const key = breakerKeyOf(exchange, targetOf(tools, exchange, step))
@@ -94,7 +95,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
         continue
       }
     }
-    if (step.kind === 'none' || exchange.attempts >= MOST_CALLS) break
+    if (exchange.attempts >= MOST_CALLS) break
     const target = targetOf(tools, exchange, step)
     const tried = await tryWithinLimits(tools, exchange, target).catch((error: unknown) => {
       breakers.release(breakerKeyOf(exchange, target))
@@ -212,6 +213,15 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try)
     case 'client-closed':
       tools.breakers.release(breakerKey)
       return { kind: 'client-closed', metered, firstByteMs: result.firstByteMs }
+    case 'crashed': {
+      tools.breakers.release(breakerKey)
+      const error = toGatewayError(end.error)
+      if (exchange.response.headersSent) {
+        exchange.response.destroy()
+        return { kind: 'broken', error, result, metered }
+      }
+      return { kind: 'refused', error, metered }
+    }
     case 'failed':
       if (end.why !== 'malformed') return null
       tools.breakers.record(breakerKey, true)

@@ -59,6 +59,8 @@ export interface UpstreamError {
 export interface StreamFacts {
   /** The error in an event, where it is one; null for every other event. `data` is the JSON text behind `data:`. */
   readError(event: SseEvent): UpstreamError | null
+  /** Is the event that begins so an error of the provider's own? */
+  isError(eventHead: string): boolean
   /** Texts of which one was seen somewhere in a stream that ended well; looked for in passing. */
   readonly marks: readonly string[]
   /** Did the stream end as the dialect ends? Judged from the head of its last events and the tail of its bytes. */

@@ -10,6 +10,7 @@ export const messagesStream: StreamFacts = {
     if (!data || (asText(data['type']) !== 'error' && event.event !== 'error')) return null
     return decodeAnthropicError(200, event.data)
   },
+  isError: (head) => /^event: ?error\s|^data: ?\{\s*"type"\s*:\s*"error"/m.test(head),
   marks: [],
   isComplete: ({ tail }) => /"type"\s*:\s*"message_stop"/.test(tail) || /^event: ?error\s/m.test(tail),
   readUsage(firstEvent, tail) {

@@ -11,6 +11,7 @@ export const geminiStream: StreamFacts = {
     return data?.['error'] === undefined ? null : decodeGeminiError(200, event.data)
   },
   // Grounding may follow the finish reason at any length, so it is looked for as the stream goes by.
+  isError: (head) => /^data: ?\{\s*"error"\s*:/.test(head),
   marks: ['"finishReason"', '"blockReason"'],
   isComplete: ({ marked, lastEventHead }) => marked || /^data: ?\{\s*"error"\s*:/.test(lastEventHead),
   readUsage(_firstEvent, tail) {

@@ -5,12 +5,15 @@ import type { StreamFacts } from '../protocol.ts'
 import { asCount, asObject, lastMember, parseJson } from '../read.ts'
 import { readChatUsage } from './usage.ts'
 
+const ERROR_HEAD = /^(?:event: ?error\s|data: ?\{\s*"error"\s*:)/
+
 export const chatStream: StreamFacts = {
   readError(event) {
     const data = asObject(parseJson(event.data))
     if (!data || (data['error'] === undefined && event.event !== 'error') || data['error'] === null) return null
     return decodeOpenaiError(200, event.data)
   },
+  isError: (head) => ERROR_HEAD.test(head),
   marks: ['"finish_reason":"', '"finish_reason": "'],
   isComplete({ lastEventHead, tail, marked }) {
     // Some compatible servers end a whole stream without [DONE]: a finish reason is an ending too, and so is an error

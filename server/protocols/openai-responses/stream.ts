@@ -17,6 +17,7 @@ export const responsesStream: StreamFacts = {
     if (type !== 'response.failed') return null
     return decodeOpenaiError(200, JSON.stringify({ error: asObject(data['response'])?.['error'] ?? {} }))
   },
+  isError: (head) => /"type"\s*:\s*"(?:response\.failed|error)"|^event: ?(?:response\.failed|error)\s/m.test(head),
   marks: [],
   isComplete: ({ lastEventHead, tail }) =>
     // The event's type may stand at its head or, behind a response of any length, at its end. A trailing

@@ -8,6 +8,7 @@ import { encodeFailure } from './stream-encode.ts'
 
 const stream: StreamFacts = {
   readError: () => null,
+  isError: () => false,
   marks: [],
   isComplete: () => false,
   readUsage: () => UNKNOWN_USAGE,
