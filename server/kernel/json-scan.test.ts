@@ -70,15 +70,145 @@ describe('scanJsonObject', () => {
     },
   )
 
+  test('a key is found however much of it is escaped', () => {
+    const name = 'previous_response_id'
+    const escaped = [...name].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+    const scan = scanJsonObject([Buffer.from(`{"${escaped}":"a"}`)], new Set([name]))
+    expect(scan.complete && scan.values.has(name)).toBe(true)
+  })
+
+  // What a lenient parser takes for a key or a value, and JSON does not: it could see another model than we do.
+  test.each([
+    '{"model":"a",}',
+    '{,"model":"a"}',
+    '{"model":"a",,"x":1}',
+    '{model:"a"}',
+    "{'model':'a'}",
+    '{"x":\'"\',"model":"a"}',
+    '{"x":[\'"\'],"model":"a","y":[\'"\']}',
+    '{"x":1/*"*/,"model":"a"/*"*/}',
+    '{"x":1 //",\n"model":"a"}',
+    '{"x":1 #",\n"model":"a"}',
+    '{"model" "a"}',
+    '{"model":"a" "x":1}',
+    '{"model"::"a"}',
+    '{"model":}',
+    '{"model"}',
+    '{:"a"}',
+    '{"model":"a":"b"}',
+    '{"model":"a""b"}',
+    '{"x":1 2}',
+    '{"x":{}1}',
+    '{"x":{}"model":"a"}',
+    '{"x":1"model":"a"}',
+    '{"x":NaN}',
+    '{"x":01}',
+    '{"x":+1}',
+    '{"x":.5}',
+    '{"x":1.}',
+    '{"x":tru}',
+    '{"x":undefined}',
+    '{1:"a"}',
+    '{null:"a"}',
+    '{{}:"a"}',
+    '{[]}',
+    '{"x":[},"model":"a"]}',
+    '{"x":[{]}}',
+    '{"\\model":"a"}',
+    '{"mod\\u00zzel":"a"}',
+  ])('%j is malformed where it matters', (text) => {
+    const bytes = Buffer.from(text)
+    expect(isObject(text)).toBe(false)
+    expect(scanJsonObject([bytes], WANTED).complete).toBe(false)
+    const single = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1))
+    expect(scanJsonObject(single, WANTED).complete).toBe(false)
+  })
+
+  test('whatever JSON.parse takes for an object is complete, and what it refuses at the top level is not', () => {
+    const token = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      ' ',
+      '\n',
+      "'",
+      '"',
+      '/',
+      '"model"',
+      '"stream"',
+      '"a\\"b"',
+      '"\\u006d"',
+      'model',
+      '1',
+      '-0.5e+3',
+      '0',
+      '-',
+      'true',
+      'null',
+      '{"model":1}',
+      '["x",{"y":[]}]',
+    )
+    const flat = fc.array(token, { maxLength: 9 }).map((tokens) => `{${tokens.join('')}}`)
+    const mangled = fc.tuple(anyObject, fc.nat(), token, fc.boolean()).map(([object, at, insert, removes]) => {
+      const text = JSON.stringify(object)
+      const place = at % text.length
+      return text.slice(0, place) + (removes ? '' : insert) + text.slice(place + (removes ? 1 : 0))
+    })
+    fc.assert(
+      fc.property(fc.oneof(flat, mangled), fc.array(fc.nat()), (text, points) => {
+        const chunks = cut(Buffer.from(text), points)
+        const scan = scanJsonObject(chunks, WANTED)
+        if (isObject(text)) {
+          expect(scan.complete).toBe(true)
+          if (scan.duplicate !== null) return
+          const parsed = JSON.parse(text) as Record<string, unknown>
+          for (const name of WANTED) {
+            const range = scan.values.get(name)
+            expect(range !== undefined).toBe(Object.hasOwn(parsed, name))
+            if (range) expect(JSON.parse(textOfChunks(chunks, range.start, range.end))).toEqual(parsed[name])
+          }
+        } else if (scan.complete) {
+          // Faults inside a value are left to others; with the nested values taken out, nothing may be wrong.
+          expect(isObject(blankNested(text))).toBe(true)
+        }
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
   test('measures depth', () => {
     const text = '{"a":'.repeat(200) + '1' + '}'.repeat(200)
     expect(scanJsonObject([Buffer.from(text)], WANTED).depth).toBe(200)
   })
 })
 
+/** The text with every value of the top level that has brackets, or quotes, put as `[]` and `""`. */
+function blankNested(text: string): string {
+  let blank = ''
+  let depth = 0
+  for (const [part] of text.matchAll(/"(?:[^"\\]|\\.)*"|[^]/g)) {
+    if (/^[}\]]$/.test(part)) depth--
+    if (depth <= 1)
+      blank +=
+        depth === 1 && /^[{[]$/.test(part)
+          ? '['
+          : depth === 1 && /^[}\]]$/.test(part)
+            ? ']'
+            : part[0] === '"'
+              ? '""'
+              : part
+    if (/^[{[]$/.test(part)) depth++
+  }
+  return blank
+}
+
 function isObject(text: string): boolean {
   try {
-    return typeof JSON.parse(text) === 'object'
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
   } catch (error) {
     if (error instanceof SyntaxError) return false
     throw error

@@ -1,11 +1,12 @@
 // One pass over the top level of a JSON object that lies in a list of received buffers: where do the values of a few
 // keys start and end? It lets the gateway read the model name, and replace it, without parsing or re-writing a body:
 // re-writing corrupts large integers and breaks the providers' prompt caches.
-// Invariant: a scan is no validation. `complete` says only that one object opened and closed with nothing behind it;
-// a caller in doubt lets JSON.parse decide.
+// Invariants: what JSON.parse accepts is complete, with the same values. What is malformed at the top level, or outside
+// strings in a way that could move a string's bounds (other quotes, comments), is not complete: no lenient parser behind
+// us may see other top-level keys than we do. Faults inside nested values and inside strings are not looked for.
 
 export interface JsonScan {
-  /** The text is one object, closed, with only white space around it. */
+  /** The text is one object, closed, well-formed at its top level, with only white space around it. */
   readonly complete: boolean
   /** Deepest nesting of objects and arrays seen. */
   readonly depth: number
@@ -23,12 +24,31 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
-const LONGEST_KEY = 64
+// Raw bytes of a key that are read. No wanted key is so long, were each of its letters written as \uXXXX.
+const LONGEST_KEY = 256
+// Of the numbers and words at the top level; a longer number is taken as it is.
+const LONGEST_SCALAR = 64
+// Brackets below this depth are not matched with each other; no caller serves a body so deep.
+const DEEPEST_MATCHED = 512
+const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/
+/** Bytes that numbers and words are made of: letters, digits, `+`, `-`, `.`. */
+const IS_SCALAR = new Uint8Array(256)
+for (const char of '+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ')
+  IS_SCALAR[char.charCodeAt(0)] = 1
+
+// What may come next at the top level.
+const KEY_OR_END = 0
+const KEY = 1
+const AT_COLON = 2
+const VALUE = 3
+const IN_SCALAR = 4
+const COMMA_OR_END = 5
 
 /** Scans `chunks` (one JSON text in order) for the values of `wanted` keys of its top-level object. */
-// size: one byte-level state machine; cut in pieces it would pass its eleven variables around on every byte.
+// size: one byte-level state machine; cut in pieces it would pass its dozen variables around on every byte.
 export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySet<string>): JsonScan {
   const values = new Map<string, { start: number; end: number }>()
+  const brackets: number[] = [] // the opening bracket of each depth
   let duplicate: string | null = null
   let base = 0
   let depth = 0
@@ -37,18 +57,32 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
   let broken = false
   let inString = false
   let escaped = false
-  let keyExpected = false
+  let next = KEY_OR_END // of depth 1
   let readingKey = false
   let key = ''
+  let scalar = ''
   let valueOf: string | null = null
   let valueStart = 0
-  let lastSolid = 0 // absolute offset behind the last byte that is not white space, at depth 1 or above
+  let valueEnd = 0
 
   const endValue = (): void => {
+    if (next === IN_SCALAR) endScalar()
+    if (next !== COMMA_OR_END) broken = true
     if (valueOf === null) return
     if (values.has(valueOf)) duplicate ??= valueOf
-    else values.set(valueOf, { start: valueStart, end: lastSolid })
+    else values.set(valueOf, { start: valueStart, end: valueEnd })
     valueOf = null
+  }
+  const endScalar = (): void => {
+    if (scalar.length < LONGEST_SCALAR && !SCALAR.test(scalar)) broken = true
+    next = COMMA_OR_END
+  }
+  const endKey = (): void => {
+    readingKey = false
+    next = AT_COLON
+    const name = key.length < LONGEST_KEY && key.includes('\\') ? unescapeKey(key) : key
+    if (name === null) broken = true
+    else valueOf = wanted.has(name) ? name : null
   }
 
   for (const chunk of chunks) {
@@ -60,7 +94,7 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
         const from = index
         if (escaped) {
           escaped = false
-          if (readingKey) key += String.fromCharCode(chunk[index]!)
+          if (readingKey && key.length < LONGEST_KEY) key += String.fromCharCode(chunk[index]!)
           index++
           continue
         }
@@ -71,22 +105,25 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
           if (backslash === -1) backslash = length
         }
         const stop = backslash < quote ? backslash : quote
-        if (readingKey && key.length <= LONGEST_KEY) key += latin1(chunk, from, stop)
+        if (readingKey && key.length < LONGEST_KEY) key += latin1(chunk, from, stop)
         if (stop === length) {
           index = length
         } else if (stop === backslash) {
-          if (readingKey) key += '\\'
+          if (readingKey && key.length < LONGEST_KEY) key += '\\'
           escaped = true
           index = stop + 1
         } else {
           inString = false
           index = stop + 1
-          lastSolid = base + index
+          if (readingKey) endKey()
+          else if (depth === 1) valueEnd = base + index
+          if (broken) break
         }
         continue
       }
       const byte = chunk[index]!
       if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+        if (depth === 1 && next === IN_SCALAR) endScalar()
         index++
         continue
       }
@@ -97,46 +134,60 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
       switch (byte) {
         case QUOTE:
           inString = true
-          if (depth === 1 && keyExpected) {
+          if (depth !== 1) break
+          if (next === VALUE) {
+            valueStart = base + index
+            next = COMMA_OR_END
+          } else if (next <= KEY) {
             readingKey = true
             key = ''
-          } else if (valueOf !== null && valueStart === -1) valueStart = base + index
+          } else broken = true
           break
         case OPEN_BRACE:
         case OPEN_BRACKET:
-          if (valueOf !== null && valueStart === -1) valueStart = base + index
+          if (depth === 1) {
+            if (next === VALUE) valueStart = base + index
+            else broken = true
+            next = COMMA_OR_END
+          }
+          if (depth < DEEPEST_MATCHED) brackets[depth] = byte
           if (++depth > deepest) deepest = depth
-          keyExpected = depth === 1
           break
         case CLOSE_BRACE:
         case CLOSE_BRACKET:
-          if (depth === 1) {
-            endValue()
-            if (byte === CLOSE_BRACKET) broken = true
+          depth--
+          // In ASCII a closing bracket stands two places behind its opening one.
+          if (depth < DEEPEST_MATCHED && brackets[depth] !== byte - 2) broken = true
+          if (depth === 1) valueEnd = base + index + 1
+          else if (depth === 0) {
+            if (next !== KEY_OR_END) endValue()
             closed = true
           }
-          depth--
           break
         case COLON:
-          if (depth === 1 && readingKey) {
-            readingKey = false
-            keyExpected = false
-            const name = key.includes('\\') ? unescapeKey(key) : key
-            valueOf = wanted.has(name) ? name : null
-            valueStart = -1
-          }
+          if (depth !== 1) break
+          if (next !== AT_COLON) broken = true
+          next = VALUE
           break
         case COMMA:
-          if (depth === 1) {
-            endValue()
-            keyExpected = true
-          }
+          if (depth !== 1) break
+          endValue()
+          next = KEY
           break
         default:
-          if (valueOf !== null && valueStart === -1) valueStart = base + index
+          if (IS_SCALAR[byte] === 0) broken = true
+          else if (depth === 1) {
+            if (next === VALUE) {
+              valueStart = base + index
+              scalar = ''
+              next = IN_SCALAR
+            } else if (next !== IN_SCALAR) broken = true
+            if (scalar.length < LONGEST_SCALAR) scalar += String.fromCharCode(byte)
+            valueEnd = base + index + 1
+          }
       }
+      if (broken) break
       index++
-      lastSolid = byte === COMMA && depth === 1 ? lastSolid : base + index
     }
     if (broken) break
     base += length
@@ -146,16 +197,17 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
 
 function latin1(chunk: Uint8Array, start: number, end: number): string {
   let text = ''
-  for (let index = start; index < end && index - start <= LONGEST_KEY; index++)
+  for (let index = start; index < end && index - start < LONGEST_KEY; index++)
     text += String.fromCharCode(chunk[index]!)
   return text
 }
 
-function unescapeKey(raw: string): string {
+/** null: no parser agrees with another about what it says. */
+function unescapeKey(raw: string): string | null {
   try {
     return JSON.parse(`"${raw}"`) as string
   } catch (error) {
-    if (error instanceof SyntaxError) return raw
+    if (error instanceof SyntaxError) return null
     throw error
   }
 }
