@@ -138,6 +138,20 @@ const rows: readonly Row[] = [
     gone: 'hm',
   },
   {
+    field: 'thinking, where the thoughts before a call were not handed back',
+    request: {
+      reasoning: { effort: 'high' },
+      items: [
+        { kind: 'text', role: 'user', turn: 0, text: 'q' },
+        { kind: 'call', turn: 1, id: 'c1', name: 'f', argsText: '{}', style: 'json' },
+        { kind: 'result', turn: 2, callId: 'c1', parts: [{ kind: 'text', text: '42' }], isError: false, style: 'json' },
+      ],
+    },
+    profile: profileWith({ replayReasoning: true, reasoningIn: 'thinking' }),
+    losses: ['approx=thinking'],
+    gone: 'enabled',
+  },
+  {
     field: 'citations',
     request: { items: [{ kind: 'text', role: 'assistant', turn: 0, text: 'a', citations: [{ url: 'u' }] }] },
     profile: PROFILE,

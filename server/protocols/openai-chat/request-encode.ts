@@ -25,8 +25,9 @@ export function encodeChatRequest(request: ChatRequest, encoding: RequestEncodin
   const { thinking, reasoning, stream_options: streamOptions, ...extensions } = own
   const tools = encodeTools(request, messageEncoding)
   const format = encodeFormat(request, encoding)
-  const wish = encodeReasoning(request, encoding, tools.thinkingOff)
   const messages = encodeMessages(request, messageEncoding)
+  const off = tools.thinkingOff || lostThoughts(request, messages, encoding)
+  const wish = encodeReasoning(request, encoding, off)
   const body: Record<string, unknown> = {
     model: encoding.profile.model,
     messages: format.instruction === null ? messages : withInstruction(messages, format.instruction),
@@ -129,7 +130,24 @@ function encodeTier(tier: string | undefined, native: boolean, losses: RequestEn
   return nearest
 }
 
-/** The wish for thoughts in the field this server reads; `off`: a forced choice is refused beside thoughts. */
+/**
+ * A server that wants the thoughts of the calls it made refuses the turn without them, so where a client has not handed
+ * them back this turn goes on without thinking.
+ */
+function lostThoughts(
+  request: ChatRequest,
+  messages: readonly Message[],
+  { profile, losses }: RequestEncoding,
+): boolean {
+  const { replayReasoning, reasoningIn, reasoningOut } = profile.dialect
+  if (!replayReasoning || reasoningIn !== 'thinking' || !request.reasoning) return false
+  const turn = messages.slice(messages.findLastIndex(({ role }) => role === 'user') + 1)
+  const lost = turn.some((message) => message['tool_calls'] !== undefined && message[reasoningOut] === undefined)
+  if (lost) losses.approximate('thinking', 'the thoughts before the last calls were not handed back')
+  return lost
+}
+
+/** The wish for thoughts in the field this server reads; `off`: this request is refused beside thoughts. */
 function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncoding, off: boolean): Message {
   const wish = request.reasoning
   const { reasoningIn } = profile.dialect
