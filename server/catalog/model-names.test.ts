@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createProviders } from '../providers/registry.ts'
-import { createModelNames } from './model-names.ts'
+import { createModelNames, isAllowedModel } from './model-names.ts'
 
 const endpoint = { origin: 'http://127.0.0.1:1', basePath: '', versionSegment: null }
 const { all } = createProviders({
@@ -50,4 +50,31 @@ test('a provider in front decides, whatever the rest looks like', () => {
 test('a provider that is not configured is none', () => {
   const without = createModelNames(all.filter(({ id }) => id !== 'ollama'))
   expect(without.resolve('ollama/llama3', 'openai')).toEqual({ provider: 'openai', model: 'ollama/llama3' })
+})
+
+describe('isAllowedModel', () => {
+  const names = createModelNames([
+    { id: 'openai', modelPrefixes: ['gpt-'] },
+    { id: 'google', modelPrefixes: ['gemini', 'models/'] },
+    { id: 'groq', modelPrefixes: [] },
+  ])
+  const allows = (allowed: string[] | null, provider: string, model: string): boolean =>
+    isAllowedModel(names, allowed, { provider, model })
+
+  test('a list means models, not spellings', () => {
+    expect(allows(null, 'openai', 'gpt-4o')).toBe(true)
+    expect(allows(['gpt-4o'], 'openai', 'gpt-4o')).toBe(true)
+    expect(allows(['openai/gpt-4o'], 'openai', 'gpt-4o')).toBe(true)
+    expect(allows(['models/gemini-3'], 'google', 'gemini-3')).toBe(true)
+    expect(allows(['gpt-4o'], 'groq', 'gpt-4o')).toBe(false)
+    expect(allows(['groq/llama'], 'groq', 'llama')).toBe(true)
+    expect(allows([], 'openai', 'gpt-4o')).toBe(false)
+  })
+
+  test('a star at the end stands for all that begin so', () => {
+    expect(allows(['gpt-4*'], 'openai', 'gpt-4o')).toBe(true)
+    expect(allows(['groq/*'], 'groq', 'llama')).toBe(true)
+    expect(allows(['groq/*'], 'openai', 'gpt-4o')).toBe(false)
+    expect(allows(['gpt-4*'], 'openai', 'gpt-5')).toBe(false)
+  })
 })

@@ -11,12 +11,21 @@ export interface ModelNames {
   resolve(name: string, vendor: string): ModelName
 }
 
-/** Is a model one of a list of names, whatever spelling the list and the request chose? null allows every model. */
+/**
+ * Is a model one of a list of names, whatever spelling the list and the request chose? `claude-*` stands
+ * for all that begin so; null allows every model.
+ */
 export function isAllowedModel(names: ModelNames, allowed: Iterable<string> | null, wanted: ModelName): boolean {
   if (allowed === null) return true
+  const bare = bareName(wanted.model)
   for (const name of allowed) {
+    if (name.endsWith('*')) {
+      const beginning = name.slice(0, -1)
+      if (bare.startsWith(beginning) || `${wanted.provider}/${bare}`.startsWith(beginning)) return true
+      continue
+    }
     const { provider, model } = names.resolve(name, wanted.provider)
-    if (provider === wanted.provider && bareName(model) === bareName(wanted.model)) return true
+    if (provider === wanted.provider && bareName(model) === bare) return true
   }
   return false
 }

@@ -60,10 +60,12 @@ describeOnEachDatabase('an API key', (open) => {
         teamId: null,
         authenticatedAt: null,
       },
+      budget: { usdNanos: 12_340_000_000, period: 'month' },
       keyId: bare(made.id),
       name: 'laptop',
       fallback: ['no_key'],
       accountFallback: 'never',
+      budget: { usdNanos: 12_340_000_000, period: 'month' },
       rateLimitPerMinute: 60,
       rateLimitPerDay: 1000,
       expiresAt: Date.parse(expires_at),
@@ -128,6 +130,12 @@ describeOnEachDatabase('an API key', (open) => {
     expect(await rooms.ask(key)).toMatchObject({ ...REFUSED, publicMessage: expect.stringContaining('expired') })
     rooms.clock.advance(10_000)
     expect(await rooms.ask(key)).toMatchObject(REFUSED)
+  })
+
+  test('an expiry with an offset is the same moment in UTC', async () => {
+    const rooms = await start(open)
+    const made = await rooms.make({ expires_at: '2099-12-31T14:00:00+02:00' })
+    expect(made).toMatchObject({ expires_at: '2099-12-31T12:00:00.000Z' })
   })
 
   test('with an expiry in the past cannot be made', async () => {
