@@ -60,7 +60,6 @@ describeOnEachDatabase('an API key', (open) => {
         teamId: null,
         authenticatedAt: null,
       },
-      budget: { usdNanos: 12_340_000_000, period: 'month' },
       keyId: bare(made.id),
       name: 'laptop',
       fallback: ['no_key'],
