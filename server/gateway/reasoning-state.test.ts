@@ -29,6 +29,12 @@ describe('the envelope', () => {
       expect(one.open('alice', odd)).toBeNull()
   })
 
+  test('carries the thoughts that a signature stands for', () => {
+    const one = state()
+    const signed = { ...signature, thoughts: 'I think 🙂' }
+    expect(one.open('alice', one.seal('alice', signed))).toEqual(signed)
+  })
+
   test('no word of the state can be read in it', () => {
     expect(state().seal('alice', signature)).not.toMatch(/anthropic|c2ln/)
   })
@@ -54,6 +60,16 @@ describe('the store', () => {
     { kind: 'call', turn: 1, id: 'c1', name: 'f', argsText: '{}', style: 'json' },
     { kind: 'call', turn: 1, id: 'c2', name: 'f', argsText: '{}', style: 'json' },
   ]
+
+  test('readable thoughts are never kept, nor what is worth nothing without them', () => {
+    const one = state()
+    one.remember('alice', [
+      { kind: 'reasoning', turn: 0, text: 'hm', signature: { ...signature, thoughts: 'hm' } },
+      { kind: 'call', turn: 0, id: 'c1', name: 'f', argsText: '{}', style: 'json' },
+    ])
+    expect(one.size).toBe(0)
+    expect(one.restore('alice', bare)).toEqual(bare)
+  })
 
   test('signed thoughts come back in front of their turn, a call gets its own signature', () => {
     const one = state()

@@ -38,6 +38,8 @@ export interface Signature {
   readonly id?: string
   /** What the server that wrote it calls its format, where it labels it (`anthropic-claude-v1` in Chat Completions). */
   readonly format?: string
+  /** The thoughts that it signs, while a client carries them that may not give them back as they were. */
+  readonly thoughts?: string
 }
 
 /** A cache breakpoint behind an item; `ttl` as the client wrote it (`5m`, `1h`, `30m`, `12h`). */

@@ -247,6 +247,18 @@ describe('streams that are written', () => {
     ])
   })
 
+  test('a text that is signed at its end stays the last block; its state waits for a block to stand before', () => {
+    const state = { provider: 'google', account: 'k', model: 'gemini-3', kind: 'thought', value: 'T' } as const
+    const signed: Item = { ...text, signature: state }
+    const starts = (items: Item[]): string[] => brief(wireOf(items)).filter((line) => line.startsWith('start'))
+    expect(starts([signed])).toEqual(['start 0 text'])
+    expect(starts([text, { ...thought, text: '', signature: state }])).toEqual(['start 0 text'])
+    expect(starts([signed, call('c')])).toEqual(['start 0 text', 'start 1 thinking', 'start 2 tool_use'])
+    const losses = createLossReport()
+    codec.encodeResponse(answered([signed]), responseEncodingOf(losses))
+    expect(lossNames(losses)).toEqual(['dropped=reasoning_state'])
+  })
+
   test('case 19 and 20: a call makes tool_use of an end, not of a length', () => {
     expect(wireOf([call('c')], 'stop').at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' } })
     expect(wireOf([call('c')], 'length').at(-2)).toMatchObject({ delta: { stop_reason: 'max_tokens' } })

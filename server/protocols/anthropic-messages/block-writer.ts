@@ -1,5 +1,6 @@
 // Events of the middle model as this dialect's stream events: blocks numbered from 0 without gaps, one after the other,
-// none of them empty. A whole answer is these events folded up, so the two cannot come to differ.
+// none of them empty. A whole answer is these events folded up, so the two cannot come to differ. An answer ends with
+// what it says: clients read the last block, and Claude Code takes thoughts at the end for an answer without words.
 import type { Citation, PartMeta, Signature, StreamEvent } from '../canonical.ts'
 import type { ResponseEncoding } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
@@ -15,6 +16,8 @@ export interface BlockWriter {
   readonly calls: boolean
   readonly refusal: boolean
   push(event: Extract<StreamEvent, { type: 'part-start' | 'part-delta' | 'part-end' }>): WireEvent[]
+  /** The answer is over; what waited for a next block goes nowhere. */
+  end(): void
 }
 
 interface Part {
@@ -35,10 +38,18 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
   let part: Part | null = null
   let calls = 0
   let refusal = false
+  /** State behind a text, until another block follows. */
+  let waiting: Signature[] = []
 
-  const start = (block: JsonObject): void => void out.push({ type: 'content_block_start', index, content_block: block })
   const say = (delta: JsonObject): void => void out.push({ type: 'content_block_delta', index, delta })
   const stop = (): void => void out.push({ type: 'content_block_stop', index: index++ })
+
+  function start(block: JsonObject): void {
+    const before = waiting
+    waiting = []
+    for (const signature of before) writeCarrier(signature, undefined)
+    out.push({ type: 'content_block_start', index, content_block: block })
+  }
 
   function ensureOpen(current: Part): void {
     if (current.open) return
@@ -92,6 +103,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
       stop()
       return
     }
+    if (state?.kind === 'thought' && !current.open && index > 0) return void waiting.push(state)
     if (state) {
       ensureOpen(current)
       say({ type: 'signature_delta', signature: sealEnvelope(state) })
@@ -118,7 +130,8 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
         }
     }
     if (current.open) stop()
-    if (state) writeCarrier(state, meta.kind === 'call' ? meta.id : undefined)
+    if (state && meta.kind === 'call') writeCarrier(state, meta.id)
+    else if (state) waiting.push(state)
   }
 
   function writeOpaque(protocol: string, raw: JsonObject): void {
@@ -138,6 +151,9 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
     },
     get refusal() {
       return refusal
+    },
+    end() {
+      if (waiting.length > 0) losses.drop('reasoning_state', 'nothing follows that it could stand before')
     },
     push(event) {
       if (event.type === 'part-start') part = { meta: event.part, open: false, text: '', state: null }
