@@ -29,11 +29,52 @@ export function joinLengthPrefixed(...fields: readonly string[]): Buffer {
   return joined
 }
 
-export function bindWrap(kid: string, context: WrapContext): Buffer {
-  return joinLengthPrefixed('UR1-WRAP', kid, context.ownerType, context.ownerId, context.recordId)
+interface Bound<Fields> {
+  readonly fields: Fields
+  readonly bytes: Buffer
 }
 
+// The same few records open again and again. Kept bytes hold no secret, and serve only where every field is the same.
+const MOST_KEPT = 4_096
+const keptWraps = new Map<string, Bound<WrapContext & { readonly kid: string }>>()
+const keptData = new Map<string, Bound<SealedRecord>>()
+
+/** Shared by all who ask for the same fields: to be read only. */
+export function bindWrap(kid: string, context: WrapContext): Buffer {
+  const { ownerType, ownerId, recordId } = context
+  const kept = keptWraps.get(recordId)
+  if (kept?.fields.kid === kid && kept.fields.ownerType === ownerType && kept.fields.ownerId === ownerId) {
+    return kept.bytes
+  }
+  const bytes = joinLengthPrefixed('UR1-WRAP', kid, ownerType, ownerId, recordId)
+  return keep(keptWraps, { fields: { kid, ownerType, ownerId, recordId }, bytes })
+}
+
+/** Shared by all who ask for the same fields: to be read only. */
 export function bindData(record: SealedRecord): Buffer {
   const { ownerType, ownerId, provider, origin, recordId, keyVersion } = record
-  return joinLengthPrefixed('UR1-DATA', ownerType, ownerId, provider, origin, recordId, String(keyVersion))
+  const kept = keptData.get(recordId)
+  if (kept !== undefined && isSameRecord(kept.fields, record)) return kept.bytes
+  const bytes = joinLengthPrefixed('UR1-DATA', ownerType, ownerId, provider, origin, recordId, String(keyVersion))
+  return keep(keptData, { fields: { ownerType, ownerId, provider, origin, recordId, keyVersion }, bytes })
+}
+
+function isSameRecord(one: SealedRecord, other: SealedRecord): boolean {
+  return (
+    one.ownerType === other.ownerType &&
+    one.ownerId === other.ownerId &&
+    one.provider === other.provider &&
+    one.origin === other.origin &&
+    one.recordId === other.recordId &&
+    one.keyVersion === other.keyVersion
+  )
+}
+
+function keep<Fields extends { readonly recordId: string }>(
+  kept: Map<string, Bound<Fields>>,
+  bound: Bound<Fields>,
+): Buffer {
+  if (kept.size >= MOST_KEPT) kept.clear()
+  kept.set(bound.fields.recordId, bound)
+  return bound.bytes
 }
