@@ -56,6 +56,8 @@ export const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null) as R
 /** Sockets whose framing we do not trust: whatever else arrives on them was never a request. */
 const condemned = new WeakSet<Socket>()
 const LONGEST_CLIENT_ID = 128
+/** Shared by all requests without a query, hence not to be changed. */
+export const NO_QUERY = createEmptyQuery()
 
 /** Did we refuse something on this socket that puts all behind it in doubt? */
 export function isCondemned(socket: Socket): boolean {
@@ -133,7 +135,7 @@ function serve(options: DispatchOptions, scene: Scene, head: AcceptedHead, found
     route: found.route,
     params: found.params,
     path: found.path,
-    query: new URLSearchParams(head.query),
+    query: head.query === '' ? NO_QUERY : new URLSearchParams(head.query),
     requestId,
     clientRequestId: cleanClientId(head.headers['x-request-id']),
     mount: found.mount,
@@ -192,6 +194,14 @@ function isDataPath(router: Router, path: string): boolean {
 
 function asksForWebSocket(head: AcceptedHead): boolean {
   return head.headers['upgrade']?.toLowerCase().includes('websocket') === true
+}
+
+function createEmptyQuery(): URLSearchParams {
+  const refuseChange = (): never => {
+    throw new TypeError('the query of a request is read only')
+  }
+  const query = new URLSearchParams()
+  return Object.assign(query, { append: refuseChange, delete: refuseChange, set: refuseChange, sort: refuseChange })
 }
 
 /** A client's own id goes into logs beside ours: printable ASCII, bounded, or nothing. */

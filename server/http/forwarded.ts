@@ -21,6 +21,7 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')
 
 export function isLoopback(address: string): boolean {
+  if (address === '127.0.0.1' || address === '::1') return true
   const version = isIP(address)
   return version !== 0 && LOOPBACK.check(address, version === 6 ? 'ipv6' : 'ipv4')
 }
@@ -49,6 +50,8 @@ export function createPeerReader(isTrusted: (address: string) => boolean): PeerR
 
 /** IPv4 in IPv6 clothes becomes IPv4; brackets, ports and zones go. */
 export function normaliseAddress(text: string): string {
+  // Plain IPv4 as it is.
+  if (!text.includes(':') && !text.includes('[') && !text.includes('%')) return text
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(text)
   let address = bracketed?.[1] ?? text.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
   address = address.replace(/%.*$/, '')
