@@ -32,7 +32,8 @@ function columnsOf(rows: readonly object[]): string[] {
 
 function storableJson(rows: readonly object[]): string {
   const text = JSON.stringify(rows)
-  if (!UNSTORABLE_ESCAPE.test(text)) return text
+  // JSON.stringify writes the u in lower case; looking for it first spares nearly every batch the slower pattern.
+  if (!text.includes('\\u') || !UNSTORABLE_ESCAPE.test(text)) return text
   return JSON.stringify(rows, (_, value: unknown) =>
     typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value,
   )
