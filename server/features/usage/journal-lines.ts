@@ -5,6 +5,8 @@ import { crc32 } from 'node:zlib'
 
 const HEADER_BYTES = 16
 const NEWLINE = 10
+const SPACE = 32
+const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1')
 
 export const LONGEST_LINE = 128 * 1024
 
@@ -16,13 +18,21 @@ export function encodeLine(json: string, target: Buffer, offset: number): number
   const start = offset + HEADER_BYTES
   const length = target.write(json, start)
   const crc = crc32(target.subarray(start, start + length))
-  target.write(`${toHex(crc, 8)} ${toHex(length, 6)} `, offset, 'latin1')
+  writeHex(crc, 8, target, offset)
+  target[offset + 8] = SPACE
+  writeHex(length, 6, target, offset + 9)
+  target[offset + 15] = SPACE
   target[start + length] = NEWLINE
   return HEADER_BYTES + length + 1
 }
 
-function toHex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0')
+/** As many digits of an unsigned 32-bit number as asked for, the lowest last. */
+function writeHex(value: number, digits: number, target: Buffer, offset: number): void {
+  let rest = value
+  for (let at = offset + digits - 1; at >= offset; at--) {
+    target[at] = HEX_DIGITS[rest & 15]!
+    rest >>>= 4
+  }
 }
 
 export interface DecodedLines {
