@@ -56,6 +56,24 @@ describe('SseTap', () => {
     )
   })
 
+  test('a mark is seen in any split, and only where there is one', () => {
+    const marks = ['"end":', ' x"', 'xx']
+    const piece = fc.constantFrom('"', '"end', '"end":', '"end": ', 'end":', '":', ' ', 'x', 'data: {}', '\n')
+    fc.assert(
+      fc.property(fc.array(piece), fc.array(fc.nat(), { maxLength: 30 }), (pieces, points) => {
+        const bytes = Buffer.from(pieces.join(''))
+        const tap = new SseTap(marks)
+        let passed = ''
+        for (const part of cut(bytes, points)) {
+          tap.push(part)
+          passed += part.toString()
+          expect(tap.marked).toBe(marks.some((mark) => passed.includes(mark)))
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
   test('the head of an event far longer than a read is kept', () => {
     const tap = new SseTap()
     tap.push(Buffer.from('event: response.completed\ndata: {"type":"response.completed","x":"'))

@@ -7,7 +7,7 @@ const CR = 0x0d
 const COLON = 0x3a
 const HEAD_BYTES = 256
 const TAIL_BYTES = 4096
-const LONGEST_MARK = 32
+const NOTHING = Buffer.alloc(0)
 
 export interface SseEvent {
   readonly event: string | null
@@ -71,12 +71,15 @@ export class SseTap {
   #tail: Buffer[] = []
   #tailBytes = 0
   readonly #marks: readonly Buffer[]
+  readonly #longestMark: number
   #marked = false
-  #carry: Buffer = Buffer.alloc(0)
+  /** The end of what has passed, as far as a mark may begin in it. */
+  #carry: Buffer = NOTHING
 
   /** `marks`: texts whose passing is noted. */
   constructor(marks: readonly string[] = []) {
     this.#marks = marks.map((mark) => Buffer.from(mark))
+    this.#longestMark = this.#marks.reduce((longest, mark) => Math.max(longest, mark.length), 0)
   }
 
   /** One of the marks has passed. */
@@ -141,12 +144,18 @@ export class SseTap {
     return true
   }
 
-  // A mark may be cut by a read: the end of the one before is kept and looked at together with the next beginning.
+  // A mark may be cut by a read: where the end of one could begin a mark, it is kept and looked at together with the
+  // next beginning. Most reads end between events, where nothing is kept and nothing copied.
   #lookForMarks(chunk: Buffer): void {
-    const seam = Buffer.concat([this.#carry, chunk.subarray(0, LONGEST_MARK)])
-    this.#marked = this.#marks.some((mark) => chunk.includes(mark) || seam.includes(mark))
-    const ending = chunk.length >= LONGEST_MARK ? chunk : Buffer.concat([this.#carry, chunk])
-    this.#carry = Buffer.from(ending.subarray(Math.max(0, ending.length - LONGEST_MARK)))
+    let seam = chunk
+    if (this.#carry.length > 0) {
+      seam = Buffer.concat([this.#carry, chunk.subarray(0, this.#longestMark)])
+      this.#marked = includesAny(seam, this.#marks)
+    }
+    this.#marked ||= includesAny(chunk, this.#marks)
+    const ending = chunk.length < this.#longestMark ? seam : chunk
+    const start = this.#marked ? ending.length : startOfCutMark(ending, this.#marks, this.#longestMark)
+    this.#carry = start === ending.length ? NOTHING : Buffer.from(ending.subarray(start))
   }
 
   #keepTail(chunk: Buffer): void {
@@ -156,6 +165,25 @@ export class SseTap {
       this.#tailBytes -= this.#tail.shift()!.length
     }
   }
+}
+
+function includesAny(bytes: Buffer, marks: readonly Buffer[]): boolean {
+  for (const mark of marks) if (bytes.includes(mark)) return true
+  return false
+}
+
+/** Where the first mark begins that the end of `bytes` cuts; their length where none does. */
+function startOfCutMark(bytes: Buffer, marks: readonly Buffer[], longestMark: number): number {
+  for (let start = Math.max(0, bytes.length - longestMark + 1); start < bytes.length; start++) {
+    for (const mark of marks) if (isBeginningOf(mark, bytes, start)) return start
+  }
+  return bytes.length
+}
+
+function isBeginningOf(mark: Buffer, bytes: Buffer, start: number): boolean {
+  if (bytes.length - start >= mark.length) return false
+  for (let index = start; index < bytes.length; index++) if (bytes[index] !== mark[index - start]) return false
+  return true
 }
 
 function endOfLine(chunk: Buffer, from: number): number {
