@@ -1,7 +1,7 @@
 // UniRoute's own API keys (`ur_…`): what `/auth/api-keys` takes and answers. The key itself is in one answer only,
 // the one that made it.
 import { z } from 'zod'
-import { budgetSchema, fallbackSchema, payerSchema, timestampSchema } from './common.ts'
+import { budgetSchema, fallbackSchema, momentSchema, payerSchema, timestampSchema } from './common.ts'
 
 const nameSchema = z
   .string()
@@ -15,7 +15,7 @@ const allowedPayersSchema = z.array(payerSchema).min(1).max(3)
 
 /** null means no limit. */
 const limitFields = {
-  expires_at: timestampSchema.nullable().optional(),
+  expires_at: momentSchema.nullable().optional(),
   rate_limit_per_minute: limitSchema.nullable().optional(),
   rate_limit_per_day: limitSchema.nullable().optional(),
   budget: budgetSchema.nullable().optional(),

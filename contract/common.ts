@@ -7,7 +7,9 @@ export type FallbackReason = (typeof FALLBACK_REASONS)[number]
 
 /** A policy on an account, a provider key or an API key: all reasons, none, or those listed. */
 export const fallbackSchema = z
-  .union([z.literal('allow'), z.literal('never'), z.array(z.enum(FALLBACK_REASONS)).max(FALLBACK_REASONS.length)])
+  .union([z.literal('allow'), z.literal('never'), z.array(z.enum(FALLBACK_REASONS)).max(FALLBACK_REASONS.length)], {
+    error: `fallback takes "allow", "never" or a list of ${FALLBACK_REASONS.join(', ')}`,
+  })
   .meta({ id: 'Fallback' })
 export type FallbackPolicy = z.infer<typeof fallbackSchema>
 
@@ -27,3 +29,9 @@ export const errorSchema = z
 
 /** ISO 8601 in UTC. */
 export const timestampSchema = z.iso.datetime()
+
+/** A moment as clients may write it: ISO 8601 in UTC or with an offset. */
+export const momentSchema = z.iso.datetime({
+  offset: true,
+  error: 'Write a moment like 2030-01-31T12:00:00Z, or with an offset like +01:00',
+})

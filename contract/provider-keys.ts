@@ -1,7 +1,7 @@
 // The keys users bring (`/admin/provider-keys`): what goes in and the metadata that comes out. The key itself goes in
 // and never comes out; `PATCH` has no field that could carry one.
 import { z } from 'zod'
-import { budgetSchema, fallbackSchema, payerSchema, timestampSchema } from './common.ts'
+import { budgetSchema, fallbackSchema, momentSchema, payerSchema, timestampSchema } from './common.ts'
 
 /** The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty. */
 export const PROVIDER_KEY_STATES = [
@@ -35,7 +35,7 @@ const settingFields = {
   position: positionSchema.optional(),
   is_active: z.boolean().optional(),
   /** null: never. */
-  expires_at: timestampSchema.nullable().optional(),
+  expires_at: momentSchema.nullable().optional(),
   fallback: fallbackSchema.optional(),
   /** null: every model. */
   allowed_models: allowedModelsSchema.nullable().optional(),

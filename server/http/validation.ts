@@ -17,36 +17,45 @@ const SHORTEST_REPEAT = 4
 export function validate<Value>(schema: z.ZodType<Value>, input: unknown): Value {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  const known = listPropertyNames(schema)
-  const submitted = collectTexts(input, known)
-  const details = result.error.issues.slice(0, 20).map((issue) => describeIssue(issue, input, known, submitted))
+  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', cycles: 'ref' }) as JsonSchema
+  const known = listWords(json)
+  const facts = { input, json, known, submitted: collectTexts(input, known) }
+  const details = result.error.issues.slice(0, 20).map((issue) => describeIssue(issue, facts))
   throw new GatewayError('validation_failed', { details, message: summarise(details) })
 }
 
 function summarise(details: readonly ValidationDetail[]): string {
   const first = details[0]!
-  const where = first.path === '' ? '' : `${first.path}: `
+  const where = first.path === '' || first.message.startsWith(`${first.path} `) ? '' : `${first.path}: `
   const more = details.length > 1 ? ` (and ${details.length - 1} more; see details)` : ''
   return `${where}${first.message}${more}`
 }
 
-function describeIssue(
-  issue: z.core.$ZodIssue,
-  input: unknown,
-  known: ReadonlySet<string>,
-  submitted: readonly string[],
-): ValidationDetail {
+type JsonSchema = Readonly<Record<string, unknown>>
+
+interface Facts {
+  readonly input: unknown
+  readonly json: JsonSchema
+  /** Words of the schema, which may be repeated. */
+  readonly known: ReadonlySet<string>
+  /** Words of the client, which may not. */
+  readonly submitted: readonly string[]
+}
+
+function describeIssue(issue: z.core.$ZodIssue, { input, json, known, submitted }: Facts): ValidationDetail {
   // Names of a record's entries are the client's; only names of the schema are repeated.
   const path = issue.path
     .map((step) => (typeof step === 'number' || known.has(String(step)) ? String(step) : '*'))
     .join('.')
   if (issue.code === 'unrecognized_keys') {
-    const names = [...known].sort().join(', ')
+    const names = listNamesAt(json, issue.path).join(', ')
     return { path, message: `Holds a field that is not known here. Known fields: ${names || 'none'}.` }
   }
   if (issue.code === 'invalid_type' && lookUp(input, issue.path) === undefined) return { path, message: 'Required.' }
   if (issue.code === 'invalid_value')
     return { path, message: `Must be one of: ${issue.values.map(String).join(', ')}.` }
+  if (issue.code === 'too_small' && issue.origin === 'string' && issue.minimum === 1)
+    return { path, message: `${path === '' ? 'This' : path} must not be empty.` }
   const repeats = submitted.some((text) => issue.message.includes(text))
   return { path, message: repeats ? GENERIC : `${issue.message}.` }
 }
@@ -60,21 +69,56 @@ function lookUp(input: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-/** Every property name the schema itself has, at any depth. */
-function listPropertyNames(schema: z.ZodType): ReadonlySet<string> {
-  const names = new Set<string>()
+/** Every name and every fixed value the schema itself has, at any depth. */
+function listWords(json: JsonSchema): ReadonlySet<string> {
+  const words = new Set<string>()
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return
     if (Array.isArray(node)) return node.forEach(visit)
     for (const [key, value] of Object.entries(node)) {
       if (key === 'properties' && typeof value === 'object' && value !== null) {
-        for (const name of Object.keys(value)) names.add(name)
+        for (const name of Object.keys(value)) words.add(name)
       }
+      if (key === 'const' || key === 'enum') for (const word of [value].flat()) words.add(String(word))
       visit(value)
     }
   }
-  visit(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', cycles: 'ref' }))
-  return names
+  visit(json)
+  return words
+}
+
+/** The names an object may have at one place of the schema. */
+function listNamesAt(json: JsonSchema, path: readonly PropertyKey[]): string[] {
+  let nodes = openChoices(json, [json])
+  for (const step of path) {
+    const below = nodes.map((node) => {
+      const properties = asSchema(node['properties'])
+      if (typeof step === 'number') return asSchema(node['items'])
+      return properties && Object.hasOwn(properties, step)
+        ? asSchema(properties[String(step)])
+        : asSchema(node['additionalProperties'])
+    })
+    nodes = openChoices(json, below)
+  }
+  return [...new Set(nodes.flatMap((node) => Object.keys(asSchema(node['properties']) ?? {})))].sort()
+}
+
+/** The plain schemas behind references and unions. */
+function openChoices(root: JsonSchema, nodes: readonly (JsonSchema | undefined)[]): JsonSchema[] {
+  return nodes.flatMap((node): JsonSchema[] => {
+    if (!node) return []
+    const reference = node['$ref']
+    if (typeof reference === 'string') {
+      const name = reference.replace('#/$defs/', '')
+      return openChoices(root, [reference === '#' ? root : asSchema(asSchema(root['$defs'])?.[name])])
+    }
+    const choices = node['anyOf'] ?? node['oneOf'] ?? node['allOf']
+    return Array.isArray(choices) ? openChoices(root, choices.map(asSchema)) : [node]
+  })
+}
+
+function asSchema(value: unknown): JsonSchema | undefined {
+  return typeof value === 'object' && value !== null ? (value as JsonSchema) : undefined
 }
 
 /** Each text the client sent: values, and names that are not the schema's own. */
@@ -84,7 +128,7 @@ function collectTexts(input: unknown, known: ReadonlySet<string>): string[] {
     if (text.length >= SHORTEST_REPEAT) texts.push(text)
   }
   const visit = (node: unknown): void => {
-    if (typeof node === 'string') add(node)
+    if (typeof node === 'string' && !known.has(node)) add(node)
     else if (typeof node === 'number') add(String(node))
     else if (Array.isArray(node)) node.forEach(visit)
     else if (typeof node === 'object' && node !== null) {
