@@ -120,7 +120,7 @@ export function createApp(options: AppOptions): App {
       routes: () => routes,
       checkReady: () => checkReady(database),
       isDraining: () => http.draining,
-      isSetupNeeded: async () => config.admin === null && (await accounts.isSetupNeeded()),
+      readSetup: async () => (config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'),
       readMetrics: () => metrics.read(),
     }),
     ...accounts.routes,

@@ -78,7 +78,7 @@ const things: Route[] = [
 ]
 
 let ready = { ready: true, reasons: [] as string[] }
-let setupNeeded = true
+let setup: 'off' | 'needed' | 'done' = 'needed'
 let draining = false
 const open = createOpenRoutes({
   version: '1.2.3',
@@ -86,7 +86,7 @@ const open = createOpenRoutes({
   routes: () => routes,
   checkReady: async () => ready,
   isDraining: () => draining,
-  isSetupNeeded: async () => setupNeeded,
+  readSetup: async () => setup,
   readMetrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' }),
 })
 const routes: Route[] = [...open, ...things]
@@ -100,7 +100,7 @@ beforeAll(async () => {
 afterAll(async () => void (await Promise.all([server.http.drain(0), guarded.http.drain(0)])))
 beforeEach(() => {
   ready = { ready: true, reasons: [] }
-  setupNeeded = true
+  setup = 'needed'
   draining = false
 })
 
@@ -160,8 +160,19 @@ describe('pages', () => {
 
   test('/ offers set-up while it is needed', async () => {
     expect(await (await get('/')).text()).toContain('href="setup"')
-    setupNeeded = false
+    setup = 'done'
     expect(await (await get('/')).text()).not.toContain('href="setup"')
+  })
+
+  test('/setup has the form only while it is needed, and is not there where the environment names the administrator', async () => {
+    expect(await (await get('/setup')).text()).toContain('<form')
+    setup = 'done'
+    const done = await get('/setup')
+    const html = await done.text()
+    expect([done.status, html.includes('<form'), html.includes('done already')]).toEqual([200, false, true])
+    setup = 'off'
+    const off = await get('/setup')
+    expect([off.status, ((await off.json()) as { code: string }).code]).toEqual([404, 'not_found'])
   })
 
   test('/docs escapes what the table says and needs no script', async () => {

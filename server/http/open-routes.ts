@@ -2,6 +2,7 @@
 // the dashboard does. Metrics are not open: they want METRICS_TOKEN, or come from this machine itself.
 import { readFileSync } from 'node:fs'
 import { openAnswers } from '../../contract/open.ts'
+import { GatewayError } from '../kernel/errors.ts'
 import { renderDocsPage, renderPage } from './docs-page.ts'
 import { describeRoutes } from './openapi.ts'
 import { type ControlReply, type ControlRoute, defineControlRoute, type Route } from './route.ts'
@@ -14,8 +15,8 @@ export interface OpenRoutesOptions {
   /** Can requests be served now? Reasons name what is missing. */
   readonly checkReady: () => Promise<{ ready: boolean; reasons: readonly string[] }>
   readonly isDraining: () => boolean
-  /** No administrator exists and the set-up page may make one. */
-  readonly isSetupNeeded: () => Promise<boolean>
+  /** off: the administrator comes from the environment; done: there is one already. */
+  readonly readSetup: () => Promise<'off' | 'needed' | 'done'>
   /** The metrics registry in its text format. */
   readonly readMetrics: () => Promise<{ contentType: string; text: string }>
 }
@@ -102,7 +103,7 @@ function createDescriptions({ version, publicUrl, routes }: OpenRoutesOptions): 
   ]
 }
 
-function createPages({ isSetupNeeded, version }: OpenRoutesOptions): ControlRoute[] {
+function createPages({ readSetup, version }: OpenRoutesOptions): ControlRoute[] {
   const files = Object.entries(STATIC_FILES).map(([name, type]) => createStaticRoute(name, type))
   return [
     ...files,
@@ -113,9 +114,10 @@ function createPages({ isSetupNeeded, version }: OpenRoutesOptions): ControlRout
       summary: 'A plain page with links.',
       answers: { 200: { description: 'An HTML page.' } },
       handle: async () => {
-        const setup = (await isSetupNeeded())
-          ? '<p><a href="setup">Set up UniRoute</a>: create the first administrator.</p>'
-          : ''
+        const setup =
+          (await readSetup()) === 'needed'
+            ? '<p><a href="setup">Set up UniRoute</a>: create the first administrator.</p>'
+            : ''
         return sendPage(
           renderPage({
             title: 'UniRoute',
@@ -131,8 +133,15 @@ ${setup}<p><a href="docs">Read the API</a></p>`,
       method: 'GET',
       path: '/setup',
       summary: 'The form that creates the first administrator.',
-      answers: { 200: { description: 'An HTML page.' } },
-      handle: async () => sendPage(SETUP_PAGE),
+      answers: {
+        200: { description: 'An HTML page: the form, or that set-up is done already.' },
+        404: { description: 'The administrator comes from the environment.' },
+      },
+      handle: async () => {
+        const setup = await readSetup()
+        if (setup === 'off') throw new GatewayError('not_found', { message: SETUP_OFF })
+        return sendPage(setup === 'needed' ? SETUP_PAGE : SETUP_DONE_PAGE)
+      },
     }),
   ]
 }
@@ -152,6 +161,16 @@ function createStaticRoute(name: string, type: string): ControlRoute {
 function sendPage(text: string): ControlReply {
   return { status: 200, headers: { 'content-type': HTML }, text }
 }
+
+const SETUP_OFF =
+  'Set-up is switched off: the administrator comes from UNIROUTE_ADMIN_EMAIL and UNIROUTE_ADMIN_PASSWORD.'
+
+const SETUP_DONE_PAGE = renderPage({
+  title: 'Set up UniRoute',
+  main: `<h1>Set up UniRoute</h1>
+<p>Set-up is done already: an administrator exists. Sign in instead, with <code>POST /auth/login</code>.</p>
+<p><a href="docs">Read the API</a></p>`,
+})
 
 const SETUP_PAGE = renderPage({
   title: 'Set up UniRoute',
