@@ -72,7 +72,9 @@ export function sendAnswer(request: IncomingMessage, response: ServerResponse, a
   response.statusCode = answer.status
   if (answer.status !== 204 && answer.status !== 304) response.setHeader('content-length', body?.length ?? 0)
   const abandoned = hasUnreadBody(request)
-  if (close || abandoned) response.setHeader('connection', 'close')
+  // Whoever sends so slowly is not waited for again.
+  const stalled = answer.status === 408 && !request.complete
+  if (close || abandoned || stalled) response.setHeader('connection', 'close')
   if (!abandoned || body === undefined || request.method === 'HEAD') response.end(body)
   else {
     response.write(body)

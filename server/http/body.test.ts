@@ -188,11 +188,12 @@ describe('refusing', () => {
     expect((await sendRaw(server.port, post('/body', gzipSync(deep), 'Content-Encoding: gzip'))).status).toBe(400)
   })
 
-  test('a body that stops arriving is 408', async () => {
+  test('a body that stops arriving is 408 and the end of its connection', async () => {
     const socket = await openSocket(server.port)
     socket.write('POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345')
     const answer = await readAnswer(socket)
     expect([answer.status, code(answer)]).toEqual([408, 'request_timeout'])
+    expect([answer.headers['connection'], answer.closed]).toEqual(['close', true])
   })
 
   test('more bytes in flight than the budget is 503 with Retry-After, and gives them back', async () => {
