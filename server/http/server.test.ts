@@ -207,6 +207,20 @@ describe('the server', () => {
     expect([answer.status, answer.body, answer.closed]).toEqual([400, '/v1/messages', true])
   })
 
+  test.each([
+    ['headers that are too large', `X-Big: ${'x'.repeat(20_000)}\r\n`, 431],
+    ['a header that is none', 'no colon here\r\n', 400],
+  ])('%s are refused in the dialect of the address', async (_claim, header, status) => {
+    const { port } = await start({
+      routes: [],
+      encodeEarlyError: (path, _headers, error) => ({ status: error.status, headers: {}, body: `at ${path}` }),
+    })
+    const answer = await sendRaw(port, `POST /v1/messages?beta=true HTTP/1.1\r\nHost: a\r\n${header}\r\n`)
+    expect([answer.status, answer.body, answer.closed]).toEqual([status, 'at /v1/messages', true])
+    const noise = await sendRaw(port, 'what is this\r\n\r\n')
+    expect([noise.status, noise.body]).toEqual([400, 'at '])
+  })
+
   test('forgets pipelined requests whose socket died before their turn', async () => {
     const held = heldRoute()
     const { http, port } = await start({ routes: [held.route] })

@@ -62,6 +62,12 @@ export interface Http {
   readonly inFlight: number
 }
 
+/** A parser's complaint, with the bytes it was given last. */
+interface ClientFault extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer
+}
+
+const LONGEST_REQUEST_LINE = 2_048
 /** Sockets in the middle of sending a request when a drain ends get this long to finish sending it. */
 const DRAIN_GRACE_MS = 1_000
 /** A connection we gave up on may read our last words this long. */
@@ -143,7 +149,7 @@ function answerBrokenSockets(server: Server, connections: Connections, dispatch:
       renderRawAnswer({ ...answer, headers: { ...answer.headers, allow: 'GET, POST' } }, requestId),
     )
   })
-  server.on('clientError', (fault: NodeJS.ErrnoException, stream) => {
+  server.on('clientError', (fault: ClientFault, stream) => {
     const socket = stream as Socket
     const exchange = connections.exchangeOn(socket)
     // Bytes behind a last request: they are not read, and the answer to that request still goes out.
@@ -153,10 +159,16 @@ function answerBrokenSockets(server: Server, connections: Connections, dispatch:
       return
     }
     const requestId = createUlid(clock.now())
-    const path = pathOf(exchange?.request.url)
+    const path = pathOf(exchange?.request.url ?? readTarget(fault))
     const answer = encodeEarly(encodeEarlyError, path, NO_HEADERS, describeClientError(fault), requestId)
     closeWith(socket, renderRawAnswer(answer, requestId))
   })
+}
+
+/** What the broken bytes ask for, where they begin with a request line; undefined otherwise. */
+function readTarget({ rawPacket }: ClientFault): string | undefined {
+  const head = rawPacket?.subarray(0, LONGEST_REQUEST_LINE).toString('latin1') ?? ''
+  return /^[A-Z]+ (\/[!-~]*) HTTP\/1\.[01]\r?\n/.exec(head)?.[1]
 }
 
 function describeClientError(fault: NodeJS.ErrnoException): GatewayError {
