@@ -1,0 +1,187 @@
+// A credential in a provider's own words: found in every spelling and any piece of it; masks and other keys pass.
+import { describe, expect, test } from 'vitest'
+import fc from 'fast-check'
+import { Secret } from '../kernel/secret.ts'
+import { chatStream } from '../protocols/openai-chat/stream.ts'
+import { responsesStream } from '../protocols/openai-responses/stream.ts'
+import { createCredentialScan, createStreamGuard } from './credential-scan.ts'
+
+const PREFIXES = ['sk-', 'sk-proj-', 'sk-ant-', 'sk-ant-api03-', 'AIza', 'AQ.']
+const KEY = 'sk-proj-Zq7/Xw2+Lm9_Rt4-Vb6Nc8Jd1Hf3Gs5KpYe0'
+const scan = createCredentialScan(new Secret(KEY), PREFIXES)
+const isClean = (text: string): boolean => scan.isClean(Buffer.from(text))
+
+const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789']
+const keyText = fc
+  .tuple(
+    fc.constantFrom('', ...PREFIXES),
+    fc.string({ unit: fc.constantFrom(...letters, '-', '_', '/', '+', '.'), minLength: 24, maxLength: 120 }),
+  )
+  .map(([prefix, body]) => prefix + body)
+const around = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('{"error":{"message":"', '…: ', '\n'),
+)
+
+type Spelling = (char: string, choice: number) => string
+const asUnicode = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+const percent = (char: string): string => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`
+const SPELLINGS: Record<string, Spelling> = {
+  raw: (char) => char,
+  json: (char, choice) =>
+    [char === '/' ? '\\/' : char, asUnicode(char), asUnicode(char).toUpperCase().replace('U', 'u'), char][choice % 4]!,
+  'json in json': (char, choice) => [char, `\\${asUnicode(char)}`, char === '/' ? '\\\\\\/' : char][choice % 3]!,
+  url: (char, choice) => [char, percent(char), percent(char).toUpperCase()][choice % 3]!,
+  'url twice': (char, choice) => [char, percent(char).replace('%', '%25')][choice % 2]!,
+  'json and url': (char, choice) =>
+    [char, asUnicode(char), percent(char), percent(char).replace('%', '\\u0025')][choice % 4]!,
+}
+
+describe('createCredentialScan', () => {
+  test.each(Object.entries(SPELLINGS))('finds a key spelled %s, whatever stands around it', (_, spell) => {
+    fc.assert(
+      fc.property(keyText, around, around, fc.array(fc.nat(), { minLength: 1 }), (key, before, after, choices) => {
+        const spelled = [...key].map((char, index) => spell(char, choices[index % choices.length]!)).join('')
+        const text = `${before.replace(/\\+$/, '')} ${spelled} ${after}`
+        const one = createCredentialScan(new Secret(key), PREFIXES)
+        expect(one.isClean(Buffer.from(text))).toBe(false)
+        expect(one.cleanHeader(text)).toBe(false)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test.each(['base64', 'base64url'] as const)('finds a key in %s at any alignment', (encoding) => {
+    fc.assert(
+      fc.property(keyText, fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (key, before, after) => {
+        const text = `Basic ${Buffer.from(before + key + after).toString(encoding)}`
+        expect(createCredentialScan(new Secret(key), PREFIXES).cleanHeader(text)).toBe(false)
+        const escaped = text.replaceAll('/', '\\/')
+        expect(createCredentialScan(new Secret(key), PREFIXES).cleanHeader(escaped)).toBe(false)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('finds any twelve characters in a row behind the prefix, and passes fewer', () => {
+    const body = KEY.slice('sk-proj-'.length)
+    for (let at = 0; at + 12 <= body.length; at++) {
+      for (let shift = 0; shift < 7; shift++) {
+        const left = ' '.repeat(shift)
+        expect(isClean(`${left}${body.slice(at, at + 12)}…`)).toBe(false)
+        expect(isClean(`${left}${body.slice(at, at + 11)}…`)).toBe(true)
+        expect(isClean(Buffer.from(left + body.slice(at, at + 12)).toString('base64'))).toBe(false)
+      }
+    }
+  })
+
+  test("passes the vendors' masks, of this key and of others, and another key", () => {
+    const other = 'sk-proj-9aB8cD7eF6gH5iJ4kL3mN2oP1qR0sT'
+    for (const text of [
+      `Incorrect API key provided: sk-proj-${'*'.repeat(30)}pYe0. You can find your API key at …`,
+      'Incorrect API key provided: sk-proj-****abcd.',
+      'sk-proj-Zq7/…pYe0',
+      '{"error":{"message":"invalid x-api-key"}}',
+      '\\u0073k-proj-**** %73k-proj-',
+      other,
+      'The key begins with sk-ant-api03-',
+    ]) {
+      expect(isClean(text)).toBe(true)
+    }
+    const anthropic = createCredentialScan(new Secret('sk-ant-api03-Zq7Xw2Lm9Rt4Vb6Nc8Jd'), PREFIXES)
+    expect(anthropic.cleanHeader('a key begins with sk-ant-api03-')).toBe(true)
+  })
+
+  test('random text passes', () => {
+    fc.assert(
+      fc.property(keyText, fc.string({ unit: 'binary', maxLength: 300 }), (key, text) => {
+        expect(createCredentialScan(new Secret(key), PREFIXES).isClean(Buffer.from(text))).toBe(true)
+      }),
+    )
+  })
+
+  test('a key too short to be cut is looked for whole', () => {
+    const short = createCredentialScan(new Secret('local-token'), [])
+    expect(short.cleanHeader('bad token local\\u002dtoken')).toBe(false)
+    expect(short.cleanHeader(Buffer.from('me:local-token').toString('base64'))).toBe(false)
+    expect(short.cleanHeader('bad token local-')).toBe(true)
+  })
+
+  test('without a credential everything is clean', () => {
+    const none = createCredentialScan(null)
+    expect(none.isClean(Buffer.from(KEY)) && none.cleanHeader(KEY)).toBe(true)
+    expect(none.mayRelayEvent(chatStream, `data: {"error":{"message":"${KEY}"}}\n\n`)).toBe(true)
+  })
+})
+
+describe('createStreamGuard', () => {
+  const ordinary = [
+    'data: {"choices":[{"delta":{"content":"the error failed"}}]}\n\n',
+    ': ping\r\n\r\n',
+    'data: {"choices":[]}\r\r',
+    'event: x\r\ndata: {"choices":[{"delta":{"content":"é\\u0065"}}]}\r\n\r\n',
+  ]
+  const cutAt = (bytes: Buffer, points: readonly number[]): Buffer[] => {
+    const edges = [...new Set([0, ...points.map((point) => point % bytes.length), bytes.length])].sort((a, b) => a - b)
+    return edges.slice(1).map((end, index) => bytes.subarray(edges[index], end))
+  }
+  const run = (chunks: readonly Buffer[], stream: typeof chatStream) => {
+    const guard = createStreamGuard(scan, stream)
+    const sent: Buffer[] = []
+    for (const chunk of chunks) {
+      const { bytes, leak } = guard.push(chunk)
+      if (bytes) sent.push(bytes)
+      if (leak) return { sent: Buffer.concat(sent).toString(), leak }
+    }
+    const { bytes, leak } = guard.flush()
+    if (bytes) sent.push(bytes)
+    return { sent: Buffer.concat(sent).toString(), leak }
+  }
+
+  test('what repeats no key goes on byte for byte, however it is cut', () => {
+    const clean = 'data: {"error":{"message":"Incorrect key sk-proj-****pYe0"}}\n\n'
+    const tails = ['', 'data: {"cut', 'data: [DONE]\n']
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...ordinary, clean)),
+        fc.constantFrom(...tails),
+        fc.array(fc.nat()),
+        (events, tail, points) => {
+          const text = `data: {}\n\n${events.join('')}${tail}`
+          expect(run(cutAt(Buffer.from(text), points), chatStream)).toEqual({ sent: text, leak: false })
+        },
+      ),
+    )
+  })
+
+  test('an error event that repeats the key stops the stream, and no part of it goes on', () => {
+    const chat = `data: {"id":"x","error":{"message":"bad key ${KEY.replaceAll('/', '\\/')}"}}`
+    const failed = `event: response.failed\ndata: {"type":"response.failed","response":{"error":{"message":"${KEY}"}}}`
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...ordinary)),
+        fc.constantFrom([chat, chatStream] as const, [failed, responsesStream] as const),
+        fc.constantFrom('\n\n', '\r\n\r\n', '\n\n: ping\n\n', ''),
+        fc.array(fc.nat()),
+        (events, [event, stream], end, points) => {
+          const text = events.join('')
+          const { sent, leak } = run(cutAt(Buffer.from(text + event + end), points), stream)
+          expect(leak).toBe(true)
+          expect(text.startsWith(sent.trimEnd())).toBe(true)
+        },
+      ),
+    )
+  })
+
+  test('the content of an answer is not looked through', () => {
+    const text = `data: {"choices":[{"delta":{"content":"${KEY} error"}}]}\n\n`
+    expect(run([Buffer.from(text)], chatStream)).toEqual({ sent: text, leak: false })
+  })
+
+  test('an event too long to be an error is not held', () => {
+    const guard = createStreamGuard(scan, chatStream)
+    const long = Buffer.from(`data: ${'x'.repeat(70_000)}`)
+    expect(guard.push(long).bytes?.length).toBe(long.length)
+  })
+})

@@ -1,0 +1,203 @@
+// Does something a provider said repeat the credential it was asked with? Looked for as it is, in every JSON and URL
+// spelling, in base64, and in pieces: a run of twelve characters behind the public prefix is too much. A prefix with the
+// last four, as in the vendors' own masks, is not.
+// Invariant: only the Secret is kept. Its text, and what is derived from it, live for one call. Meant for what is rare
+// and small (error bodies, headers, error events), not for the content of answers.
+import { endOfEvent, parseSseEvent } from '../kernel/sse.ts'
+import { revealSecret, type Secret } from '../kernel/secret.ts'
+import type { StreamFacts } from '../protocols/protocol.ts'
+
+export interface CredentialScan {
+  /** An error body, as it came. */
+  isClean(bytes: Buffer): boolean
+  /** A header's value, or any other text. */
+  cleanHeader(value: string): boolean
+  /** May this event of a stream go on as it is? Every event that is no error may. */
+  mayRelayEvent(stream: Pick<StreamFacts, 'readError'>, event: string): boolean
+}
+
+/** Characters of the credential in a row that give too much of it away. */
+const LONGEST_PIECE = 12
+/** Base64 characters that a run of twelve bytes fills whatever its alignment: three full groups of four. */
+const LONGEST_BASE64_PIECE = 12
+/** Escapings within each other that are taken off. */
+const DEEPEST_ESCAPE = 3
+
+/** `keyPrefixes`: the beginnings of keys that are public, of the provider asked. */
+export function createCredentialScan(secret: Secret | null, keyPrefixes: readonly string[] = []): CredentialScan {
+  const cleanHeader = (value: string): boolean => secret === null || !repeats(value, revealSecret(secret), keyPrefixes)
+  return {
+    isClean: (bytes) => secret === null || cleanHeader(bytes.toString('latin1')),
+    cleanHeader,
+    mayRelayEvent: (stream, event) =>
+      secret === null || stream.readError(parseSseEvent(event)) === null || cleanHeader(event),
+  }
+}
+
+function repeats(text: string, credential: string, keyPrefixes: readonly string[]): boolean {
+  // A credential beyond ASCII reads in `text` as its bytes do.
+  const key = Buffer.from(credential).toString('latin1')
+  if (key === '') return false
+  const prefix = keyPrefixes.reduce(
+    (found, each) => (key.startsWith(each) && each.length > found.length ? each : found),
+    '',
+  )
+  const body = key.slice(prefix.length)
+  const pieces = body.length < LONGEST_PIECE ? [] : [collectBlocks(body, LONGEST_PIECE)]
+  const encoded = pieces.length === 0 ? [] : encodeBase64(body).map((each) => collectBlocks(each, LONGEST_BASE64_PIECE))
+  for (const view of viewsOf(text)) {
+    if (view.includes(key) || pieces.some((piece) => sharesRun(view, piece))) return true
+    const base64 = view.replace(/[-_]/g, (char) => (char === '-' ? '+' : '/'))
+    if (encoded.some((piece) => sharesRun(base64, piece))) return true
+    // A short key is looked for whole.
+    if (pieces.length === 0 && encodeBase64(key).some((each) => each.length >= 8 && base64.includes(each))) return true
+  }
+  return false
+}
+
+/** The text, and what it says with JSON and URL escapes taken off, alone and in each other. */
+function viewsOf(text: string): Set<string> {
+  const views = new Set([text])
+  let latest = [text]
+  for (let round = 0; round < DEEPEST_ESCAPE; round++) {
+    const found: string[] = []
+    for (const view of latest) {
+      for (const read of [unescapeJson(view), unescapeUrl(view)]) {
+        if (views.has(read)) continue
+        views.add(read)
+        found.push(read)
+      }
+    }
+    if (found.length === 0) break
+    latest = found
+  }
+  return views
+}
+
+function unescapeJson(text: string): string {
+  if (!text.includes('\\')) return text
+  return text.replace(/\\(?:u([0-9a-f]{4})|([^u]))/gi, (_, code: string | undefined, char: string) =>
+    code === undefined ? char : String.fromCharCode(Number.parseInt(code, 16)),
+  )
+}
+
+function unescapeUrl(text: string): string {
+  if (!text.includes('%')) return text
+  return text.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+}
+
+/** What stands in base64 text that contains these characters, for each of the three places they can begin at. */
+function encodeBase64(characters: string): string[] {
+  return [0, 1, 2].map((offset) => {
+    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(characters, 'latin1')])
+    // Characters that also hold bits of what stands before and behind are left out.
+    return bytes.toString('base64').slice(Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6))
+  })
+}
+
+interface Blocks {
+  readonly source: string
+  readonly run: number
+  /** Where in the source each of its blocks begins. */
+  readonly places: ReadonlyMap<string, readonly number[]>
+}
+
+// Any run of n characters contains a whole block of n/2 that begins at a multiple of n/2: so only those places of a long
+// text are looked up, and a hit is then followed in both directions.
+function collectBlocks(source: string, run: number): Blocks {
+  const size = run / 2
+  const places = new Map<string, number[]>()
+  for (let at = 0; at + size <= source.length; at++) {
+    const block = source.slice(at, at + size)
+    const known = places.get(block)
+    if (known) known.push(at)
+    else places.set(block, [at])
+  }
+  return { source, run, places }
+}
+
+function sharesRun(text: string, { source, run, places }: Blocks): boolean {
+  const size = run / 2
+  for (let at = 0; at + size <= text.length; at += size) {
+    for (const place of places.get(text.slice(at, at + size)) ?? []) {
+      let before = 0
+      while (before < run && at > before && place > before && text[at - before - 1] === source[place - before - 1])
+        before++
+      let length = before + size
+      while (length < run && isSame(text[at - before + length], source[place - before + length])) length++
+      if (length >= run) return true
+    }
+  }
+  return false
+}
+
+function isSame(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && one === other
+}
+
+/** What may go on to the client now, and whether the provider's error behind it must not. */
+export interface GuardedBytes {
+  readonly bytes: Buffer | null
+  readonly leak: boolean
+}
+
+export interface StreamGuard {
+  push(chunk: Buffer): GuardedBytes
+  /** What was held back when the stream ended. */
+  flush(): GuardedBytes
+}
+
+/** Of an event that is not complete; an error event is never so long. */
+const MOST_HELD = 64 * 1024
+
+/**
+ * Stands between a provider's event stream and the client. Events go on as they come, an incomplete one is held until it
+ * is whole; one that reports an error and repeats the credential stops everything (`leak`).
+ */
+export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): StreamGuard {
+  let held: Buffer | null = null
+
+  function judge(bytes: Buffer): GuardedBytes {
+    // Ordinary content costs two searches of the bytes.
+    if (!bytes.includes('error') && !bytes.includes('failed')) return { bytes, leak: false }
+    let start = 0
+    while (start < bytes.length) {
+      const found = endOfEvent(bytes, start)
+      const end = found === -1 ? bytes.length : found
+      if (!scan.mayRelayEvent(stream, bytes.toString('utf8', start, end))) {
+        return { bytes: start === 0 ? null : bytes.subarray(0, start), leak: true }
+      }
+      start = end
+    }
+    return { bytes, leak: false }
+  }
+
+  return {
+    push(chunk) {
+      const bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk])
+      const end = endOfLastEvent(bytes)
+      if (bytes.length - end > MOST_HELD) {
+        held = null
+        return judge(bytes)
+      }
+      held = end === bytes.length ? null : bytes.subarray(end)
+      return end === 0 ? { bytes: null, leak: false } : judge(bytes.subarray(0, end))
+    },
+    flush() {
+      const bytes = held
+      held = null
+      return bytes === null ? { bytes, leak: false } : judge(bytes)
+    },
+  }
+}
+
+/** Offset behind the last blank line; 0 where there is none. Line ends may be LF, CRLF or CR. */
+function endOfLastEvent(bytes: Buffer): number {
+  const blankLines = bytes.includes('\r') ? ['\n\n', '\n\r\n', '\r\r'] : ['\n\n']
+  let end = 0
+  for (const blank of blankLines) {
+    const at = bytes.lastIndexOf(blank)
+    if (at !== -1) end = Math.max(end, at + blank.length)
+  }
+  return end
+}
