@@ -238,11 +238,18 @@ describe('a new master key', () => {
     )
   })
 
+  // Rewrapping leaves the data part as it lies, so only the wrapped part can show damage.
+  const damageWrapped = (text: string): string => {
+    const [format, kidText, wrapped = '', data] = text.split('.')
+    const changed = (wrapped.startsWith('A') ? 'B' : 'A') + wrapped.slice(1)
+    return [format, kidText, changed, data].join('.')
+  }
+
   test('cannot be given to a damaged or foreign value', () => {
     const sealed = seal()
     const target = keyring.find(otherKid)!
     for (const [text, context] of [
-      [sealed.slice(0, -1), RECORD],
+      [damageWrapped(sealed), RECORD],
       [sealed, { ...RECORD, ownerId: 'someone-else' }],
     ] as const) {
       expect(() => rewrapValue(keyring, target, context, text, kid)).toThrow(

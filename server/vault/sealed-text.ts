@@ -15,10 +15,6 @@ const MAX_TEXT = 8_192
 const LOCAL_WRAPPED_BYTES = 60
 const MIN_DATA_BYTES = 29
 const MAX_DATA_BYTES = 4_124
-// The same few texts are parsed again and again; only short ones are kept, so that the kept ones stay a few MB.
-const MOST_KEPT = 4_096
-const LONGEST_KEPT = 1_024
-const keptParts = new Map<string, SealedParts>()
 
 export function isKid(text: string): boolean {
   return KID.test(text)
@@ -28,20 +24,8 @@ export function formatSealed(parts: SealedParts): string {
   return `ur1.${parts.kid}.${parts.wrapped.toString('base64url')}.${parts.data.toString('base64url')}`
 }
 
-/** The parts of a sealed text, undefined for anything that is not exactly one. Shared: to be read only. */
+/** The parts of a sealed text, undefined for anything that is not exactly one. Nothing of it is kept. */
 export function parseSealed(text: string): SealedParts | undefined {
-  const kept = keptParts.get(text)
-  if (kept !== undefined) return kept
-  const parts = parseFields(text)
-  if (parts === undefined || text.length > LONGEST_KEPT) return parts
-  if (keptParts.size >= MOST_KEPT) keptParts.clear()
-  // Copies: small buffers are slices of a larger block, which they would keep alive.
-  const own = { kid: parts.kid, wrapped: copyBytes(parts.wrapped), data: copyBytes(parts.data) }
-  keptParts.set(text, own)
-  return own
-}
-
-function parseFields(text: string): SealedParts | undefined {
   if (text.length > MAX_TEXT) return undefined
   const fields = text.split('.')
   if (fields.length !== 4) return undefined
@@ -52,12 +36,6 @@ function parseFields(text: string): SealedParts | undefined {
   if (wrapped === undefined || wrapped.length !== LOCAL_WRAPPED_BYTES) return undefined
   if (data === undefined || data.length < MIN_DATA_BYTES || data.length > MAX_DATA_BYTES) return undefined
   return { kid, wrapped, data }
-}
-
-function copyBytes(bytes: Buffer): Buffer {
-  const copy = Buffer.alloc(bytes.length)
-  bytes.copy(copy)
-  return copy
 }
 
 /** Node's decoder also takes a changed last character; only text that encodes back to itself counts. */
