@@ -10,12 +10,15 @@ import { checkSchema, migrate } from './database/migrator.ts'
 import { bootVault, VAULT_WARNINGS, type BootedVault } from './features/admin/vault-boot.ts'
 import { describeException } from './http/answers.ts'
 import { systemClock } from './kernel/clock.ts'
+import { GatewayError } from './kernel/errors.ts'
 import { createLog, type Log } from './kernel/log.ts'
 import { revealSecret } from './kernel/secret.ts'
 import { StartRefused } from './kernel/start-refused.ts'
 
 /** When a whole process group is signalled, launchers pass the signal on once more; that is no second wish. */
 const ECHO_MS = 1_000
+/** EX_TEMPFAIL of sysexits: a supervisor should start us again. */
+const EXIT_TRY_LATER = 75
 const LEAST_NODE = [24, 7] as const
 
 interface Running {
@@ -133,7 +136,17 @@ function checkNode(): void {
   )
 }
 
-start().catch((error: unknown) => {
+/** A database that does not answer now may do so at the next start. */
+function explainFailure(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.code !== 'storage_unavailable') return error
+  return new StartRefused(
+    'the database does not answer: another program may have it locked, or it is busy. Close that program, then start again.',
+    EXIT_TRY_LATER,
+  )
+}
+
+start().catch((thrown: unknown) => {
+  const error = explainFailure(thrown)
   if (error instanceof StartRefused) {
     process.stderr.write(`UniRoute did not start: ${error.message}\n`)
     process.exit(error.exitCode)

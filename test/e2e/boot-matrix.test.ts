@@ -272,12 +272,15 @@ describe.concurrent('refuses, and leaves everything as it was', () => {
     return expectRefusal(dataDir, good, /damaged|malformed|database/i)
   })
 
-  test('a database that another program has for itself', async () => {
+  test.each([
+    ['for itself', 'PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE'],
+    ['in the middle of writing', 'BEGIN IMMEDIATE'],
+  ])('a database that another program has %s', async (_claim, statements) => {
     const dataDir = folder(used)
     // In a process of its own: the locks of this one would be gone as soon as it reads the file.
     const program = `
       const database = new (require('node:sqlite').DatabaseSync)(process.argv[1])
-      database.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+      database.exec(${JSON.stringify(statements)})
       console.log('locked')
       setInterval(() => {}, 1000)`
     const other = spawn(process.execPath, ['-e', program, join(dataDir, 'uniroute.db')], {
