@@ -43,6 +43,8 @@ describe('which record a provider gets', () => {
     (origin) => {
       expect(provide(origin).chatDialect).toBe(CONSERVATIVE_DIALECT)
       expect(provide(origin).translateVia).toBe('openai-chat')
+      // Nothing says that it knows Responses.
+      expect([...provide(origin).dialects]).toEqual(['openai-chat'])
     },
   )
 

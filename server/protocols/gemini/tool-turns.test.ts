@@ -238,6 +238,18 @@ describe('reasoning state', () => {
     expect(lossNames(losses)).toEqual(['dropped=reasoning_state'])
   })
 
+  test('thoughts handed back in the pieces they were streamed in are one again, under their state', () => {
+    const parts = [
+      { text: 'The user ', thought: true },
+      { text: 'wants it.', thought: true },
+      { functionCall: { id: 'a', name: 'f', args: {} }, thoughtSignature: slotOf(foreign) },
+    ]
+    expect(decode({ contents: [{ role: 'model', parts }] }).items).toEqual([
+      { kind: 'reasoning', turn: 0, text: 'The user wants it.', signature: foreign },
+      call('a', { turn: 0, argsText: '{}' }),
+    ])
+  })
+
   test('another dialect’s state on a call stands before it again', () => {
     const contents = [
       { role: 'model', parts: [{ functionCall: { id: 'a', name: 'f', args: {} }, thoughtSignature: slotOf(foreign) }] },
