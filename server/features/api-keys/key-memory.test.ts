@@ -65,6 +65,18 @@ describeOnEachDatabase('the memory of API keys', (open) => {
     await expect(memory.authenticate(wrong)).rejects.not.toMatchObject(REFUSED)
   })
 
+  test('a copy is believed for 3.5 s only, so that a running answer is cut within 5 s of a revocation elsewhere', async () => {
+    const key = generateApiKey()
+    const { memory, database, clock } = await start(open, [key])
+    await memory.authenticate(key)
+    clock.advance(3_499)
+    expect(memory.peek(key)).toBeDefined()
+    await database.query.updateTable('api_keys').set({ is_active: false }).execute()
+    clock.advance(1)
+    expect(memory.peek(key)).toBeUndefined()
+    await expect(memory.authenticate(key)).rejects.toMatchObject(REFUSED)
+  })
+
   test('a flood of well-formed guesses stays bounded and pushes out at most one real key', async () => {
     const real = Array.from({ length: 20 }, generateApiKey)
     const { memory } = await start(open, real, 20)
