@@ -1,5 +1,6 @@
 // The model list as each vendor's client reads it. Without a hint of the dialect the answer is a superset that all
 // three SDKs parse, so that a wrong guess still works.
+import { GatewayError } from '../kernel/errors.ts'
 import type { ProtocolId } from '../protocols/protocol.ts'
 import type { RequestHeaders } from '../http/route.ts'
 import type { ListedModel } from './model-lists.ts'
@@ -78,23 +79,41 @@ export function encodeModelList(
   return { object: 'list', ...list, models: models.map((model) => ({ ...encodeModel(model, 'gemini') })) }
 }
 
+const DEFAULT_PAGE = 20
+const LONGEST_PAGE = 1000
+
 /** Anthropic's paging: `limit` (20 by default there, 1 to 1000), `after_id`, `before_id`. */
 function pageOf(
   models: readonly ListedModel[],
   query: URLSearchParams,
 ): { models: readonly ListedModel[]; more: boolean } {
-  const wanted = Number(query.get('limit') ?? 20)
-  const limit = Number.isInteger(wanted) && wanted >= 1 ? Math.min(wanted, 1000) : 20
-  const before = query.get('before_id')
+  const limit = readLimit(query.get('limit'))
+  const before = findCursor(models, query, 'before_id')
   if (before !== null) {
-    const end = Math.max(
-      models.findIndex(({ id }) => id === before),
-      0,
-    )
-    const start = Math.max(end - limit, 0)
-    return { models: models.slice(start, end), more: start > 0 }
+    const start = Math.max(before - limit, 0)
+    return { models: models.slice(start, before), more: start > 0 }
   }
-  const after = query.get('after_id')
-  const start = after === null ? 0 : models.findIndex(({ id }) => id === after) + 1
+  const after = findCursor(models, query, 'after_id')
+  const start = after === null ? 0 : after + 1
   return { models: models.slice(start, start + limit), more: start + limit < models.length }
+}
+
+function readLimit(text: string | null): number {
+  if (text === null) return DEFAULT_PAGE
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  if (limit >= 1 && limit <= LONGEST_PAGE) return limit
+  throw new GatewayError('bad_request', { message: `limit must be a whole number from 1 to ${LONGEST_PAGE}.` })
+}
+
+/** Where the model stands that a page is asked to begin behind or end before; null where none is named. */
+function findCursor(
+  models: readonly ListedModel[],
+  query: URLSearchParams,
+  name: 'after_id' | 'before_id',
+): number | null {
+  const id = query.get(name)
+  if (id === null) return null
+  const index = models.findIndex((model) => model.id === id)
+  if (index !== -1) return index
+  throw new GatewayError('bad_request', { message: `${name} names no model of this list.` })
 }
