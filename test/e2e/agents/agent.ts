@@ -32,6 +32,8 @@ export interface Agent {
   readonly dialect: string
   /** Of other dialects than its own. */
   readonly models: readonly string[]
+  /** A model that it knows and treats in its own way; the name is changed on the way to UniRoute, as an alias would. */
+  readonly knownModels?: readonly { readonly known: string; readonly model: string }[]
   /** One list for each step of the task: the first tool that the agent offers is called. */
   readonly steps: readonly (readonly KnownTool[])[]
   start(place: Place, task: string): Start

@@ -8,9 +8,15 @@ export const codex: Agent = {
   name: 'Codex',
   dialect: 'openai-responses',
   models: ['claude-sonnet-5', 'gemini-3.5-flash'],
+  // Its tools stand in the conversation then, and it wants programs that call them, as plain text.
+  knownModels: [
+    { known: 'gpt-5.6-sol', model: 'claude-sonnet-5' },
+    { known: 'gpt-5.6-sol', model: 'gemini-3.5-flash' },
+  ],
   steps: [WRITE, READ].map((line) => [
     { name: 'exec_command', args: () => ({ cmd: line }) },
     { name: 'shell_command', args: () => ({ command: line }) },
+    { name: 'exec', args: () => ({ input: `text(await tools.exec_command(${JSON.stringify({ cmd: line })}))` }) },
     { name: 'shell', args: () => ({ command: ['sh', '-c', line] }) },
   ]),
   start: ({ home, url, apiKey, model }, task) => ({

@@ -20,10 +20,11 @@ export interface Door {
   close(): Promise<void>
 }
 
-export async function openDoor(target: string): Promise<Door> {
+/** `renamed`: a model's name in bodies, and what UniRoute gets instead. */
+export async function openDoor(target: string, renamed?: { from: string; to: string }): Promise<Door> {
   const passages: Passage[] = []
   const server = createServer((incoming, outgoing) => {
-    pass(target, incoming, outgoing).then(
+    pass(target, incoming, outgoing, renamed).then(
       (passage) => void passages.push(passage),
       () => outgoing.destroy(),
     )
@@ -40,10 +41,18 @@ export async function openDoor(target: string): Promise<Door> {
   }
 }
 
-async function pass(target: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Passage> {
+async function pass(
+  target: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  renamed: { from: string; to: string } | undefined,
+): Promise<Passage> {
   const { method = '', url: path = '/' } = incoming
-  const requestBody = await readAll(incoming)
-  const onward = startRequest(target + path, { method, headers: incoming.headers })
+  const sent = await readAll(incoming)
+  const requestBody = renamed === undefined ? sent : rename(sent, renamed)
+  const { 'content-length': _length, 'transfer-encoding': _encoding, ...headers } = incoming.headers
+  const length = requestBody.length === 0 ? {} : { 'content-length': requestBody.length }
+  const onward = startRequest(target + path, { method, headers: { ...headers, ...length } })
   outgoing.once('close', () => onward.destroy())
   onward.end(requestBody)
   const [answer] = (await once(onward, 'response')) as [IncomingMessage]
@@ -64,6 +73,10 @@ async function pass(target: string, incoming: IncomingMessage, outgoing: ServerR
     warnings: textOf(answer.headers['x-uniroute-warnings']),
     responseBody: Buffer.concat(chunks).toString(),
   }
+}
+
+function rename(body: Buffer, { from, to }: { from: string; to: string }): Buffer {
+  return Buffer.from(body.toString().replace(`"model":"${from}"`, `"model":"${to}"`))
 }
 
 async function readAll(incoming: IncomingMessage): Promise<Buffer> {

@@ -35,10 +35,12 @@ async function main(wanted: readonly string[]): Promise<number> {
   const chosen = AGENTS.filter(({ name }) => wanted.length === 0 || wanted.some((word) => matches(name, word)))
   const counts = { passed: 0, skipped: 0, failed: 0 }
   for (const agent of chosen) {
-    for (const model of agent.models) {
-      const { result, detail } = missing === undefined ? await tryAgent(agent, model) : missing
+    const plain = agent.models.map((model) => ({ known: model, model }))
+    for (const { known, model } of [...plain, ...(agent.knownModels ?? [])]) {
+      const { result, detail } = missing === undefined ? await tryAgent(agent, known, model) : missing
       counts[result]++
-      print(`${result.toUpperCase()} ${agent.name} with ${model}${detail === '' ? '' : `: ${detail}`}`)
+      const name = known === model ? model : `${model} as ${known}`
+      print(`${result.toUpperCase()} ${agent.name} with ${name}${detail === '' ? '' : `: ${detail}`}`)
     }
   }
   print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
@@ -58,12 +60,12 @@ async function install(): Promise<Outcome | undefined> {
   }
 }
 
-async function tryAgent(agent: Agent, model: string): Promise<Outcome> {
+async function tryAgent(agent: Agent, known: string, model: string): Promise<Outcome> {
   const root = mkdtempSync(join(tmpdir(), 'uniroute-agent-'))
   const scripts = createScripts(agent, join(root, 'workspace'))
   const fake = await startFakeProvider({ say: () => scripts.script })
   const uniroute = await startUniRoute({ fake })
-  const door = await openDoor(uniroute.url)
+  const door = await openDoor(uniroute.url, known === model ? undefined : { from: known, to: model })
   try {
     const caller = await uniroute.createCaller({
       keys: {
@@ -72,9 +74,9 @@ async function tryAgent(agent: Agent, model: string): Promise<Outcome> {
         google: createFakeKey('google'),
       },
     })
-    const place = prepare(root, door, caller, model)
+    const place = prepare(root, door, caller, known)
     const ending = await runAgent(agent.start(place, TASK), place)
-    keepTrace(agent, model, door, fake, ending)
+    keepTrace(agent, `${known}-${model}`, door, fake, ending)
     if (door.passages.length === 0) {
       return { result: 'skipped', detail: `it ended with ${ending.code} and never called UniRoute: ${tail(ending)}` }
     }
