@@ -1,5 +1,6 @@
 // Which models can this caller's keys reach? Each provider is asked for its own list with the first key that may serve,
-// at most every ten minutes per key; an unreachable provider is left out rather than failing the whole list.
+// at most every ten minutes per key (every minute where it failed); an unreachable provider is left out rather than
+// failing the whole list.
 import { asCount, asText, type JsonObject } from '../protocols/read.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
@@ -7,10 +8,13 @@ import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { ModelNames } from '../catalog/model-names.ts'
-import type { Provider } from '../providers/provider.ts'
+import { PROTOCOLS } from '../protocols/registry.ts'
+import { judgeRefusal, type Provider, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import type { OnceResult } from '../upstream/request-once.ts'
 import { readModelEntries, requestModelList } from '../upstream/model-list.ts'
+import type { KeyFate } from './chain.ts'
 import type { Health } from './health.ts'
 import { healthName, serverKeyName, type Planner } from './plan.ts'
 import type { KeyRing } from './walk.ts'
@@ -42,16 +46,16 @@ export interface ModelListTools {
 }
 
 const FRESH_MS = 600_000
+const FAILURE_FRESH_MS = 60_000
 const MOST_LISTS = 1_000
 
-interface HeldList {
-  readonly at: number
-  readonly models: readonly ListedModel[]
-}
+/** The list of one key, or why there is none. */
+type Loaded = { readonly models: readonly ListedModel[] } | { readonly fate: KeyFate; readonly reason: string | null }
+type HeldList = Loaded & { readonly at: number }
 
 export function createModelLists(tools: ModelListTools): ModelLists {
   const held = new Map<string, HeldList>()
-  const loading = new Map<string, Promise<readonly ListedModel[] | null>>()
+  const loading = new Map<string, Promise<HeldList>>()
 
   async function listOf(caller: ApiKeyContext, provider: Provider): Promise<readonly ListedModel[]> {
     const chain = await tools.planner.planChain({
@@ -65,15 +69,23 @@ export function createModelLists(tools: ModelListTools): ModelLists {
       const record = step.kind === 'own' ? step.record : null
       const at = record?.baseUrl ? tools.providers.atBaseUrl(record.baseUrl) : provider
       const name = record ? healthName(record) : serverKeyName(provider.id)
-      const found = held.get(name)
-      if (found && tools.clock.monotonic() - found.at < FRESH_MS) return allowedBy(record, found.models)
       const open = (): Promise<Secret | undefined> =>
         Promise.resolve(record ? tools.keys.openCredential(record) : tools.providers.serverKey(provider.id))
-      const models = await loadOnce(name, at, record !== null && record.baseUrl !== null, open)
-      if (models) return allowedBy(record, models)
-      chain.report('invalid')
+      const known = findFresh(name)
+      const found = known ?? (await loadOnce(name, at, record !== null && record.baseUrl !== null, open))
+      if ('models' in found) return allowedBy(record, found.models)
+      // Told once: a remembered refusal must not undo a key test that passed since.
+      if (!known && record && found.fate === 'invalid') tools.keys.markStatus(record, 'invalid', found.reason)
+      chain.report(found.fate)
     }
     return []
+  }
+
+  function findFresh(name: string): HeldList | undefined {
+    const found = held.get(name)
+    if (!found) return undefined
+    const age = tools.clock.monotonic() - found.at
+    return age < ('models' in found ? FRESH_MS : FAILURE_FRESH_MS) ? found : undefined
   }
 
   function loadOnce(
@@ -81,7 +93,7 @@ export function createModelLists(tools: ModelListTools): ModelLists {
     provider: Provider,
     guarded: boolean,
     open: () => Promise<Secret | undefined>,
-  ): Promise<readonly ListedModel[] | null> {
+  ): Promise<HeldList> {
     const running = loading.get(name)
     if (running) return running
     const promise = load(name, provider, guarded, open).finally(() => loading.delete(name))
@@ -94,16 +106,14 @@ export function createModelLists(tools: ModelListTools): ModelLists {
     provider: Provider,
     guarded: boolean,
     open: () => Promise<Secret | undefined>,
-  ): Promise<readonly ListedModel[] | null> {
+  ): Promise<HeldList> {
     const credential = await open()
     const result = await requestModelList(tools.upstream, provider, guarded, credential ?? null)
-    if (result.kind !== 'answer' || result.status !== 200) return null
-    const models = parseModelList(provider, result.body.toString('utf8'), tools.modelNames)
-    if (!models) return null
+    const list = { ...readAnswer(provider, result, tools.modelNames), at: tools.clock.monotonic() }
     held.delete(name)
-    held.set(name, { at: tools.clock.monotonic(), models })
+    held.set(name, list)
     if (held.size > MOST_LISTS) held.delete(held.keys().next().value!)
-    return models
+    return list
   }
 
   return {
@@ -114,6 +124,31 @@ export function createModelLists(tools: ModelListTools): ModelLists {
       return allowed === null ? models : models.filter(({ id }) => allowed.has(id))
     },
   }
+}
+
+function readAnswer(provider: Provider, result: OnceResult, names: ModelNames): Loaded {
+  if (result.kind !== 'answer') return { fate: 'outage', reason: null }
+  const text = result.body.toString('utf8')
+  if (result.status === 200) {
+    const models = parseModelList(provider, text, names)
+    return models ? { models } : { fate: 'outage', reason: null }
+  }
+  const error = PROTOCOLS[[...provider.dialects][0]!].decodeError(result.status, text)
+  const verdict = judgeRefusal(provider, result.status, error)
+  return { fate: FATES[verdict], reason: error.signals[0] ?? null }
+}
+
+const FATES: Readonly<Record<Verdict, KeyFate>> = {
+  invalid: 'invalid',
+  exhausted: 'exhausted',
+  cooling: 'rate_limited',
+  overloaded: 'outage',
+  failed: 'outage',
+  // Of this call only: the key may serve requests all the same, so nobody else has to answer for it.
+  restricted: 'restricted',
+  forbidden: 'restricted',
+  model_not_found: 'restricted',
+  request: 'restricted',
 }
 
 // A key that cannot be opened leaves its provider out of the list; anything unexpected is not hidden.

@@ -1,0 +1,154 @@
+// What a key's list says of the key, and whether the server's list may stand in, over real sockets.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createMovableClock } from '../../test/support/account-rooms.ts'
+import { type ScriptedUpstream, startScriptedUpstream } from '../../test/support/scripted-upstream.ts'
+import { FALLBACK_REASONS, type FallbackReason } from '../../contract/common.ts'
+import { createModelNames } from '../catalog/model-names.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import { Secret } from '../kernel/secret.ts'
+import { createProviders } from '../providers/registry.ts'
+import { createUpstream, type Upstream } from '../upstream/upstream.ts'
+import { createHealth } from './health.ts'
+import { createModelLists } from './model-lists.ts'
+import { createPlanner } from './plan.ts'
+
+const RECORD: ProviderKeyRecord = {
+  id: 'A',
+  userId: 'u',
+  provider: 'openai',
+  baseUrl: null,
+  label: '',
+  position: 0,
+  isActive: true,
+  expiresAt: null,
+  prefix: '',
+  last4: '',
+  fallback: 'allow',
+  allowedModels: null,
+  capUsdNanos: null,
+  capPeriod: null,
+  status: 'active',
+  statusReason: null,
+  statusAt: null,
+  workedAt: 1,
+  keyVersion: 1,
+  version: 1,
+  kid: '',
+  sealed: '',
+}
+const CALLER = {
+  principal: { userId: 'u' },
+  allowedPayers: null,
+  allowedModels: null,
+  fallback: 'allow',
+  accountFallback: 'allow',
+} as unknown as ApiKeyContext
+
+let provider: ScriptedUpstream
+let upstream: Upstream
+/** What the user's own key is answered; the server's key always gets its list. */
+let own: { status: number; body: string } | 'reset'
+let asked = 0
+
+beforeAll(async () => {
+  provider = await startScriptedUpstream()
+})
+afterAll(() => provider.close())
+beforeEach(() => {
+  upstream = createUpstream()
+  asked = 0
+  provider.play = (response, request) => {
+    if (request.headers.authorization === 'Bearer sk-server') {
+      return void response.writeHead(200).end('{"data":[{"id":"gpt-of-server"}]}')
+    }
+    asked++
+    if (own === 'reset') return void response.destroy()
+    response.writeHead(own.status, { 'content-type': 'application/json' }).end(own.body)
+  }
+})
+afterEach(() => upstream.close())
+
+function create(serverFallback: readonly FallbackReason[]) {
+  const clock = createMovableClock()
+  const health = createHealth({ clock })
+  const providers = createProviders({
+    endpoints: { openai: { origin: provider.url, basePath: '', versionSegment: null } },
+    custom: [],
+    serverKeys: { openai: new Secret('sk-server') },
+    userBaseUrls: false,
+  })
+  const modelNames = createModelNames(providers.routable)
+  const marked: unknown[] = []
+  const lists = createModelLists({
+    providers,
+    modelNames,
+    health,
+    clock,
+    upstream,
+    keys: {
+      openCredential: () => new Secret('sk-own'),
+      markStatus: (record, status, reason) => void marked.push([record.id, status, reason]),
+    },
+    planner: createPlanner({
+      providers,
+      modelNames,
+      health,
+      clock,
+      chainFor: async () => [RECORD],
+      serverFallback: new Set(serverFallback),
+      invalidGraceMs: 3_600_000,
+    }),
+  })
+  const list = async (): Promise<string[]> => (await lists.listModels(CALLER)).map(({ id }) => id)
+  return { clock, marked, list }
+}
+
+const refusal = (status: number, code: string) => ({ status, body: JSON.stringify({ error: { code, message: 'no' } }) })
+
+describe('a list that fails', () => {
+  test.each([
+    ['a 401', refusal(401, 'invalid_api_key'), 'invalid'],
+    ['a 500', refusal(500, 'server_error'), 'outage'],
+    ['a page of HTML', { status: 200, body: '<html>' }, 'outage'],
+    ['a cut connection', 'reset', 'outage'],
+    ['a 429', refusal(429, 'rate_limit_exceeded'), 'rate_limited'],
+    ['no credit', refusal(429, 'insufficient_quota'), 'exhausted'],
+    ['a 403', refusal(403, 'missing_scope'), null],
+  ] as const)('with %s lets the server stand in for its own reason alone', async (_what, answer, reason) => {
+    own = answer
+    for (const granted of FALLBACK_REASONS) {
+      const { list } = create([granted])
+      expect([granted, await list()]).toEqual([granted, granted === reason ? ['gpt-of-server'] : []])
+    }
+  })
+
+  test('marks the key only where the provider rejected it', async () => {
+    own = refusal(401, 'invalid_api_key')
+    const rejected = create([])
+    await rejected.list()
+    await rejected.list()
+    expect(rejected.marked).toEqual([['A', 'invalid', 'invalid_api_key']])
+    own = refusal(500, 'server_error')
+    const failed = create([])
+    await failed.list()
+    expect(failed.marked).toEqual([])
+  })
+
+  test('is asked for again after a minute, one that came after ten', async () => {
+    own = refusal(500, 'server_error')
+    const { clock, list } = create([])
+    await list()
+    clock.advance(59_000)
+    await list()
+    expect(asked).toBe(1)
+    own = { status: 200, body: '{"data":[{"id":"gpt-own"}]}' }
+    clock.advance(1_000)
+    expect(await list()).toEqual(['gpt-own'])
+    clock.advance(599_000)
+    expect([await list(), asked]).toEqual([['gpt-own'], 2])
+    clock.advance(1_000)
+    await list()
+    expect(asked).toBe(3)
+  })
+})
