@@ -13,6 +13,7 @@ import { readUpstreamRequestId } from './answer-headers.ts'
 import type { Exchange, Target } from './exchange.ts'
 import type { Answer } from './answer.ts'
 import type { Carrier } from './carrier.ts'
+import { createCredentialScan, type CredentialScan } from './credential-scan.ts'
 import type { Timers, Watch, Watched } from './watch.ts'
 
 export interface AttemptTools {
@@ -69,6 +70,7 @@ class Attempt implements UpstreamSink, Watched {
   readonly #target: Target
   readonly #carrier: Carrier
   readonly #credential: Secret | null
+  readonly #scan: CredentialScan
   readonly #resolve: (result: AttemptResult) => void
   readonly #startedAt: number
   #call: UpstreamCall | null = null
@@ -98,6 +100,7 @@ class Attempt implements UpstreamSink, Watched {
     this.#target = target
     this.#carrier = carrier
     this.#credential = credential
+    this.#scan = createCredentialScan(credential, target.provider.keyPrefixes)
     this.#resolve = resolve
     this.#startedAt = tools.clock.monotonic()
     this.#lastProgressAt = this.#startedAt
@@ -107,6 +110,7 @@ class Attempt implements UpstreamSink, Watched {
   start(): void {
     const { response } = this.#exchange
     if (response.destroyed) return this.#finish({ kind: 'client-closed' })
+    this.#exchange.cut = (error) => this.#guard(() => this.#cut(error))
     response.on('close', this.#onClose)
     response.on('drain', this.#onDrain)
     this.#tools.watch.add(this)
@@ -157,14 +161,14 @@ class Attempt implements UpstreamSink, Watched {
 
   #head(status: number, headers: UpstreamHeaders): void {
     this.#status = status
-    this.#headers = headers
+    this.#headers = this.#withoutKey(headers)
     this.#progress()
     // A redirect is never followed, since the key would travel with it: like any refusal, it is judged by its status.
     if (status < 200 || status >= 300) {
       this.#errorBody = []
       return
     }
-    this.#answer = this.#carrier.createAnswer(status, headers)
+    this.#answer = this.#carrier.createAnswer(status, this.#headers, this.#scan)
     if (!this.#answer) this.#fail('malformed')
   }
 
@@ -207,7 +211,7 @@ class Attempt implements UpstreamSink, Watched {
 
   #refused(body: Buffer | null): void {
     const error = this.#carrier.decodeError(this.#status ?? 0, body?.toString('utf8') ?? '')
-    this.#finish({ kind: 'refused', error, body: body !== null && this.#isClean(body) ? body : null })
+    this.#finish({ kind: 'refused', error, body: body !== null && this.#scan.isClean(body) ? body : null })
   }
 
   #push(answer: Answer, chunk: Buffer): void {
@@ -273,9 +277,25 @@ class Attempt implements UpstreamSink, Watched {
     this.#finish({ kind: 'broken', error })
   }
 
-  // The provider's own words go on only where they do not repeat the key.
-  #isClean(body: Buffer): boolean {
-    return this.#credential === null || !body.includes(revealSecret(this.#credential))
+  /** The caller is let in no more: what runs is ended in words of the dialect. */
+  #cut(error: GatewayError): void {
+    if (this.#over) return
+    this.#call?.abort()
+    if (!this.#answer?.begun) return this.#finish({ kind: 'crashed', error })
+    const { code, status, origin, publicMessage: message } = error
+    const requestId = toPublicId('req', this.#exchange.id)
+    this.#answer.break({ code, status, origin, message, requestId, retryAfter: undefined })
+    this.#finish({ kind: 'broken', error })
+  }
+
+  /** Headers that repeat the key are no one's to see. */
+  #withoutKey(headers: UpstreamHeaders): UpstreamHeaders {
+    if (this.#credential === null) return headers
+    const key = revealSecret(this.#credential)
+    const leaks = Object.keys(headers).filter((name) => String(headers[name]).includes(key))
+    return leaks.length === 0
+      ? headers
+      : Object.fromEntries(Object.entries(headers).filter(([name]) => !leaks.includes(name)))
   }
 
   #finish(end: AttemptEnd): void {

@@ -3,6 +3,7 @@
 import type { ProtocolId, UpstreamError } from '../protocols/protocol.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer } from './answer.ts'
+import type { CredentialScan } from './credential-scan.ts'
 
 export interface Carrier {
   /** Spoken to the provider. */
@@ -15,5 +16,5 @@ export interface Carrier {
   buildHeaders(credential: string | null): string[]
   decodeError(status: number, body: string): UpstreamError
   /** The answer for a good status; null where its content type is none that can be carried. */
-  createAnswer(status: number, headers: UpstreamHeaders): Answer | null
+  createAnswer(status: number, headers: UpstreamHeaders, scan: CredentialScan): Answer | null
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FallbackReason } from '../../contract/common.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { GatewayError } from '../kernel/errors.ts'
 import type { RouteMatch } from '../http/route.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
 import type { Operation, Peek, Protocol, ProtocolId } from '../protocols/protocol.ts'
@@ -43,6 +44,8 @@ export interface Exchange extends Endpoint {
   target: Target | null
   /** Spoken to the provider last asked. */
   upstreamDialect: ProtocolId | null
+  /** Ends what runs for this exchange; set while a try is under way. */
+  cut: ((error: GatewayError) => void) | null
   /** What an earlier 400 changed, by name. */
   readonly adjusted: Set<string>
   warnings: string[]

@@ -29,6 +29,7 @@ import { createPlanner } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
 import { createCarrierChoice, createStickiness } from './translate.ts'
+import { createRevocation } from './revocation.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
 import { createSpending } from './spending.ts'
@@ -81,7 +82,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       const protocol = dialectOfPath(path, headers)
       return protocol ? encodeDataError(protocol, error, requestId) : undefined
     },
-    close: () => tools.watch.stop(),
+    close() {
+      tools.watch.stop()
+      tools.revocation.stop()
+    },
   }
 }
 
@@ -99,6 +103,9 @@ function createTools(options: GatewayOptions): PipelineTools {
   const translation = { adjustments, profiles, reasoningState, prices, clock }
   return {
     authenticate: (key) => authenticateKey(options, key),
+    revocation: createRevocation({
+      authenticate: (key) => options.authenticator.peekApiKey(key) ?? options.authenticator.authenticateApiKey(key),
+    }),
     limits,
     modelNames,
     planner: createPlanner({

@@ -12,6 +12,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
 import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
 import type { Log } from '../kernel/log.ts'
+import { Secret } from '../kernel/secret.ts'
 import { COUNTERS } from '../protocols/counters.ts'
 import { parseJson } from '../protocols/read.ts'
 import { isAccountModel, namesStoredThings } from '../protocols/stored-references.ts'
@@ -22,10 +23,12 @@ import type { Endpoint, Exchange } from './exchange.ts'
 import type { Metered } from './meter.ts'
 import { describeException, JSON_TYPE } from '../http/answers.ts'
 import type { Planner } from './plan.ts'
+import type { Revocation } from './revocation.ts'
 import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
 
 export interface PipelineTools extends WalkTools {
   readonly authenticate: (key: string) => ApiKeyContext | Promise<ApiKeyContext>
+  readonly revocation: Revocation
   readonly limits: Limits
   readonly modelNames: ModelNames
   readonly planner: Planner
@@ -52,6 +55,7 @@ export async function servePipeline(
   let body: RequestBody | null = null
   let exchange: Exchange | null = null
   let caller: ApiKeyContext | null = null
+  let endWatch: (() => void) | null = null
   const createdAt = tools.clock.now()
   const startedAt = tools.clock.monotonic()
   try {
@@ -59,7 +63,9 @@ export async function servePipeline(
     admitCaller(tools, caller)
     body = await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
     exchange = createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
-    await serveExchange(tools, exchange)
+    const running = exchange
+    if (running.streamed) endWatch = watchCaller(tools, running)
+    await serveExchange(tools, running)
   } catch (thrown) {
     const error = toGatewayError(thrown)
     if (error.code === 'internal_error') {
@@ -74,6 +80,7 @@ export async function servePipeline(
     const { protocol, operation } = endpoint
     tools.meter.finishOwn({ protocol, operation: operation.id, match, caller, createdAt, startedAt, status, error })
   } finally {
+    endWatch?.()
     body?.release()
   }
 }
@@ -95,6 +102,14 @@ export function admitCaller(tools: Pick<PipelineTools, 'limits'>, caller: ApiKey
     message: `This UniRoute API key has reached its limit per ${admission.scope}. Wait ${admission.retryAfterSeconds} s, or raise the limit.`,
     retryAfter: admission.retryAfterSeconds,
   })
+}
+
+/** A stream outlives the moment its caller was let in: it is cut soon after its key is revoked or expires. */
+function watchCaller(tools: PipelineTools, exchange: Exchange): (() => void) | null {
+  const { headers, query } = exchange.match
+  const shown = readCredential('api-key', headers, query)
+  if (shown?.kind !== 'api-key') return null
+  return tools.revocation.watch(new Secret(shown.key), (error) => exchange.cut?.(error))
 }
 
 interface Received {
@@ -146,6 +161,7 @@ function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint,
     target: null,
     upstreamDialect: null,
     adjusted: new Set(),
+    cut: null,
     warnings: [],
   }
   return exchange

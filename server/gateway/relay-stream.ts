@@ -4,6 +4,7 @@
 import { findFirstEvent, parseSseEvent, SseTap } from '../kernel/sse.ts'
 import type { ErrorView } from '../protocols/protocol.ts'
 import type { Answer, PushResult } from './answer.ts'
+import { createStreamGuard, type CredentialScan, type StreamGuard } from './credential-scan.ts'
 import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
 import type { Usage } from '../protocols/canonical.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
@@ -21,6 +22,9 @@ export class StreamRelay implements Answer {
   readonly #tap: SseTap
   /** JSON array streams (Gemini without alt=sse) have no events to look for. */
   readonly #framed: boolean
+  readonly #guard: StreamGuard | null
+  /** The provider's error event repeats the key: it is not passed on, and the answer ends in ours. */
+  #leaked = false
   #held: Buffer[] = []
   #heldBytes = 0
   #firstEvent = ''
@@ -29,13 +33,20 @@ export class StreamRelay implements Answer {
 
   constructor(
     exchange: Exchange,
-    answer: { status: number; headers: UpstreamHeaders; framed: boolean; usageInjected: boolean },
+    answer: {
+      status: number
+      headers: UpstreamHeaders
+      framed: boolean
+      usageInjected: boolean
+      scan: CredentialScan
+    },
   ) {
     this.#exchange = exchange
     this.#tap = new SseTap(exchange.protocol.stream.marks)
     this.#status = answer.status
     this.#headers = answer.headers
     this.#framed = answer.framed
+    this.#guard = answer.framed ? createStreamGuard(answer.scan, exchange.protocol.stream) : null
     this.#filter = answer.usageInjected ? createUsageChunkFilter() : null
   }
 
@@ -46,7 +57,7 @@ export class StreamRelay implements Answer {
   push(chunk: Buffer): PushResult {
     this.bytes += chunk.length
     const progress = this.#tap.push(chunk)
-    if (this.#begun) return { error: null, progress, full: !this.#forward(chunk) }
+    if (this.#begun) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     const bytes = this.#held.length === 1 ? chunk : Buffer.concat(this.#held)
@@ -57,7 +68,7 @@ export class StreamRelay implements Answer {
       const error = first ? this.#exchange.protocol.stream.readError(parseSseEvent(first.text)) : null
       if (error) return { error, progress, full: false }
     }
-    return { error: null, progress: true, full: !this.#begin(bytes) }
+    return { error: null, progress: true, full: !this.#begin(bytes), enough: this.#leaked }
   }
 
   keepAlive(): void {
@@ -67,13 +78,15 @@ export class StreamRelay implements Answer {
   }
 
   isComplete(): boolean {
-    if (!this.#begun) return false
+    if (!this.#begun || this.#leaked) return false
     if (!this.#framed) return /\]\s*$/.test(this.#tap.tail)
     const { lastEventHead, tail, marked } = this.#tap
     return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail, marked })
   }
 
   finish(): void {
+    const rest = this.#guard?.flush()
+    if (rest?.bytes) this.#write(rest.bytes)
     for (const part of this.#filter?.flush() ?? []) this.#exchange.response.write(part)
     this.#exchange.response.end()
   }
@@ -109,10 +122,17 @@ export class StreamRelay implements Answer {
   }
 
   #forward(chunk: Buffer): boolean {
+    if (!this.#guard) return this.#write(chunk)
+    const { bytes, leak } = this.#guard.push(chunk)
+    this.#leaked = leak
+    return bytes === null || this.#write(bytes)
+  }
+
+  #write(bytes: Buffer): boolean {
     const { response } = this.#exchange
-    if (!this.#filter) return response.write(chunk)
+    if (!this.#filter) return response.write(bytes)
     let ready = true
-    for (const part of this.#filter.push(chunk)) ready = response.write(part)
+    for (const part of this.#filter.push(bytes)) ready = response.write(part)
     return ready
   }
 }

@@ -22,12 +22,12 @@ export function createRelay(exchange: Exchange, target: Target): Carrier {
     relaysErrors: true,
     buildHeaders: (credential) => buildUpstreamHeaders(exchange, target, credential),
     decodeError: (status, text) => protocol.decodeError(status, text),
-    createAnswer(status, headers) {
+    createAnswer(status, headers, scan) {
       const type = String(headers['content-type'] ?? '')
       const framed = /^text\/event-stream\b/i.test(type)
       if (!framed && !/\bjson\b/i.test(type)) return null
       if (!framed && operation.streaming !== 'always') return new WholeRelay(exchange, { status, headers })
-      return new StreamRelay(exchange, { status, headers, framed, usageInjected })
+      return new StreamRelay(exchange, { status, headers, framed, usageInjected, scan })
     },
   }
 }

@@ -1,5 +1,6 @@
 // What the meter reads while bytes go by equals what a plain reader finds in the whole recording; and a stream counts as
 // complete exactly from its terminal event on.
+import { createCredentialScan } from '../../server/gateway/credential-scan.ts'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../../server/gateway/exchange.ts'
@@ -141,7 +142,12 @@ function relay(recording: Recording, usageInjected: boolean): Relayed {
   const head = { status: 200, headers: { 'content-type': isSse ? 'text/event-stream' : 'application/json' } }
   const bytes = Buffer.from(answer)
   if (isSse || (file === 'gemini-stream' && answer.startsWith('['))) {
-    const stream = new StreamRelay(exchange as unknown as Exchange, { ...head, framed: isSse, usageInjected })
+    const stream = new StreamRelay(exchange as unknown as Exchange, {
+      ...head,
+      framed: isSse,
+      usageInjected,
+      scan: createCredentialScan(null),
+    })
     for (const piece of cutAtRandom(bytes)) expect(stream.push(piece).error).toBeNull()
     const complete = stream.isComplete()
     stream.finish()

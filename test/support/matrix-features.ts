@@ -62,6 +62,7 @@ interface Options {
   readonly uncounted?: boolean
 }
 
+// size: one row of the matrix after another, told in the same words; they share the two calls at the top.
 export function createMatrixFeatures(tools: MatrixTools): readonly Feature[] {
   /** One call that must succeed at once: the provider got what it takes, and the headers say who served it. */
   async function ask(pair: Pair, question: Omit<Question, 'model'>, options: Options = {}): Promise<Said> {
