@@ -37,7 +37,7 @@ test.each(CHAT_DIALECTS.map((dialect) => [dialect.name, dialect] as const))(
     const { text } = await stream.end()
     expect(text).toMatch(/invalid_api_key|authentication_error|INVALID_API_KEY/)
     expect(text).not.toMatch(/\[DONE\]|message_stop|response\.completed|"finishReason"/)
-    expect(fake.requestsOf(key).map(({ state }) => state)).toEqual(['aborted'])
+    await expect.poll(() => fake.requestsOf(key).map(({ state }) => state)).toEqual(['aborted'])
   },
 )
 
