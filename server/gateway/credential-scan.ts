@@ -156,6 +156,8 @@ const MOST_HELD = 64 * 1024
  */
 export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): StreamGuard {
   let held: Buffer | null = null
+  /** Inside an event too long to hold: its bytes go on as they come. */
+  let passing = false
 
   function judge(bytes: Buffer): GuardedBytes {
     // Ordinary content costs two searches of the bytes.
@@ -174,10 +176,18 @@ export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts
 
   return {
     push(chunk) {
+      if (passing) {
+        const end = endOfLastEvent(chunk)
+        if (end === 0) return { bytes: chunk, leak: false }
+        passing = false
+        held = end === chunk.length ? null : chunk.subarray(end)
+        return { bytes: chunk.subarray(0, end), leak: false }
+      }
       const bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk])
       const end = endOfLastEvent(bytes)
       if (bytes.length - end > MOST_HELD) {
         held = null
+        passing = true
         return judge(bytes)
       }
       held = end === bytes.length ? null : bytes.subarray(end)

@@ -60,6 +60,9 @@ export class StreamRelay implements Answer {
     if (this.#begun) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
+    // Without a line end no event can have become complete.
+    const mayEnd = chunk.includes(0x0a) || chunk.includes(0x0d)
+    if (this.#framed && !mayEnd && this.#heldBytes < MOST_HELD) return { error: null, progress, full: false }
     const bytes = this.#held.length === 1 ? chunk : Buffer.concat(this.#held)
     if (this.#framed) {
       const first = findFirstEvent(bytes)
