@@ -2,35 +2,10 @@
 // an oracle that is written from the rules and shares nothing with the chain.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { PROVIDER_KEY } from '../../test/support/planned-keys.ts'
 import { FALLBACK_REASONS, type FallbackReason } from '../../contract/common.ts'
-import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
 import { createChain, type Grants, type KeyFate, type OwnKey, type ServerSide, type Step } from './chain.ts'
-
-const RECORD: ProviderKeyRecord = {
-  id: '01K0000000000000000000000A',
-  userId: 'u',
-  provider: 'openai',
-  baseUrl: null,
-  label: 'laptop',
-  position: 0,
-  isActive: true,
-  expiresAt: null,
-  prefix: 'sk-',
-  last4: 'abcd',
-  fallback: 'allow',
-  allowedModels: null,
-  capUsdNanos: null,
-  capPeriod: null,
-  status: 'active',
-  statusReason: null,
-  statusAt: null,
-  workedAt: 1,
-  keyVersion: 1,
-  version: 1,
-  kid: '0'.repeat(16),
-  sealed: '',
-}
 
 const EVERYTHING: Grants = {
   operator: new Set(FALLBACK_REASONS),
@@ -53,7 +28,7 @@ interface KeyCase {
 }
 
 const ownKey = ({ fate = null, fallback = 'allow', workedAt = 1 }: KeyCase, index: number): OwnKey => ({
-  record: { ...RECORD, id: `key${index}`, fallback, workedAt },
+  record: { ...PROVIDER_KEY, id: `key${index}`, fallback, workedAt },
   fate,
 })
 

@@ -1,49 +1,16 @@
 // What a key's list says of the key, and whether the server's list may stand in, over real sockets.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createMovableClock } from '../../test/support/account-rooms.ts'
+import { PLAN_CALLER, PROVIDER_KEY } from '../../test/support/planned-keys.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../../test/support/scripted-upstream.ts'
 import { FALLBACK_REASONS, type FallbackReason } from '../../contract/common.ts'
 import { createModelNames } from '../catalog/model-names.ts'
-import type { ApiKeyContext } from '../features/api-keys/context.ts'
-import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import { Secret } from '../kernel/secret.ts'
 import { createProviders } from '../providers/registry.ts'
 import { createUpstream, type Upstream } from '../upstream/upstream.ts'
 import { createHealth } from './health.ts'
 import { createModelLists } from './model-lists.ts'
 import { createPlanner } from './plan.ts'
-
-const RECORD: ProviderKeyRecord = {
-  id: 'A',
-  userId: 'u',
-  provider: 'openai',
-  baseUrl: null,
-  label: '',
-  position: 0,
-  isActive: true,
-  expiresAt: null,
-  prefix: '',
-  last4: '',
-  fallback: 'allow',
-  allowedModels: null,
-  capUsdNanos: null,
-  capPeriod: null,
-  status: 'active',
-  statusReason: null,
-  statusAt: null,
-  workedAt: 1,
-  keyVersion: 1,
-  version: 1,
-  kid: '',
-  sealed: '',
-}
-const CALLER = {
-  principal: { userId: 'u' },
-  allowedPayers: null,
-  allowedModels: null,
-  fallback: 'allow',
-  accountFallback: 'allow',
-} as unknown as ApiKeyContext
 
 let provider: ScriptedUpstream
 let upstream: Upstream
@@ -95,12 +62,12 @@ function create(serverFallback: readonly FallbackReason[]) {
       modelNames,
       health,
       clock,
-      chainFor: async () => [RECORD],
+      chainFor: async () => [PROVIDER_KEY],
       serverFallback: new Set(serverFallback),
       invalidGraceMs: 3_600_000,
     }),
   })
-  const list = async (): Promise<string[]> => (await lists.listModels(CALLER)).map(({ id }) => id)
+  const list = async (): Promise<string[]> => (await lists.listModels(PLAN_CALLER)).map(({ id }) => id)
   return { clock, marked, list }
 }
 

@@ -2,6 +2,7 @@
 // allowed payers, the request's header, the grace after a key died.
 import { describe, expect, test } from 'vitest'
 import { createMovableClock, START } from '../../test/support/account-rooms.ts'
+import { PLAN_CALLER, PROVIDER_KEY } from '../../test/support/planned-keys.ts'
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
@@ -13,36 +14,6 @@ import { createHealth } from './health.ts'
 import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
 
 const HOUR = 3_600_000
-const RECORD: ProviderKeyRecord = {
-  id: 'A',
-  userId: 'u',
-  provider: 'openai',
-  baseUrl: null,
-  label: '',
-  position: 0,
-  isActive: true,
-  expiresAt: null,
-  prefix: '',
-  last4: '',
-  fallback: 'allow',
-  allowedModels: null,
-  capUsdNanos: null,
-  capPeriod: null,
-  status: 'active',
-  statusReason: null,
-  statusAt: null,
-  workedAt: 1,
-  keyVersion: 1,
-  version: 1,
-  kid: '',
-  sealed: '',
-}
-const CALLER = {
-  principal: { userId: 'u' },
-  allowedPayers: null,
-  fallback: 'allow',
-  accountFallback: 'allow',
-} as unknown as ApiKeyContext
 
 interface Situation {
   readonly keys?: readonly Partial<ProviderKeyRecord>[]
@@ -55,7 +26,7 @@ interface Situation {
 function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true, ...rest }: Situation) {
   const clock = createMovableClock()
   const health = createHealth({ clock })
-  const records = keys.map((key, index) => ({ ...RECORD, id: `key${index}`, ...key }))
+  const records = keys.map((key, index) => ({ ...PROVIDER_KEY, id: `key${index}`, ...key }))
   const providers = createProviders({
     endpoints: {},
     custom: [],
@@ -73,7 +44,7 @@ function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true
   })
   const plan = () =>
     planner.planChain({
-      caller: { ...CALLER, ...rest.caller },
+      caller: { ...PLAN_CALLER, ...rest.caller },
       provider: providers.get('openai')!,
       model: 'gpt-4o',
       fallbackHeader: null,
