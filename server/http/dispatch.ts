@@ -64,12 +64,15 @@ export function isCondemned(socket: Socket): boolean {
   return condemned.has(socket)
 }
 
-/** Takes a request from Node; `awaitsContinue` says that the client holds its body back until told to go on. */
+/** What the Expect header asks for; with `continue` the client holds its body back until told to go on. */
+export type Expectation = 'nothing' | 'continue' | 'unknown'
+
+/** Takes a request from Node. */
 export function dispatchRequest(
   options: DispatchOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  awaitsContinue: boolean,
+  expects: Expectation,
 ): void {
   const requestId = createUlid(options.clock.now())
   const startedAt = options.clock.monotonic()
@@ -83,7 +86,9 @@ export function dispatchRequest(
   const verdict = checkRequestHead({ method, url, httpVersion, rawHeaders })
   if ('refused' in verdict) return refuse(options, scene, verdict.refused, {}, true)
   scene.headers = verdict.accepted.headers
-  chooseRoute(options, scene, verdict.accepted, awaitsContinue)
+  // Its body may follow or not: nobody can tell where the next request begins.
+  if (expects === 'unknown') return refuse(options, scene, new GatewayError('expectation_failed'), {}, true)
+  chooseRoute(options, scene, verdict.accepted, expects === 'continue')
 }
 
 /** The part of a URL that chooses an error's envelope; empty where there is none. */

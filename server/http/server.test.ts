@@ -221,6 +221,31 @@ describe('the server', () => {
     expect([noise.status, noise.body]).toEqual([400, 'at '])
   })
 
+  test('an Expect header that asks for anything else is 417 with an id, in the dialect of the address, and the end', async () => {
+    const served: string[] = []
+    const { port } = await start({
+      routes: [dataRoute('/v1/messages', (_request, response) => void response.end(served.push('x')), 'POST')],
+      encodeEarlyError: (path, _headers, error) =>
+        path.startsWith('/v1') ? { status: error.status, headers: {}, body: `at ${path}` } : undefined,
+    })
+    const post = (path: string): string =>
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nExpect: weird\r\nContent-Length: 2\r\n\r\n{}`
+    const data = await sendRaw(port, post('/v1/messages') + get('/v1/messages'))
+    expect([data.status, data.body, data.closed]).toEqual([417, 'at /v1/messages', true])
+    const control = await sendRaw(port, post('/auth/login'))
+    expect([control.status, control.closed, JSON.parse(control.body)]).toMatchObject([
+      417,
+      true,
+      { code: 'expectation_failed', error: expect.stringContaining('100-continue') },
+    ])
+    for (const { headers, text } of [data, control]) {
+      expect(headers['x-request-id']).toMatch(/^req_[0-9A-Z]{26}$/)
+      // One answer: what came behind it was not read as a request.
+      expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+    }
+    expect(served).toEqual([])
+  })
+
   test('forgets pipelined requests whose socket died before their turn', async () => {
     const held = heldRoute()
     const { http, port } = await start({ routes: [held.route] })

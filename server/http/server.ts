@@ -67,6 +67,12 @@ interface ClientFault extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer
 }
 
+/** How Node hands over a request, by what its Expect header asks for; unheard, it would answer without an id or a body. */
+const EXPECTATIONS = [
+  ['request', 'nothing'],
+  ['checkContinue', 'continue'],
+  ['checkExpectation', 'unknown'],
+] as const
 const LONGEST_REQUEST_LINE = 2_048
 /** Sockets in the middle of sending a request when a drain ends get this long to finish sending it. */
 const DRAIN_GRACE_MS = 1_000
@@ -93,7 +99,7 @@ export function createHttp(options: HttpOptions): Http {
   answerBrokenSockets(server, connections, dispatch)
   let drained: Promise<{ readonly cut: number }> | undefined
 
-  for (const event of ['request', 'checkContinue'] as const) {
+  for (const [event, expects] of EXPECTATIONS) {
     server.on(event, (request, response) => {
       if (isCondemned(request.socket)) return
       connections.begin({ request, response })
@@ -101,7 +107,7 @@ export function createHttp(options: HttpOptions): Http {
         response.shouldKeepAlive = false
         response.once('close', () => setImmediate(() => server.closeIdleConnections()))
       }
-      dispatchRequest(dispatch, request, response, event === 'checkContinue')
+      dispatchRequest(dispatch, request, response, expects)
     })
   }
 

@@ -50,6 +50,12 @@ export const ERRORS = {
   setup_done: row(409, 'client', false, 'Set-up is done already. Sign in instead.'),
   payload_too_large: row(413, 'client', false, 'The body is larger than this address accepts.'),
   unsupported_media_type: row(415, 'client', false, 'Send the body as application/json.'),
+  expectation_failed: row(
+    417,
+    'client',
+    false,
+    'The only Expect header understood here is 100-continue. Leave it out.',
+  ),
   unprocessable: row(422, 'client', false, 'The request is well-formed but cannot be carried out.'),
   upgrade_required: row(426, 'client', false, 'WebSockets are not served here. Use POST with server-sent events.'),
   headers_too_large: row(431, 'client', false, 'The request headers are too large.'),
