@@ -89,11 +89,13 @@ export function createApp(options: AppOptions): App {
     providers,
     testKey: (input) => testProviderKey({ upstream, providers }, input),
     allowUserBaseUrls: config.userBaseUrls,
+    explain: (input) => gateway.explainWithout(input),
   })
   const metrics = createMetrics()
   const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
   const gateway = createGateway({
     authenticator,
+    describeCaller: (userId, keyId) => apiKeys.describeCaller(userId, keyId),
     touchApiKey: (keyId) => apiKeys.touch(keyId),
     limits: createLimits({ clock }),
     providers,

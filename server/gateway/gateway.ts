@@ -6,6 +6,7 @@ import type { Authenticator } from '../features/accounts/authenticate.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Budgets } from '../features/limits/budgets.ts'
 import type { Limits } from '../features/limits/limits.ts'
+import type { ExplainWithout } from '../features/provider-keys/impact.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
 import type { EncodeEarlyError } from '../http/answers.ts'
@@ -20,6 +21,7 @@ import { createAdjustments } from './adjustments.ts'
 import { createBreakers } from './breaker.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
 import { createDataRoutes } from './endpoints.ts'
+import { createExplainWithout, explainRoute } from './explain-routes.ts'
 import { createHealth } from './health.ts'
 import { createMeter } from './meter.ts'
 import type { Metrics } from './metrics.ts'
@@ -40,6 +42,7 @@ const THINKING_SILENCE_MS = 600_000
 
 export interface GatewayOptions {
   readonly authenticator: Authenticator
+  readonly describeCaller: (userId: string, apiKeyId: string | null) => Promise<ApiKeyContext | null>
   readonly touchApiKey: (keyId: string) => void
   readonly limits: Limits
   readonly providers: Providers
@@ -65,6 +68,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly routes: readonly DataRoute[]
   readonly encodeEarlyError: EncodeEarlyError
+  /** What requests would get without one of a user's keys. */
+  readonly explainWithout: ExplainWithout
   close(): void
 }
 
@@ -76,8 +81,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       ...createDataRoutes((endpoint, request, response, match) =>
         servePipeline(tools, endpoint, request, response, match),
       ),
-      ...createReadRoutes({ ...tools, modelLists, getReceipt: options.getReceipt }),
+      ...createReadRoutes({
+        ...tools,
+        modelLists,
+        getReceipt: options.getReceipt,
+        explainRoute: (caller, match, io) => explainRoute(tools, caller, { match, ...io }),
+      }),
     ],
+    explainWithout: createExplainWithout(tools, options.describeCaller),
     encodeEarlyError(path, headers, error, requestId) {
       const protocol = dialectOfPath(path, headers)
       return protocol ? encodeDataError(protocol, error, requestId) : undefined

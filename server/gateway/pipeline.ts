@@ -22,7 +22,7 @@ import { sendDataError } from './data-errors.ts'
 import type { Endpoint, Exchange } from './exchange.ts'
 import type { Metered } from './meter.ts'
 import { describeException, JSON_TYPE } from '../http/answers.ts'
-import type { Planner } from './plan.ts'
+import type { Planner, PlanRequest } from './plan.ts'
 import type { Revocation } from './revocation.ts'
 import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
 
@@ -124,7 +124,7 @@ interface Received {
   readonly startedAt: number
 }
 
-function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint, received: Received): Exchange {
+export function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint, received: Received): Exchange {
   const { match, body, caller } = received
   const scan = scanBody(body, protocol.peekKeys)
   const peek = protocol.peek(scan, (key) => {
@@ -202,17 +202,22 @@ function needsOwnKey({ peek, model, body }: Exchange): boolean {
   return parsed === undefined || namesStoredThings(parsed)
 }
 
-async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
-  if (estimateCount(tools, exchange)) return
+/** What the planner is asked for this request. */
+export function planOf(tools: PipelineTools, exchange: Exchange): PlanRequest {
   const { provider, caller, model, match } = exchange
-  const chain = await tools.planner.planChain({
+  return {
     caller,
     provider,
     model,
     preferredKey: tools.preferKey(exchange),
     fallbackHeader: match.headers['x-uniroute-fallback'] ?? null,
     ownKeysOnly: tools.providers.hasServer(provider.id) && needsOwnKey(exchange),
-  })
+  }
+}
+
+async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
+  if (estimateCount(tools, exchange)) return
+  const chain = await tools.planner.planChain(planOf(tools, exchange))
   const end = await walkChain(tools, exchange, chain)
   finishExchange(tools, exchange, end)
 }

@@ -9,7 +9,7 @@ import { GatewayError } from '../kernel/errors.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
-import { createChain, type Chain, type Grants, type KeyFate, type OwnKey } from './chain.ts'
+import { createChain, type Chain, type Grants, type KeyFate, type OwnKey, type ServerSide } from './chain.ts'
 import type { Health } from './health.ts'
 
 export interface PlanRequest {
@@ -23,11 +23,26 @@ export interface PlanRequest {
   readonly fallbackHeader: string | null
   /** The request reaches what an account stores: own keys only. */
   readonly ownKeysOnly: boolean
+  /** Bare id of a key to leave out, as if it had been deleted: for previews. */
+  readonly withoutKey?: string
+}
+
+/** What a chain is made of. */
+export interface WeighedKeys {
+  readonly ownKeys: readonly OwnKey[]
+  readonly server: ServerSide
+  readonly grants: Grants
 }
 
 export interface Planner {
   planChain(request: PlanRequest): Promise<Chain>
+  /** The same before it is put in motion: for explanations. */
+  weighKeys(request: PlanRequest): Promise<WeighedKeys>
+  /** Why a key counts as absent for this model (any, where null); null where it does not. */
+  whyUnusable(record: ProviderKeyRecord, model: string | null): Unusable | null
 }
+
+export type Unusable = 'disabled' | 'expired' | 'model_not_allowed'
 
 export interface PlannerOptions {
   readonly providers: Providers
@@ -53,37 +68,48 @@ export function healthName(record: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>)
 export function createPlanner(options: PlannerOptions): Planner {
   const { providers, modelNames, health, clock, chainFor, serverFallback, invalidGraceMs } = options
 
+  async function weighKeys(request: PlanRequest): Promise<WeighedKeys> {
+    const { caller, provider, model, preferredKey = null, fallbackHeader, ownKeysOnly, withoutKey } = request
+    const chain = await chainFor(caller.principal.userId)
+    const records = chain.filter((record) => record.provider === provider.id && record.id !== withoutKey)
+    const payers = caller.allowedPayers
+    const mayUserPay = payers === null || payers.has('user')
+    const ownKeys: OwnKey[] = records
+      // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
+      .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
+      .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }))
+    const grants: Grants = {
+      operator: serverFallback,
+      account: caller.accountFallback,
+      apiKey: caller.fallback,
+      request: readFallbackHeader(fallbackHeader),
+      serverAllowed: !ownKeysOnly && (payers === null || payers.has('server')),
+      invalidGrace: hasInvalidGrace(records),
+      // With `no_key` granted too, a junk key gains nothing.
+      invalidOnceWorked: !serverFallback.has('no_key'),
+    }
+    const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
+    return { ownKeys, server: { exists: providers.hasServer(provider.id), fate }, grants }
+  }
+
   return {
-    async planChain({ caller, provider, model, preferredKey = null, fallbackHeader, ownKeysOnly }) {
-      const records = await chainFor(caller.principal.userId)
-      const payers = caller.allowedPayers
-      const mayUserPay = payers === null || payers.has('user')
-      const ownKeys: OwnKey[] =
-        // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
-        records
-          .filter((record) => record.provider === provider.id)
-          .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
-          .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }))
-      const grants: Grants = {
-        operator: serverFallback,
-        account: caller.accountFallback,
-        apiKey: caller.fallback,
-        request: readFallbackHeader(fallbackHeader),
-        serverAllowed: !ownKeysOnly && (payers === null || payers.has('server')),
-        invalidGrace: hasInvalidGrace(records.filter((record) => record.provider === provider.id)),
-        // With `no_key` granted too, a junk key gains nothing.
-        invalidOnceWorked: !serverFallback.has('no_key'),
-      }
-      const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
-      return createChain(ownKeys, { exists: providers.hasServer(provider.id), fate }, grants)
+    weighKeys,
+    async planChain(request) {
+      const { ownKeys, server, grants } = await weighKeys(request)
+      return createChain(ownKeys, server, grants)
     },
+    whyUnusable,
+  }
+
+  function whyUnusable(record: ProviderKeyRecord, model: string | null): Unusable | null {
+    if (!record.isActive) return 'disabled'
+    if (record.expiresAt !== null && record.expiresAt <= clock.now()) return 'expired'
+    const wanted = model === null ? null : { provider: record.provider, model }
+    return wanted && !isAllowedModel(modelNames, record.allowedModels, wanted) ? 'model_not_allowed' : null
   }
 
   function judgeKey(record: ProviderKeyRecord, model: string | null): KeyFate | null {
-    const now = clock.now()
-    if (!record.isActive || (record.expiresAt !== null && record.expiresAt <= now)) return 'unusable'
-    const wanted = model === null ? null : { provider: record.provider, model }
-    if (wanted && !isAllowedModel(modelNames, record.allowedModels, wanted)) return 'unusable'
+    if (whyUnusable(record, model) !== null) return 'unusable'
     const name = healthName(record)
     const fate = health.keyFate(name, model ?? '')
     const isOver = (fate === 'invalid' || fate === 'exhausted') && record.status !== fate

@@ -1,7 +1,7 @@
 // Addresses of the data plane that UniRoute answers itself: model lists, receipts, and what WebSocket clients are told.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describeException } from '../http/answers.ts'
-import type { DataRoute, Mount, RouteMatch } from '../http/route.ts'
+import { DATA_BODY_CAP, type DataRoute, type Mount, type RouteMatch } from '../http/route.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
 import { parsePublicId, isUlid } from '../kernel/ids.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
@@ -15,9 +15,14 @@ import { admitCaller, authenticateCaller, type PipelineTools } from './pipeline.
 export interface ReadTools extends Pick<PipelineTools, 'authenticate' | 'limits' | 'log' | 'meter' | 'clock'> {
   readonly modelLists: ModelLists
   readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
+  readonly explainRoute: Answer
 }
 
-type Answer = (caller: ApiKeyContext, match: RouteMatch) => Promise<unknown>
+type Answer = (
+  caller: ApiKeyContext,
+  match: RouteMatch,
+  io: { request: IncomingMessage; response: ServerResponse },
+) => Promise<unknown>
 
 export function createReadRoutes(tools: ReadTools): DataRoute[] {
   const listModels: Answer = async (caller, match) => {
@@ -52,6 +57,18 @@ export function createReadRoutes(tools: ReadTools): DataRoute[] {
       'receipt',
       getReceipt,
     ),
+    {
+      ...route(
+        tools,
+        '/v1/route/explain',
+        [],
+        'Which keys a request would use, and why',
+        'explain',
+        tools.explainRoute,
+      ),
+      method: 'POST',
+      bodyCap: DATA_BODY_CAP,
+    },
   ]
 }
 
@@ -83,7 +100,7 @@ function route(
     bodyCap: 0,
     rateClass: 'data',
     summary,
-    handle: (_request, response, match) => serveRead(tools, operation, answer, _request, response, match),
+    handle: (request, response, match) => serveRead(tools, operation, answer, request, response, match),
   }
 }
 
@@ -91,7 +108,7 @@ async function serveRead(
   tools: ReadTools,
   operation: string,
   answer: Answer,
-  _request: IncomingMessage,
+  request: IncomingMessage,
   response: ServerResponse,
   match: RouteMatch,
 ): Promise<void> {
@@ -104,7 +121,7 @@ async function serveRead(
   try {
     caller = await authenticateCaller(tools, match)
     admitCaller(tools, caller)
-    const body = JSON.stringify(await answer(caller, match))
+    const body = JSON.stringify(await answer(caller, match, { request, response }))
     response.setHeader('content-type', 'application/json; charset=utf-8')
     response.setHeader('content-length', String(Buffer.byteLength(body)))
     response.writeHead(200).end(body)

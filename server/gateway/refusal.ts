@@ -37,7 +37,10 @@ const RANK: readonly KeyFate[] = [
   'unusable',
 ]
 
-export function explainRefusal(exchange: Exchange, facts: RefusalFacts): GatewayError {
+/** What a refusal is about. */
+export type RefusalContext = Pick<Exchange, 'provider' | 'model' | 'protocol'>
+
+export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): GatewayError {
   const { provider, model } = exchange
   const fate = RANK.find((candidate) => facts.obstacles.some((obstacle) => obstacle.fate === candidate)) ?? 'unusable'
   const named = facts.obstacles.findLast((obstacle) => obstacle.fate === fate)
@@ -76,7 +79,7 @@ export function explainRefusal(exchange: Exchange, facts: RefusalFacts): Gateway
   }
 }
 
-function explainOutage(exchange: Exchange, outage: OutageFacts | null): GatewayError {
+function explainOutage(exchange: RefusalContext, outage: OutageFacts | null): GatewayError {
   const { name } = exchange.provider
   const retryAfter = outage?.retryAfterSeconds
   switch (outage?.why) {
@@ -103,7 +106,7 @@ function explainOutage(exchange: Exchange, outage: OutageFacts | null): GatewayE
 }
 
 /** A 503 tells when to come back, by our own breaker's first interval where the provider said nothing; a 529 never guesses. */
-function delayOfOverload({ protocol }: Exchange, seconds: number | null): { retryAfter?: number } {
+function delayOfOverload({ protocol }: RefusalContext, seconds: number | null): { retryAfter?: number } {
   if (seconds !== null) return { retryAfter: seconds }
   return protocol.id === 'anthropic-messages' ? {} : { retryAfter: FIRST_OPEN_MS / 1000 }
 }

@@ -270,7 +270,11 @@ function isKnownModel(tools: WalkTools, exchange: Exchange): boolean {
   )
 }
 
-function targetOf(tools: WalkTools, exchange: Exchange, step: Step): Target {
+export function targetOf(
+  tools: Pick<WalkTools, 'providers'>,
+  exchange: Pick<Exchange, 'provider' | 'model'>,
+  step: Step,
+): Target {
   const { provider, model } = exchange
   if (step.kind === 'own') {
     const { record } = step
@@ -280,7 +284,7 @@ function targetOf(tools: WalkTools, exchange: Exchange, step: Step): Target {
   return { provider, model, key: null, payer: 'server', fallback: step.kind === 'server' ? step.reason : 'none' }
 }
 
-function breakerKeyOf(exchange: Exchange, target: Target): BreakerKey {
+export function breakerKeyOf(exchange: Pick<Exchange, 'caller'>, target: Target): BreakerKey {
   return {
     provider: target.provider.id,
     model: target.model,

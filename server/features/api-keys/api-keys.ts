@@ -5,7 +5,7 @@ import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Audit } from '../audit/audit.ts'
-import type { ApiKeyContext } from './context.ts'
+import { buildContext, buildHolderContext, type ApiKeyContext } from './context.ts'
 import { createKeyMemory } from './key-memory.ts'
 import { createLastUsed } from './last-used.ts'
 import { createApiKeyRoutes } from './routes.ts'
@@ -27,6 +27,8 @@ export interface ApiKeys {
   authenticateApiKey(key: string): Promise<ApiKeyContext>
   /** The same from memory alone; undefined means: ask `authenticateApiKey`. */
   peekApiKey(key: string): ApiKeyContext | undefined
+  /** What a call of this user with this key (without one, where null) would be allowed; null where it no longer would. */
+  describeCaller(userId: string, keyId: string | null, sessionId?: string | null): Promise<ApiKeyContext | null>
   /** Notes a use; written in the background. */
   touch(keyId: string): void
   flushTouches(): Promise<void>
@@ -54,6 +56,15 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     routes: createApiKeyRoutes({ service, clock }),
     authenticateApiKey: (key) => memory.authenticate(key),
     peekApiKey: (key) => memory.peek(key),
+    async describeCaller(userId, keyId, sessionId = null) {
+      if (keyId === null) {
+        const holder = await store.findHolder(userId)
+        return holder?.is_active ? buildHolderContext(holder, sessionId) : null
+      }
+      const state = await store.findState(keyId, userId)
+      const context = state ? buildContext(state, state.key_hash) : null
+      return typeof context === 'string' ? null : context
+    },
     touch: (keyId) => lastUsed.touch(keyId),
     flushTouches: () => lastUsed.flush(),
     invalidate: (id) => memory.invalidate(id),

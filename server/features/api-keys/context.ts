@@ -7,7 +7,7 @@ export type AllowedPayer = 'user' | 'team' | 'server'
 
 export interface ApiKeyContext {
   readonly principal: Principal
-  /** Bare id. */
+  /** Bare id; `account:<user>` where a signed-in user calls without a key. */
   readonly keyId: string
   readonly name: string
   readonly allowedModels: ReadonlySet<string> | null
@@ -46,6 +46,14 @@ export interface ApiKeyState {
   readonly user_fallback: string
 }
 
+/** What counts of a user who calls without an API key. */
+export interface HolderState {
+  readonly id: string
+  readonly role: 'admin' | 'user'
+  readonly is_active: boolean
+  readonly fallback: string
+}
+
 /** Why a key that exists may not be used, in the words its holder reads. */
 export type KeyRefusal = 'revoked' | 'account-off'
 
@@ -75,6 +83,31 @@ export function buildContext(state: ApiKeyState, digest: string): ApiKeyContext 
     rateLimitPerDay: state.rate_limit_per_day,
     budget: readBudget(state),
     expiresAt: ends.length === 0 ? null : Math.min(...ends),
+  })
+}
+
+/** The context of a user who calls without an API key, under the rules of the account alone. */
+export function buildHolderContext({ id, role, fallback }: HolderState, sessionId: string | null): ApiKeyContext {
+  return Object.freeze({
+    principal: Object.freeze({
+      kind: 'session',
+      userId: id,
+      role,
+      sessionId,
+      apiKeyId: null,
+      teamId: null,
+      authenticatedAt: null,
+    }),
+    keyId: `account:${id}`,
+    name: '',
+    allowedModels: null,
+    allowedPayers: null,
+    fallback: 'allow',
+    accountFallback: parseStoredFallback(fallback),
+    rateLimitPerMinute: null,
+    rateLimitPerDay: null,
+    budget: null,
+    expiresAt: null,
   })
 }
 

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { ApiKeyTable, Schema } from '../../database/schema.ts'
-import type { ApiKeyState } from './context.ts'
+import type { ApiKeyState, HolderState } from './context.ts'
 
 export type ApiKeyRow = Readonly<ApiKeyTable>
 type Query = Kysely<Schema>
@@ -29,6 +29,10 @@ export interface ApiKeyStore {
   find(id: string, userId: string, query?: Query): Promise<ApiKeyRow | undefined>
   /** The key whose current or previous text has this digest. */
   findByDigest(digest: string): Promise<ApiKeyState | null>
+  /** The same by id, for previews. */
+  findState(id: string, userId: string): Promise<ApiKeyState | null>
+  /** What counts of a user who calls without an API key. */
+  findHolder(userId: string): Promise<HolderState | null>
   /** Changes a key that is not revoked and, if given, still of that version; false otherwise. */
   update(
     target: { id: string; userId: string; version: number | undefined },
@@ -72,33 +76,22 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
         .executeTakeFirst()
     },
     async findByDigest(digest) {
-      const row = await database.query
-        .selectFrom('api_keys')
-        .innerJoin('users', 'users.id', 'api_keys.user_id')
-        .select([
-          'api_keys.id',
-          'api_keys.user_id',
-          'api_keys.team_id',
-          'api_keys.name',
-          'api_keys.key_hash',
-          'api_keys.previous_hash',
-          'api_keys.previous_expires_at',
-          'api_keys.is_active',
-          'api_keys.expires_at',
-          'api_keys.rate_limit_per_minute',
-          'api_keys.rate_limit_per_day',
-          'api_keys.budget_usd_nanos',
-          'api_keys.budget_period',
-          'api_keys.allowed_models',
-          'api_keys.allowed_payers',
-          'api_keys.fallback',
-          'users.role as user_role',
-          'users.is_active as user_is_active',
-          'users.fallback as user_fallback',
-        ])
+      const row = await selectState(database.query)
         .where((where) =>
           where.or([where('api_keys.key_hash', '=', digest), where('api_keys.previous_hash', '=', digest)]),
         )
+        .executeTakeFirst()
+      return row ?? null
+    },
+    async findState(id, userId) {
+      const states = selectState(database.query).where('api_keys.id', '=', id).where('api_keys.user_id', '=', userId)
+      return (await states.executeTakeFirst()) ?? null
+    },
+    async findHolder(userId) {
+      const row = await database.query
+        .selectFrom('users')
+        .select(['id', 'role', 'is_active', 'fallback'])
+        .where('id', '=', userId)
         .executeTakeFirst()
       return row ?? null
     },
@@ -162,4 +155,31 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
       })
     },
   }
+}
+
+function selectState(query: Query) {
+  return query
+    .selectFrom('api_keys')
+    .innerJoin('users', 'users.id', 'api_keys.user_id')
+    .select([
+      'api_keys.id',
+      'api_keys.user_id',
+      'api_keys.team_id',
+      'api_keys.name',
+      'api_keys.key_hash',
+      'api_keys.previous_hash',
+      'api_keys.previous_expires_at',
+      'api_keys.is_active',
+      'api_keys.expires_at',
+      'api_keys.rate_limit_per_minute',
+      'api_keys.rate_limit_per_day',
+      'api_keys.budget_usd_nanos',
+      'api_keys.budget_period',
+      'api_keys.allowed_models',
+      'api_keys.allowed_payers',
+      'api_keys.fallback',
+      'users.role as user_role',
+      'users.is_active as user_is_active',
+      'users.fallback as user_fallback',
+    ])
 }

@@ -2,6 +2,7 @@
 // instead. Shown before deleting, disabling or unsharing.
 import type { ProviderKeyImpact } from '../../../contract/provider-keys.ts'
 import { toPublicId } from '../../kernel/ids.ts'
+import type { ProviderKeyRecord } from './record.ts'
 import type { UsageByKey } from './store.ts'
 
 export const IMPACT_WINDOW_MS = 7 * 86_400_000
@@ -12,6 +13,7 @@ const MOST_EXPLAINED = 50
 export type ExplainWithout = (input: {
   userId: string
   apiKeyId: string | null
+  provider: string
   model: string
   withoutKeyId: string
 }) => Promise<{
@@ -21,10 +23,11 @@ export type ExplainWithout = (input: {
   code: string | null
 }>
 
+type ImpactedKey = Pick<ProviderKeyRecord, 'id' | 'userId' | 'provider'>
 type Instead = NonNullable<ProviderKeyImpact['instead']>[number]
 
 export async function describeImpact(
-  key: { userId: string; id: string },
+  key: ImpactedKey,
   usage: readonly UsageByKey[],
   window: { from: number; to: number },
   explain: ExplainWithout | undefined,
@@ -57,14 +60,20 @@ function sumByApiKey(usage: readonly UsageByKey[]): ProviderKeyImpact['api_keys'
 }
 
 async function explainUsage(
-  key: { userId: string; id: string },
+  key: ImpactedKey,
   usage: readonly UsageByKey[],
   explain: ExplainWithout,
 ): Promise<Instead[]> {
   const results = new Map<string, Instead>()
   const parts = usage.filter(({ model }) => model !== null).toSorted((a, b) => b.requests - a.requests)
   for (const { apiKeyId, model, requests } of parts.slice(0, MOST_EXPLAINED)) {
-    const found = await explain({ userId: key.userId, apiKeyId, model: model!, withoutKeyId: key.id })
+    const found = await explain({
+      userId: key.userId,
+      apiKeyId,
+      provider: key.provider,
+      model: model!,
+      withoutKeyId: key.id,
+    })
     const instead: Instead = {
       decision: found.decision,
       billed_to: found.billedTo,

@@ -1,0 +1,53 @@
+// What would happen to a request, without sending it: the chain of keys, and the outcome under simulated failures.
+import { z } from 'zod'
+import { FALLBACK_REASONS, payerSchema } from './common.ts'
+
+/** What a key, the server's keys or the provider are supposed to answer. */
+export const SIMULATED = ['401', '429', '5xx', 'timeout', 'quota'] as const
+export type Simulated = (typeof SIMULATED)[number]
+
+/** By id of a provider key (`pk_…`), `server` for the server's key, `provider` for whichever key is asked. */
+export const simulateSchema = z
+  .record(
+    z.string().regex(/^(pk_[0-9A-HJKMNP-TV-Z]{26}|server|provider)$/, {
+      error: 'Name a provider key (pk_…), "server" or "provider"',
+    }),
+    z.enum(SIMULATED, { error: `Simulate one of ${SIMULATED.join(', ')}` }),
+  )
+  .refine((record) => Object.keys(record).length <= 100, 'Simulate at most 100 answers')
+  .meta({ id: 'Simulate' })
+export type Simulate = z.infer<typeof simulateSchema>
+
+export const explanationSchema = z
+  .object({
+    /** As the provider knows it. */
+    model: z.string(),
+    chain: z.array(
+      z.object({
+        provider: z.string(),
+        model: z.string(),
+        /** null for the server's key. */
+        provider_key_id: z.string().nullable(),
+        billed_to: payerSchema,
+        decision: z.enum(['try', 'skip']),
+        /**
+         * `own_key`, or for the server's key the fallback reasons under which it serves; of a key that is skipped, why.
+         */
+        reason: z.string(),
+      }),
+    ),
+    /** Under `simulate` only; a key that nothing is simulated for is supposed to serve. */
+    result: z
+      .object({
+        decision: z.enum(['serve', 'refuse']),
+        billed_to: payerSchema.nullable(),
+        provider_key_id: z.string().nullable(),
+        fallback: z.enum(['none', ...FALLBACK_REASONS]).nullable(),
+        status: z.number(),
+        /** Of a refusal. */
+        code: z.string().nullable(),
+      })
+      .optional(),
+  })
+  .meta({ id: 'RouteExplanation' })
+export type RouteExplanation = z.infer<typeof explanationSchema>

@@ -1,0 +1,139 @@
+// The chain explained to whoever asks: `POST /v1/route/explain` for programs, and what a key's loss would mean.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { simulateSchema, type RouteExplanation, type Simulate } from '../../contract/route.ts'
+import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ExplainWithout } from '../features/provider-keys/impact.ts'
+import { readBody } from '../http/body.ts'
+import { DATA_BODY_CAP, type RouteMatch } from '../http/route.ts'
+import { GatewayError } from '../kernel/errors.ts'
+import { parsePublicId, toPublicId } from '../kernel/ids.ts'
+import { asObject, parseJson } from '../protocols/read.ts'
+import { PROTOCOLS } from '../protocols/registry.ts'
+import type { KeyFate, Step } from './chain.ts'
+import type { Exchange } from './exchange.ts'
+import { explainChain, simulateWalk, type Situation, type Simulation } from './explain.ts'
+import { createExchange, planOf, type PipelineTools } from './pipeline.ts'
+import type { Planner, PlanRequest } from './plan.ts'
+import { breakerKeyOf, targetOf } from './walk.ts'
+
+type NamedStep = Exclude<Step, { kind: 'none' }>
+const NOTHING_SIMULATED: Simulation = new Map()
+
+/** Reads a chat body, and says which keys would be tried for it; nothing is sent. */
+export async function explainRoute(
+  tools: PipelineTools,
+  caller: ApiKeyContext,
+  received: { request: IncomingMessage; response: ServerResponse; match: RouteMatch },
+): Promise<RouteExplanation> {
+  const { match, request } = received
+  const body = await readBody(request, { cap: DATA_BODY_CAP, budget: tools.bodyBudget, headers: match.headers })
+  try {
+    const endpoint = { protocol: PROTOCOLS['openai-chat'], operation: PROTOCOLS['openai-chat'].operations['chat']! }
+    const [createdAt, startedAt] = [tools.clock.now(), tools.clock.monotonic()]
+    const exchange = createExchange(tools, endpoint, { ...received, caller, body, createdAt, startedAt })
+    const simulate = readSimulate(parseJson(Buffer.concat(exchange.body).toString('utf8')))
+    const plan = planOf(tools, exchange)
+    const situation = await describeSituation(tools, exchange, plan)
+    return {
+      model: exchange.model,
+      chain: explainChain(situation).map(({ record, billedTo, decision, reason }) => ({
+        provider: exchange.provider.id,
+        model: exchange.model,
+        provider_key_id: record === null ? null : toPublicId('pk', record.id),
+        billed_to: billedTo,
+        decision,
+        reason,
+      })),
+      ...(simulate ? { result: describeResult(simulateWalk(situation, simulate)) } : {}),
+    }
+  } finally {
+    body.release()
+  }
+}
+
+function describeResult(result: ReturnType<typeof simulateWalk>): NonNullable<RouteExplanation['result']> {
+  return {
+    decision: result.decision,
+    billed_to: result.billedTo,
+    provider_key_id: result.providerKeyId === null ? null : toPublicId('pk', result.providerKeyId),
+    fallback: result.fallback,
+    status: result.status,
+    code: result.code,
+  }
+}
+
+function readSimulate(body: unknown): Simulation | null {
+  if (body === undefined) throw new GatewayError('invalid_json')
+  const wanted = asObject(body)?.['simulate']
+  if (wanted === undefined) return null
+  const parsed = simulateSchema.safeParse(wanted)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    throw new GatewayError('bad_request', { message: `simulate: ${issue?.message ?? 'cannot be read'}.` })
+  }
+  const simulate: Simulate = parsed.data
+  return new Map(Object.entries(simulate).map(([name, answer]) => [parsePublicId('pk', name) ?? name, answer]))
+}
+
+async function describeSituation(tools: PipelineTools, exchange: Exchange, plan: PlanRequest): Promise<Situation> {
+  const weighed = await tools.planner.weighKeys(plan)
+  const steps: NamedStep[] = weighed.ownKeys
+    .filter(({ record, fate }) => fate === null && record.status !== 'undecryptable')
+    .map(({ record }) => ({ kind: 'own', record }))
+  const found = new Map<string, KeyFate>()
+  for (const step of [...steps, { kind: 'server', reason: 'no_key' } as const]) {
+    const fate = await hindranceOf(tools, exchange, step)
+    if (fate !== null) found.set(nameOf(step), fate)
+  }
+  return {
+    weighed,
+    whyUnusable: (record) => tools.planner.whyUnusable(record, exchange.model),
+    hindrance: (step) => found.get(nameOf(step)) ?? null,
+    context: exchange,
+  }
+}
+
+async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: NamedStep): Promise<KeyFate | null> {
+  const target = targetOf(tools, exchange, step)
+  if (tools.breakers.openFor(breakerKeyOf(exchange, target)) !== null) return 'outage'
+  // Held for a moment and given back: nothing is spent.
+  const reserved = await tools.spending.reserve(exchange, target)
+  if (typeof reserved === 'string') return reserved
+  reserved.settle(0)
+  return null
+}
+
+function nameOf(step: NamedStep): string {
+  return step.kind === 'own' ? step.record.id : 'server'
+}
+
+/** What a user's requests for a model would get without one of their keys. */
+export function createExplainWithout(
+  tools: { planner: Planner; providers: PipelineTools['providers'] },
+  describeCaller: (userId: string, apiKeyId: string | null) => Promise<ApiKeyContext | null>,
+): ExplainWithout {
+  return async ({ userId, apiKeyId, provider: providerId, model, withoutKeyId }) => {
+    const caller = await describeCaller(userId, apiKeyId)
+    if (!caller) return { decision: 'refuse', billedTo: null, providerKeyId: null, code: 'invalid_api_key' }
+    const provider = tools.providers.get(providerId)
+    if (!provider) return { decision: 'refuse', billedTo: null, providerKeyId: null, code: 'model_not_found' }
+    const weighed = await tools.planner.weighKeys({
+      caller,
+      provider,
+      model,
+      fallbackHeader: null,
+      ownKeysOnly: false,
+      withoutKey: withoutKeyId,
+    })
+    const { decision, billedTo, providerKeyId, code } = simulateWalk(
+      {
+        weighed,
+        whyUnusable: (record) => tools.planner.whyUnusable(record, model),
+        hindrance: () => null,
+        context: { provider, model, protocol: PROTOCOLS['openai-chat'] },
+      },
+      NOTHING_SIMULATED,
+    )
+    return { decision, billedTo, providerKeyId, code }
+  }
+}
