@@ -193,8 +193,10 @@ function logFailure(log: Log, error: GatewayError, request: IncomingMessage, req
 }
 
 function isDataPath(router: Router, path: string): boolean {
-  const verdict = router.match('POST', path)
-  return 'found' in verdict && verdict.found.route.plane === 'data'
+  return (['POST', 'GET'] as const).some((method) => {
+    const verdict = router.match(method, path)
+    return 'found' in verdict && verdict.found.route.plane === 'data'
+  })
 }
 
 function asksForWebSocket(head: AcceptedHead): boolean {

@@ -7,7 +7,7 @@ const CREDENTIALS = new Set(['none', 'session', 'api-key', 'refresh', 'metrics']
 const RATE_CLASSES = new Set(['open', 'sign-in', 'control', 'data'])
 const ROLES = new Set(['user', 'admin'])
 const PATH =
-  /^\/$|^(?:\/(?:[a-z0-9][a-z0-9._-]*|:[a-z][a-z_]*))*(?:\/(?:[a-z0-9][a-z0-9._-]*|:[a-z][a-z_]*|\*[a-z][a-z_]*))$/
+  /^\/$|^(?:\/(?:[a-z0-9][A-Za-z0-9._-]*|:[a-z][a-z_]*))*(?:\/(?:[a-z0-9][A-Za-z0-9._-]*|:[a-z][a-z_]*|\*[a-z][a-z_]*))$/
 
 /** Throws where a route leaves out who may call it, or how large and how often. */
 export function checkRouteFacts(route: Route): void {

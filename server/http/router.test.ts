@@ -36,6 +36,8 @@ const model = data('GET', '/v1/models/*model')
 const generate = data('POST', '/v1beta/models/*model', { verb: 'generateContent' })
 const stream = data('POST', '/v1beta/models/*model', { verb: 'streamGenerateContent' })
 const geminiModel = data('GET', '/v1beta/models/*model')
+const upload = data('POST', '/upload/v1beta/files', { mounts: ['gemini'] })
+const caches = data('GET', '/v1beta/cachedContents')
 const keys = control('GET', '/admin/provider-keys')
 const addKey = control('POST', '/admin/provider-keys', { bodyCap: 10 })
 const testKey = control('POST', '/admin/provider-keys/test')
@@ -49,6 +51,8 @@ const router = createRouter([
   generate,
   stream,
   geminiModel,
+  upload,
+  caches,
   keys,
   addKey,
   testKey,
@@ -79,6 +83,13 @@ describe('what is registered is found', () => {
     expect(found(router.match('GET', '/v1/models')).mount).toBeNull()
     const viaGemini = found(router.match('POST', '/gemini/v1beta/models/x:generateContent'))
     expect([viaGemini.route, viaGemini.params, viaGemini.mount]).toEqual([generate, { model: 'x' }, 'gemini'])
+  })
+
+  test('a mount leads to uploads as well, and names keep their case', () => {
+    expect(found(router.match('POST', '/gemini/upload/v1beta/files')).route).toBe(upload)
+    expect(refused(router.match('POST', '/openai/upload/v1beta/files'))).toBe('not_found')
+    expect(found(router.match('GET', '/v1beta/cachedContents')).route).toBe(caches)
+    expect(refused(router.match('GET', '/v1beta/cachedcontents'))).toBe('not_found')
   })
 
   test('the verb is taken off before decoding, and only a known one', () => {

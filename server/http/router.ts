@@ -62,6 +62,8 @@ const MOUNTS: readonly [prefix: string, mount: Mount][] = [
   ['/gemini/', 'gemini'],
 ]
 const VERSION_SEGMENT = /^\/(v1|v1beta)\//
+/** Google's uploads have a prefix before the version. */
+const BEHIND_MOUNT = /^\/(?:upload\/)?(?:v1|v1beta)\//
 const ENCODED_PUNCTUATION = /%(?:2[EeFf]|5[Cc])/
 
 export function createRouter(routes: readonly Route[]): Router {
@@ -233,7 +235,7 @@ function normaliseDataPath(plain: Normalised): Normalised {
   let { path } = plain
   let mount: Mount | null = null
   for (const [prefix, name] of MOUNTS) {
-    if (path.startsWith(prefix) && VERSION_SEGMENT.test(path.slice(prefix.length - 1))) {
+    if (path.startsWith(prefix) && BEHIND_MOUNT.test(path.slice(prefix.length - 1))) {
       path = path.slice(prefix.length - 1)
       mount = name
       break

@@ -258,6 +258,20 @@ describe('the pure function', () => {
     )
   })
 
+  test.each([
+    ['//upload/v1beta/files?upload_id=1', '/upload/v1beta/files'],
+    ['/gemini//upload/v1/files', '/gemini/upload/v1/files'],
+  ])('Google’s SDK doubles a slash before an upload: %s is %s', (url, path) => {
+    expect(checkRequestHead({ ...base, url })).toMatchObject({ accepted: { path } })
+  })
+
+  test.each(['//upload/v1beta/models', '///upload/v1beta/files', '/openai//upload/v1beta/files', '//upload//v1/files'])(
+    'and no other address: %s',
+    (url) => {
+      expect('refused' in checkRequestHead({ ...base, url })).toBe(true)
+    },
+  )
+
   test('any doubled credential header is refused, in any case and any place', () => {
     const name = fc
       .constantFrom('authorization', 'x-api-key', 'x-goog-api-key', 'cookie', 'host', 'content-length')

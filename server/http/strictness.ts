@@ -45,6 +45,8 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?$/
 const PRINTABLE = /^[\x20-\x7e]*$/
 /** Visible ASCII without backslash and fragment mark. */
 const TARGET = /^[\x21\x22\x24-\x5b\x5d-\x7e]*$/
+/** Google's own SDK joins an upload address to its base URL with one slash too many; there and nowhere else it is dropped. */
+const DOUBLED_UPLOAD = /^(\/gemini)?\/\/(?=upload\/v1(?:beta)?\/files(?:$|\?))/
 const UNCLEAN_PATH = /\/\/|\/(?:\.|%2[Ee]){1,2}(?:\/|$)|%(?![0-9A-Fa-f]{2})|%00/
 
 /** Accepts a request's head or says why it is refused. */
@@ -95,7 +97,8 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): Reque
   return headers
 }
 
-function checkTarget(method: string, url: string): { path: string; query: string } | GatewayError {
+function checkTarget(method: string, asked: string): { path: string; query: string } | GatewayError {
+  const url = asked.replace(DOUBLED_UPLOAD, '$1/')
   if (url.length > MAX_URL_LENGTH) {
     return new GatewayError('bad_request', { status: 414, message: 'The address is longer than 8 KB.' })
   }

@@ -57,7 +57,12 @@ export const ERRORS = {
     'The only Expect header understood here is 100-continue. Leave it out.',
   ),
   unprocessable: row(422, 'client', false, 'The request is well-formed but cannot be carried out.'),
-  upgrade_required: row(426, 'client', false, 'WebSockets are not served here. Use POST with server-sent events.'),
+  upgrade_required: row(
+    426,
+    'client',
+    false,
+    'WebSockets are not served here, so realtime and live sessions are not. Everything else works by POST, with server-sent events.',
+  ),
   headers_too_large: row(431, 'client', false, 'The request headers are too large.'),
 
   // Who calls.

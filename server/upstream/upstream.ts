@@ -11,7 +11,7 @@ export interface UpstreamRequest {
   readonly origin: string
   /** Was the origin chosen by a user (then the address guard applies) or by the operator? */
   readonly guarded: boolean
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
   /** Names and values in turn. */
   readonly headers: readonly string[]
