@@ -104,6 +104,7 @@ export function createApp(options: AppOptions): App {
     getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
     upstream,
     keys: providerKeys,
+    sharedFor: () => [],
     serverFallback: config.serverFallback,
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,

@@ -5,7 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { PROVIDER_KEY } from '../../test/support/planned-keys.ts'
 import { FALLBACK_REASONS, type FallbackReason } from '../../contract/common.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
-import { createChain, type Grants, type KeyFate, type OwnKey, type ServerSide, type Step } from './chain.ts'
+import {
+  createChain,
+  type Grants,
+  type KeyFate,
+  type OwnKey,
+  type ServerSide,
+  type SharedKey,
+  type Step,
+} from './chain.ts'
 
 const EVERYTHING: Grants = {
   operator: new Set(FALLBACK_REASONS),
@@ -32,21 +40,39 @@ const ownKey = ({ fate = null, fallback = 'allow', workedAt = 1 }: KeyCase, inde
   fate,
 })
 
+const sharedKey = (one: KeyCase, index: number): SharedKey => ({
+  ...ownKey(one, index),
+  record: { ...PROVIDER_KEY, id: `shared${index}`, userId: 'owner', fallback: one.fallback ?? 'allow' },
+  lease: { id: `L${index}`, teamId: 'T', allowedModels: null, capUsdNanos: null, capPeriod: null, expiresAt: null },
+})
+
 /** Walks to the end, each try failing as its case says; a try without an outcome ends the walk as served. */
-function walk(cases: readonly KeyCase[], grants: Partial<Grants> = {}, server: Partial<ServerSide> = {}): string[] {
-  const chain = createChain(cases.map(ownKey), { ...SERVER, ...server }, { ...EVERYTHING, ...grants })
+function walk(
+  cases: readonly KeyCase[],
+  grants: Partial<Grants> = {},
+  server: Partial<ServerSide> = {},
+  sharedCases: readonly KeyCase[] = [],
+): string[] {
+  const chain = createChain({
+    ownKeys: cases.map(ownKey),
+    sharedKeys: sharedCases.map(sharedKey),
+    server: { ...SERVER, ...server },
+    grants: { ...EVERYTHING, ...grants },
+  })
   const steps: string[] = []
   for (;;) {
     const step = chain.next()
     steps.push(nameOf(step))
     if (step.kind === 'none' || step.kind === 'server') return steps
-    const outcome = cases[Number(step.record.id.slice(3))]!.outcome
+    const among = step.kind === 'own' ? cases : sharedCases
+    const outcome = among[Number(step.record.id.slice(-1))]!.outcome
     if (outcome === undefined) return steps
     chain.report(outcome)
   }
 }
 
 function nameOf(step: Step): string {
+  if (step.kind === 'shared') return `${step.record.id} for ${step.reason}`
   return step.kind === 'own' ? step.record.id : step.kind === 'server' ? `server for ${step.reason}` : 'none'
 }
 
@@ -64,7 +90,7 @@ describe('order', () => {
   })
 
   test('the server is asked once', () => {
-    const chain = createChain([], SERVER, EVERYTHING)
+    const chain = createChain({ ownKeys: [], sharedKeys: [], server: SERVER, grants: EVERYTHING })
     expect(chain.next().kind).toBe('server')
     chain.report('outage')
     expect(chain.next().kind).toBe('none')
@@ -73,7 +99,12 @@ describe('order', () => {
 
   test('where there is no server key, or it has a state of its own, nothing remains', () => {
     expect(walk([], {}, { exists: false })).toEqual(['none'])
-    const chain = createChain([], { exists: true, fate: 'exhausted' }, EVERYTHING)
+    const chain = createChain({
+      ownKeys: [],
+      sharedKeys: [],
+      server: { exists: true, fate: 'exhausted' },
+      grants: EVERYTHING,
+    })
     expect(chain.next().kind).toBe('none')
     expect(chain.obstacles).toEqual([{ payer: 'server', record: null, fate: 'exhausted' }])
   })
@@ -83,11 +114,12 @@ describe('order', () => {
   })
 
   test('every obstacle is kept, in the order in which it was met', () => {
-    const chain = createChain(
-      [{ fate: 'invalid' as const }, { fate: null }].map(ownKey),
-      { exists: true, fate: null },
-      EVERYTHING,
-    )
+    const chain = createChain({
+      ownKeys: [{ fate: 'invalid' as const }, { fate: null }].map(ownKey),
+      sharedKeys: [],
+      server: SERVER,
+      grants: EVERYTHING,
+    })
     chain.next()
     chain.report('rate_limited')
     chain.next()
@@ -134,6 +166,39 @@ describe('reasons', () => {
     expect(walk(cases, { operator: new Set(['invalid']) }).at(-1)).toBe('none')
     expect(walk(cases, { operator: new Set(['rate_limited']) }).at(-1)).toBe('none')
     expect(walk(cases, { operator: new Set(['rate_limited', 'invalid']) }).at(-1)).toBe('server for invalid')
+  })
+})
+
+describe('shared keys', () => {
+  const shared = (cases: readonly KeyCase[], sharedCases: readonly KeyCase[], grants: Partial<Grants> = {}) =>
+    walk(cases, grants, {}, sharedCases)
+
+  test('stand between the own keys and the server, and say why the own ones do not serve', () => {
+    expect(shared([], [{}])).toEqual(['shared0 for no_key'])
+    expect(shared([{}], [{}])).toEqual(['key0'])
+    expect(shared([{ outcome: 'invalid' }], [{ fate: 'capped' }, {}])).toEqual(['key0', 'shared1 for invalid'])
+    expect(shared([{ fate: 'restricted' }], [{}])).toEqual(['shared0 for no_key'])
+  })
+
+  test('contribute no reason: only what became of the own keys opens the server', () => {
+    const onlyNoKey = { operator: new Set(['no_key']) }
+    expect(shared([], [{ outcome: 'invalid' }], onlyNoKey)).toEqual(['shared0 for no_key', 'server for no_key'])
+    expect(shared([{ outcome: 'invalid' }], [{ outcome: 'rate_limited' }], onlyNoKey)).toEqual([
+      'key0',
+      'shared0 for invalid',
+      'none',
+    ])
+  })
+
+  test('contribute no policy: the `never` of a lender does not bind the borrower, nor does the borrower’s keep shared keys out', () => {
+    expect(shared([], [{ outcome: 'invalid', fallback: 'never' }]).at(-1)).toBe('server for no_key')
+    expect(shared([{ outcome: 'invalid', fallback: 'never' }], [{}])).toEqual(['key0', 'shared0 for invalid'])
+  })
+
+  test('are not tried after an outage, nor once an own spending cap is reached', () => {
+    expect(shared([{ outcome: 'outage' }], [{}])).toEqual(['key0', 'server for outage'])
+    expect(shared([], [{ outcome: 'outage' }, {}])).toEqual(['shared0 for no_key', 'server for no_key'])
+    expect(shared([{ fate: 'capped' }], [{}])).toEqual(['none'])
   })
 })
 

@@ -1,10 +1,11 @@
-// The order of keys for one request and one provider, as a walk: the user's own keys in order, then the server's, under
-// the rules of who may serve whom. Pure: it is told each key's state and each try's outcome, and says what comes next.
+// The order of keys for one request and one provider, as a walk: the user's own keys in order, then keys shared with
+// them, then the server's, under the rules of who may serve whom. Pure: it is told each key's state and each try's outcome, and says what comes next.
 // Invariants: the server serves only if operator, account, API key and request allow every reason contributed, and each
 // key's own policy allows its own; `never` on a key binds while the key exists; a key that cannot be opened ends the
-// walk; after an outage no further own key is tried, since another key does not repair a provider.
+// walk; after an outage no further user's key is tried, since another key does not repair a provider; shared keys
+// contribute neither a reason nor a policy, and stay out once an owner's spending cap is reached.
 import { allowsFallback, type StoredFallback } from '../kernel/fallback.ts'
-import type { FallbackReason } from '../../contract/common.ts'
+import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 
 /** Why a key is not tried, or what became of the try. */
@@ -22,6 +23,22 @@ export interface OwnKey {
   readonly record: ProviderKeyRecord
   /** Set aside before any try, by its state; null = try it. */
   readonly fate: KeyFate | null
+}
+
+/** Another user's key that is shared with the caller. */
+export interface SharedKey extends OwnKey {
+  readonly lease: Lease
+}
+
+/** The terms under which a key is shared. */
+export interface Lease {
+  readonly id: string
+  readonly teamId: string
+  readonly allowedModels: readonly string[] | null
+  /** What all its borrowers together may spend. */
+  readonly capUsdNanos: number | null
+  readonly capPeriod: string | null
+  readonly expiresAt: number | null
 }
 
 export interface ServerSide {
@@ -47,12 +64,19 @@ export interface Grants {
 
 export type Step =
   | { readonly kind: 'own'; readonly record: ProviderKeyRecord }
+  /** `reason`: why the user's own keys do not serve. */
+  | {
+      readonly kind: 'shared'
+      readonly record: ProviderKeyRecord
+      readonly lease: Lease
+      readonly reason: FallbackReason
+    }
   | { readonly kind: 'server'; readonly reason: FallbackReason }
   | { readonly kind: 'none' }
 
 /** One thing that stood in the way, for the final error and for explanations. */
 export interface Obstacle {
-  readonly payer: 'user' | 'server'
+  readonly payer: Payer
   readonly record: ProviderKeyRecord | null
   readonly fate: KeyFate
 }
@@ -63,7 +87,6 @@ export interface Chain {
   report(fate: KeyFate): void
   /** A step that was set aside as an outage is taken after all; what comes of it replaces that obstacle. */
   retry(step: Exclude<Step, { kind: 'none' }>): void
-  /** Is there a server step to come if the users' side fails with an outage? */
   readonly obstacles: readonly Obstacle[]
 }
 
@@ -78,23 +101,43 @@ const REASON_OF: Readonly<Record<KeyFate, FallbackReason | null>> = {
   allowance_spent: null,
 }
 
-export function createChain(ownKeys: readonly OwnKey[], server: ServerSide, grants: Grants): Chain {
+/** What a chain is made of. */
+export interface ChainParts {
+  readonly ownKeys: readonly OwnKey[]
+  readonly sharedKeys: readonly SharedKey[]
+  readonly server: ServerSide
+  readonly grants: Grants
+}
+
+export function createChain({ ownKeys, sharedKeys, server, grants }: ChainParts): Chain {
   const obstacles: Obstacle[] = []
-  let index = 0
-  let outage = false
+  let ownIndex = 0
+  let sharedIndex = 0
   let serverDone = false
   let current: Step = { kind: 'none' }
 
-  function setAside(payer: Obstacle['payer'], record: ProviderKeyRecord | null, fate: KeyFate): void {
+  function setAside(payer: Payer, record: ProviderKeyRecord | null, fate: KeyFate): void {
     obstacles.push({ payer, record, fate })
-    if (fate === 'outage' && payer === 'user') outage = true
   }
 
+  const isProviderDown = () => obstacles.some(({ payer, fate }) => payer !== 'server' && fate === 'outage')
+
   function nextOwn(): Step | null {
-    while (!outage && index < ownKeys.length) {
-      const { record, fate } = ownKeys[index++]!
+    while (ownIndex < ownKeys.length && !isProviderDown()) {
+      const { record, fate } = ownKeys[ownIndex++]!
       if (fate === null) return { kind: 'own', record }
       setAside('user', record, fate)
+    }
+    return null
+  }
+
+  function nextShared(): Step | null {
+    if (sharedKeys.length === 0 || obstacles.some(({ payer, fate }) => payer === 'user' && fate === 'capped'))
+      return null
+    while (sharedIndex < sharedKeys.length && !isProviderDown()) {
+      const { record, lease, fate } = sharedKeys[sharedIndex++]!
+      if (fate === null) return { kind: 'shared', record, lease, reason: reasonOf(obstacles) }
+      setAside('team', record, fate)
     }
     return null
   }
@@ -113,24 +156,32 @@ export function createChain(ownKeys: readonly OwnKey[], server: ServerSide, gran
 
   return {
     next() {
-      current = nextOwn() ?? nextServer() ?? { kind: 'none' }
+      current = nextOwn() ?? nextShared() ?? nextServer() ?? { kind: 'none' }
       return current
     },
     retry(step) {
-      const record = step.kind === 'own' ? step.record : null
-      const payer = step.kind === 'own' ? 'user' : 'server'
+      const [payer, record] = [PAYER_OF[step.kind], step.kind === 'server' ? null : step.record]
       const at = obstacles.findLastIndex((one) => one.payer === payer && one.record === record && one.fate === 'outage')
       if (at !== -1) obstacles.splice(at, 1)
-      outage = obstacles.some((one) => one.payer === 'user' && one.fate === 'outage')
       serverDone = step.kind === 'server'
       current = step
     },
     report(fate) {
-      if (current.kind === 'own') setAside('user', current.record, fate)
-      else if (current.kind === 'server') setAside('server', null, fate)
+      if (current.kind === 'none') return
+      setAside(PAYER_OF[current.kind], current.kind === 'server' ? null : current.record, fate)
     },
     obstacles,
   }
+}
+
+export const PAYER_OF = { own: 'user', shared: 'team', server: 'server' } as const
+
+/** Of the last own key that stood in the way. */
+function reasonOf(obstacles: readonly Obstacle[]): FallbackReason {
+  const own = obstacles.filter(({ payer }) => payer === 'user')
+  const last = own.findLast(({ fate }) => fate !== 'unusable') ?? own.at(-1)
+  // A model that the account behind the own key may not use: for this request there is no own key.
+  return (last && REASON_OF[last.fate]) ?? 'no_key'
 }
 
 /** The reason under which the server may serve now; null when some rule forbids it. */

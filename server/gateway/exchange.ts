@@ -1,13 +1,15 @@
 // One data-plane request in progress: who calls, what they asked for, in which dialect, and how far it has come.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FallbackReason } from '../../contract/common.ts'
+import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { GatewayError } from '../kernel/errors.ts'
 import type { RouteMatch } from '../http/route.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
+import type { LossName } from '../protocols/losses.ts'
 import type { Operation, Peek, Protocol, ProtocolId } from '../protocols/protocol.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { Lease } from './chain.ts'
 
 /** An address of the data plane: which dialect speaks, and what it asks for. */
 export interface Endpoint {
@@ -47,8 +49,13 @@ export interface Exchange extends Endpoint {
   /** Ends what runs for this exchange; set while a try is under way. */
   cut: ((error: GatewayError) => void) | null
   /** What an earlier 400 changed, by name. */
-  readonly adjusted: Set<string>
+  readonly adjusted: Set<LossName>
   warnings: string[]
+}
+
+/** The client wants its request carried as it is, or not at all. */
+export function isStrict({ match }: Pick<Exchange, 'match'>): boolean {
+  return match.headers['x-uniroute-strict'] === 'true'
 }
 
 /** Provider, model and credential of one try, and why it is there. */
@@ -57,6 +64,8 @@ export interface Target {
   readonly model: string
   /** null for a server key. */
   readonly key: ProviderKeyRecord | null
-  readonly payer: 'user' | 'server'
+  /** The terms of a shared key; null for one's own and the server's. */
+  readonly lease: Lease | null
+  readonly payer: Payer
   readonly fallback: 'none' | FallbackReason
 }

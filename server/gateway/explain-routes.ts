@@ -9,7 +9,7 @@ import { GatewayError } from '../kernel/errors.ts'
 import { parsePublicId, toPublicId } from '../kernel/ids.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
-import type { KeyFate, Step } from './chain.ts'
+import type { KeyFate, OwnKey, Step } from './chain.ts'
 import type { Exchange } from './exchange.ts'
 import { explainChain, simulateWalk, type Situation, type Simulation } from './explain.ts'
 import { createExchange, planOf, type PipelineTools } from './pipeline.ts'
@@ -77,9 +77,12 @@ function readSimulate(body: unknown): Simulation | null {
 
 async function describeSituation(tools: PipelineTools, exchange: Exchange, plan: PlanRequest): Promise<Situation> {
   const weighed = await tools.planner.weighKeys(plan)
-  const steps: NamedStep[] = weighed.ownKeys
-    .filter(({ record, fate }) => fate === null && record.status !== 'undecryptable')
-    .map(({ record }) => ({ kind: 'own', record }))
+  const steps: NamedStep[] = [
+    ...weighed.ownKeys.filter(isOpen).map(({ record }) => ({ kind: 'own', record }) as const),
+    ...weighed.sharedKeys
+      .filter(isOpen)
+      .map(({ record, lease }) => ({ kind: 'shared', record, lease, reason: 'no_key' }) as const),
+  ]
   const found = new Map<string, KeyFate>()
   for (const step of [...steps, { kind: 'server', reason: 'no_key' } as const]) {
     const fate = await hindranceOf(tools, exchange, step)
@@ -95,7 +98,7 @@ async function describeSituation(tools: PipelineTools, exchange: Exchange, plan:
 
 async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: NamedStep): Promise<KeyFate | null> {
   const target = targetOf(tools, exchange, step)
-  if (tools.breakers.openFor(breakerKeyOf(exchange, target)) !== null) return 'outage'
+  if (tools.breakers.openFor(breakerKeyOf(target)) !== null) return 'outage'
   // Held for a moment and given back: nothing is spent.
   const reserved = await tools.spending.reserve(exchange, target)
   if (typeof reserved === 'string') return reserved
@@ -103,8 +106,12 @@ async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: Named
   return null
 }
 
+function isOpen({ record, fate }: OwnKey): boolean {
+  return fate === null && record.status !== 'undecryptable'
+}
+
 function nameOf(step: NamedStep): string {
-  return step.kind === 'own' ? step.record.id : 'server'
+  return step.kind === 'server' ? 'server' : step.record.id
 }
 
 /** What a user's requests for a model would get without one of their keys. */

@@ -5,9 +5,11 @@ import type { Simulated } from '../../contract/route.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { allowsFallback } from '../kernel/fallback.ts'
-import { createChain, type Grants, type KeyFate, type Obstacle, type Step } from './chain.ts'
-import type { Unusable, WeighedKeys } from './plan.ts'
+import { createChain, PAYER_OF, type ChainParts, type Grants, type KeyFate, type OwnKey, type Step } from './chain.ts'
+import type { Unusable } from './plan.ts'
 import { explainRefusal, type OutageFacts, type RefusalContext } from './refusal.ts'
+
+type NamedStep = Exclude<Step, { kind: 'none' }>
 
 export interface ExplainedStep {
   /** null for the server's key. */
@@ -28,10 +30,10 @@ export interface ExplainedResult {
 }
 
 export interface Situation {
-  readonly weighed: WeighedKeys
+  readonly weighed: ChainParts
   readonly whyUnusable: (record: ProviderKeyRecord) => Unusable | null
   /** What keeps a key from being asked besides its own state: an open breaker, a limit that has no room. */
-  readonly hindrance: (step: Exclude<Step, { kind: 'none' }>) => KeyFate | null
+  readonly hindrance: (step: NamedStep) => KeyFate | null
   readonly context: RefusalContext
 }
 
@@ -57,17 +59,33 @@ const FATE_OF_REASON: Readonly<Record<Exclude<FallbackReason, 'no_key'>, KeyFate
 }
 
 export function explainChain(situation: Situation): ExplainedStep[] {
-  const { weighed, hindrance, whyUnusable } = situation
-  const steps = weighed.ownKeys.map(({ record, fate }): ExplainedStep => {
-    const hindered = fate ?? (record.status === 'undecryptable' ? null : hindrance({ kind: 'own', record }))
-    if (record.status === 'undecryptable' && fate === null) {
-      return { record, billedTo: 'user', decision: 'try', reason: 'undecryptable' }
-    }
-    if (hindered === null) return { record, billedTo: 'user', decision: 'try', reason: 'own_key' }
-    const reason = hindered === 'unusable' ? (whyUnusable(record) ?? 'payer_not_allowed') : nameFate(hindered)
-    return { record, billedTo: 'user', decision: 'skip', reason }
-  })
-  return [...steps, explainServer(situation)]
+  const { weighed } = situation
+  const isCapped = weighed.ownKeys.some(({ fate }) => fate === 'capped')
+  return [
+    ...weighed.ownKeys.map((key) => explainKey(situation, key, { kind: 'own', record: key.record })),
+    ...weighed.sharedKeys.map((key) => {
+      const step = explainKey(situation, key, {
+        kind: 'shared',
+        record: key.record,
+        lease: key.lease,
+        reason: 'no_key',
+      })
+      return isCapped ? ({ ...step, decision: 'skip', reason: 'capped' } as const) : step
+    }),
+    explainServer(situation),
+  ]
+}
+
+function explainKey(situation: Situation, { record, fate }: OwnKey, step: NamedStep): ExplainedStep {
+  const billedTo = PAYER_OF[step.kind]
+  const tried = (reason: string): ExplainedStep => ({ record, billedTo, decision: 'try', reason })
+  // It is opened all the same, and ends the request.
+  if (record.status === 'undecryptable' && fate === null) return tried('undecryptable')
+  const found = fate ?? situation.hindrance(step)
+  if (found === null) return tried(step.kind === 'own' ? 'own_key' : 'shared_key')
+  const absent = step.kind === 'own' ? 'payer_not_allowed' : 'lease_not_applicable'
+  const reason = found === 'unusable' ? (situation.whyUnusable(record) ?? absent) : nameFate(found)
+  return { record, billedTo, decision: 'skip', reason }
 }
 
 function explainServer({ weighed, hindrance }: Situation): ExplainedStep {
@@ -85,20 +103,20 @@ function explainServer({ weighed, hindrance }: Situation): ExplainedStep {
 }
 
 /** Under which failures of the own keys the server's would serve; the reason itself where no own key is to be tried. */
-function serverReasons({ ownKeys, server, grants }: WeighedKeys): FallbackReason[] {
+function serverReasons({ ownKeys, server, grants }: ChainParts): FallbackReason[] {
   const isOpen = { ...server, fate: null }
   const found = new Set<FallbackReason>()
   const isKeyLeft = ownKeys.some(({ fate }) => fate === null)
   for (const failure of isKeyLeft ? Object.values(FATE_OF_REASON) : [null]) {
     const supposed = ownKeys.map(({ record, fate }) => ({ record, fate: fate ?? failure }))
-    const step = createChain(supposed, isOpen, grants).next()
+    const step = createChain({ ownKeys: supposed, sharedKeys: [], server: isOpen, grants }).next()
     if (step.kind === 'server') found.add(step.reason)
   }
   return FALLBACK_REASONS.filter((reason) => found.has(reason))
 }
 
 /** The first rule that keeps the server's keys out. */
-function whoForbids({ ownKeys, grants }: WeighedKeys): string {
+function whoForbids({ ownKeys, grants }: ChainParts): string {
   if (!grants.serverAllowed) return 'payer_not_allowed'
   if (ownKeys.some(({ record }) => record.fallback === 'never')) return 'not_allowed_by_key'
   const grantsNothing = (policy: Grants['account'] | null) =>
@@ -113,11 +131,11 @@ function whoForbids({ ownKeys, grants }: WeighedKeys): string {
 /** How the walk ends where the simulated answers are what the keys get; a key without one serves. */
 export function simulateWalk(situation: Situation, simulation: Simulation): ExplainedResult {
   const { weighed, hindrance, context } = situation
-  const chain = createChain(weighed.ownKeys, weighed.server, weighed.grants)
+  const chain = createChain(weighed)
   let outage: OutageFacts | null = null
   for (let step = chain.next(); step.kind !== 'none'; step = chain.next()) {
-    const name = step.kind === 'own' ? step.record.id : 'server'
-    if (step.kind === 'own' && step.record.status === 'undecryptable') {
+    const name = step.kind === 'server' ? 'server' : step.record.id
+    if (step.kind !== 'server' && step.record.status === 'undecryptable') {
       return refuse(new GatewayError('provider_key_unreadable'))
     }
     const answer = simulation.get(name) ?? simulation.get('provider')
@@ -132,13 +150,12 @@ export function simulateWalk(situation: Situation, simulation: Simulation): Expl
   return refuse(explainRefusal(context, { obstacles: chain.obstacles, outage, cooldownSeconds: null }))
 }
 
-function serve(step: Exclude<Step, { kind: 'none' }>): ExplainedResult {
-  const isOwn = step.kind === 'own'
+function serve(step: NamedStep): ExplainedResult {
   return {
     decision: 'serve',
-    billedTo: isOwn ? 'user' : 'server',
-    providerKeyId: isOwn ? step.record.id : null,
-    fallback: isOwn ? 'none' : step.reason,
+    billedTo: PAYER_OF[step.kind],
+    providerKeyId: step.kind === 'server' ? null : step.record.id,
+    fallback: step.kind === 'own' ? 'none' : step.reason,
     status: 200,
     code: null,
   }
@@ -148,6 +165,6 @@ function refuse({ status, code }: GatewayError): ExplainedResult {
   return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, status, code }
 }
 
-function nameFate(fate: Obstacle['fate']): string {
+function nameFate(fate: KeyFate): string {
   return REASON_OF[fate] ?? fate
 }

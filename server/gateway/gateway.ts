@@ -27,7 +27,7 @@ import { createMeter } from './meter.ts'
 import type { Metrics } from './metrics.ts'
 import { createModelLists } from './model-lists.ts'
 import { servePipeline, type PipelineTools } from './pipeline.ts'
-import { createPlanner } from './plan.ts'
+import { createPlanner, type PlannerOptions } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
 import { createCarrierChoice, createStickiness } from './translate.ts'
@@ -51,6 +51,8 @@ export interface GatewayOptions {
   readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
   readonly upstream: Upstream
   readonly keys: KeyRing & { chainFor(userId: string): Promise<readonly ProviderKeyRecord[]> }
+  /** Keys that others share with a caller. */
+  readonly sharedFor: PlannerOptions['sharedFor']
   readonly serverFallback: readonly string[]
   readonly invalidGraceMs: number
   /** Seals reasoning state on its way through clients; seals no key. */
@@ -125,6 +127,7 @@ function createTools(options: GatewayOptions): PipelineTools {
       health,
       clock,
       chainFor: (userId) => keys.chainFor(userId),
+      sharedFor: options.sharedFor,
       serverFallback: new Set(serverFallback),
       invalidGraceMs,
     }),

@@ -63,6 +63,7 @@ function create(serverFallback: readonly FallbackReason[]) {
       health,
       clock,
       chainFor: async () => [PROVIDER_KEY],
+      sharedFor: () => [],
       serverFallback: new Set(serverFallback),
       invalidGraceMs: 3_600_000,
     }),

@@ -3,18 +3,17 @@
 // failing the whole list.
 import { asCount, asText, type JsonObject } from '../protocols/read.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
-import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
-import type { ModelNames } from '../catalog/model-names.ts'
+import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import { judgeRefusal, type Provider, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { OnceResult } from '../upstream/request-once.ts'
 import { readModelEntries, requestModelList } from '../upstream/model-list.ts'
-import type { KeyFate } from './chain.ts'
+import type { KeyFate, Step } from './chain.ts'
 import type { Health } from './health.ts'
 import { healthName, serverKeyName, type Planner } from './plan.ts'
 import type { KeyRing } from './walk.ts'
@@ -66,14 +65,14 @@ export function createModelLists(tools: ModelListTools): ModelLists {
       ownKeysOnly: false,
     })
     for (let step = chain.next(); step.kind !== 'none'; step = chain.next()) {
-      const record = step.kind === 'own' ? step.record : null
+      const record = step.kind === 'server' ? null : step.record
       const at = record?.baseUrl ? tools.providers.atBaseUrl(record.baseUrl) : provider
       const name = record ? healthName(record) : serverKeyName(provider.id)
       const open = (): Promise<Secret | undefined> =>
         Promise.resolve(record ? tools.keys.openCredential(record) : tools.providers.serverKey(provider.id))
       const known = findFresh(name)
       const found = known ?? (await loadOnce(name, at, record !== null && record.baseUrl !== null, open))
-      if ('models' in found) return allowedBy(record, found.models)
+      if ('models' in found) return allowedBy(tools.modelNames, step, found.models)
       // Told once: a remembered refusal must not undo a key test that passed since.
       if (!known && record && found.fate === 'invalid') tools.keys.markStatus(record, 'invalid', found.reason)
       chain.report(found.fate)
@@ -157,9 +156,22 @@ function leaveOut(error: unknown): readonly ListedModel[] {
   throw error
 }
 
-function allowedBy(record: ProviderKeyRecord | null, models: readonly ListedModel[]): readonly ListedModel[] {
-  const allowed = record?.allowedModels
-  return allowed ? models.filter(({ id, provider }) => allowed.includes(id.replace(`${provider}/`, ''))) : models
+function allowedBy(
+  names: ModelNames,
+  step: Exclude<Step, { kind: 'none' }>,
+  models: readonly ListedModel[],
+): readonly ListedModel[] {
+  const lists = step.kind === 'server' ? [] : [step.record.allowedModels]
+  if (step.kind === 'shared') lists.push(step.lease.allowedModels)
+  return lists.reduce<readonly ListedModel[]>((left, allowed) => {
+    if (allowed === null) return left
+    return left.filter(({ id, provider }) =>
+      isAllowedModel(names, allowed, {
+        provider,
+        model: id.startsWith(`${provider}/`) ? id.slice(provider.length + 1) : id,
+      }),
+    )
+  }, models)
 }
 
 function parseModelList(provider: Provider, text: string, names: ModelNames): ListedModel[] | null {

@@ -11,7 +11,7 @@ import { Secret } from '../kernel/secret.ts'
 import { createModelNames } from '../catalog/model-names.ts'
 import { createProviders } from '../providers/registry.ts'
 import { createHealth } from './health.ts'
-import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
+import { createPlanner, healthName, type PlanRequest, type Shared, readFallbackHeader, serverKeyName } from './plan.ts'
 
 const HOUR = 3_600_000
 
@@ -21,9 +21,10 @@ interface Situation {
   readonly request?: Partial<PlanRequest>
   readonly serverFallback?: readonly string[]
   readonly serverKey?: boolean
+  readonly shared?: readonly Shared[]
 }
 
-function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true, ...rest }: Situation) {
+function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true, shared = [], ...rest }: Situation) {
   const clock = createMovableClock()
   const health = createHealth({ clock })
   const records = keys.map((key, index) => ({ ...PROVIDER_KEY, id: `key${index}`, ...key }))
@@ -39,6 +40,7 @@ function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true
     health,
     clock,
     chainFor: async () => records,
+    sharedFor: () => shared,
     serverFallback: new Set(serverFallback),
     invalidGraceMs: 24 * HOUR,
   })
@@ -54,6 +56,7 @@ function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true
   /** The next step of a fresh plan. */
   const first = async (): Promise<string> => {
     const step = (await plan()).next()
+    if (step.kind === 'shared') return `${step.record.id} for ${step.reason}`
     return step.kind === 'own' ? step.record.id : step.kind === 'server' ? `server for ${step.reason}` : 'none'
   }
   return { clock, health, records, plan, first }
@@ -209,5 +212,46 @@ describe('the key whose state a conversation carries', () => {
   test('adds nobody: a key that is not the caller’s changes nothing', async () => {
     const { plan } = create({ keys: [{}], request: { preferredKey: 'somebody else' } })
     expect(await plan().then((chain) => chain.next())).toMatchObject({ kind: 'own', record: { id: 'key0' } })
+  })
+})
+
+describe('keys shared by others', () => {
+  const lease = {
+    id: 'L',
+    teamId: 'T',
+    allowedModels: null,
+    capUsdNanos: null,
+    capPeriod: null,
+    expiresAt: null,
+  }
+  const lent = { ...PROVIDER_KEY, id: 'lent', userId: 'owner' }
+  const withTeam = (teamId: string | null) => ({ principal: { ...PLAN_CALLER.principal, teamId } })
+
+  test('serve after the own ones, unless the lease filters the model out or has ended', async () => {
+    const shared = [
+      { record: lent, lease: { ...lease, expiresAt: START } },
+      { record: lent, lease: { ...lease, allowedModels: ['gpt-5*'] } },
+      { record: { ...lent, provider: 'anthropic' }, lease },
+      { record: lent, lease: { ...lease, allowedModels: ['gpt-4o*'] } },
+    ]
+    expect(await create({ shared }).first()).toBe('lent for no_key')
+    expect(await create({ shared: shared.slice(0, 3) }).first()).toBe('server for no_key')
+    expect(await create({ keys: [{}], shared }).first()).toBe('key0')
+  })
+
+  test('stay out where only own keys may serve, and where the API key lets no team pay', async () => {
+    const shared = [{ record: lent, lease }]
+    expect(await create({ shared, request: { ownKeysOnly: true } }).first()).toBe('none')
+    expect(await create({ shared, caller: { allowedPayers: new Set(['user', 'server'] as const) } }).first()).toBe(
+      'server for no_key',
+    )
+  })
+
+  test('are all that a team’s API key uses: its maker’s own keys serve only where they are shared with that team', async () => {
+    const own = { record: { ...PROVIDER_KEY, id: 'mine' }, lease }
+    const caller = withTeam('T')
+    expect(await create({ keys: [{}], shared: [{ record: lent, lease }], caller }).first()).toBe('lent for no_key')
+    expect(await create({ keys: [{}], shared: [{ record: lent, lease }, own], caller }).first()).toBe('mine')
+    expect(await create({ keys: [{}], caller }).first()).toBe('server for no_key')
   })
 })

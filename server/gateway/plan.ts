@@ -9,7 +9,7 @@ import { GatewayError } from '../kernel/errors.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
-import { createChain, type Chain, type Grants, type KeyFate, type OwnKey, type ServerSide } from './chain.ts'
+import { createChain, type Chain, type ChainParts, type Grants, type KeyFate, type Lease } from './chain.ts'
 import type { Health } from './health.ts'
 
 export interface PlanRequest {
@@ -27,17 +27,16 @@ export interface PlanRequest {
   readonly withoutKey?: string
 }
 
-/** What a chain is made of. */
-export interface WeighedKeys {
-  readonly ownKeys: readonly OwnKey[]
-  readonly server: ServerSide
-  readonly grants: Grants
+/** A key shared with the caller, under its terms. */
+export interface Shared {
+  readonly record: ProviderKeyRecord
+  readonly lease: Lease
 }
 
 export interface Planner {
   planChain(request: PlanRequest): Promise<Chain>
   /** The same before it is put in motion: for explanations. */
-  weighKeys(request: PlanRequest): Promise<WeighedKeys>
+  weighKeys(request: PlanRequest): Promise<ChainParts>
   /** Why a key counts as absent for this model (any, where null); null where it does not. */
   whyUnusable(record: ProviderKeyRecord, model: string | null): Unusable | null
 }
@@ -50,6 +49,8 @@ export interface PlannerOptions {
   readonly health: Health
   readonly clock: Clock
   readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
+  /** Keys shared with this caller; with a team's API key, those shared with that team, the caller's own among them. */
+  readonly sharedFor: (caller: ApiKeyContext) => readonly Shared[] | Promise<readonly Shared[]>
   /** Reasons the operator grants. */
   readonly serverFallback: ReadonlySet<string>
   readonly invalidGraceMs: number
@@ -66,18 +67,27 @@ export function healthName(record: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>)
 }
 
 export function createPlanner(options: PlannerOptions): Planner {
-  const { providers, modelNames, health, clock, chainFor, serverFallback, invalidGraceMs } = options
+  const { providers, modelNames, health, clock, chainFor, sharedFor, serverFallback, invalidGraceMs } = options
 
-  async function weighKeys(request: PlanRequest): Promise<WeighedKeys> {
+  async function weighKeys(request: PlanRequest): Promise<ChainParts> {
     const { caller, provider, model, preferredKey = null, fallbackHeader, ownKeysOnly, withoutKey } = request
-    const chain = await chainFor(caller.principal.userId)
-    const records = chain.filter((record) => record.provider === provider.id && record.id !== withoutKey)
+    const { userId, teamId } = caller.principal
+    const shared = await sharedFor(caller)
+    // A team's API key uses what is shared with the team, and its maker's other keys never.
+    const mine = teamId === null ? await chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
+    const records = mine.filter((record) => record.provider === provider.id && record.id !== withoutKey)
     const payers = caller.allowedPayers
-    const mayUserPay = payers === null || payers.has('user')
-    const ownKeys: OwnKey[] = records
+    const [mayUserPay, mayTeamPay] = [payers === null || payers.has('user'), payers === null || payers.has('team')]
+    const ownKeys = records
       // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
       .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
-      .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }))
+      .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }) as const)
+    const sharedKeys = ownKeysOnly
+      ? []
+      : shared
+          .filter((one) => one.record.provider === provider.id && !isOwnedBy(one, userId))
+          .toSorted((a, b) => Number(b.record.id === preferredKey) - Number(a.record.id === preferredKey))
+          .map((one) => ({ ...one, fate: mayTeamPay ? judgeShared(one, model) : 'unusable' }) as const)
     const grants: Grants = {
       operator: serverFallback,
       account: caller.accountFallback,
@@ -89,15 +99,12 @@ export function createPlanner(options: PlannerOptions): Planner {
       invalidOnceWorked: !serverFallback.has('no_key'),
     }
     const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
-    return { ownKeys, server: { exists: providers.hasServer(provider.id), fate }, grants }
+    return { ownKeys, sharedKeys, server: { exists: providers.hasServer(provider.id), fate }, grants }
   }
 
   return {
     weighKeys,
-    async planChain(request) {
-      const { ownKeys, server, grants } = await weighKeys(request)
-      return createChain(ownKeys, server, grants)
-    },
+    planChain: async (request) => createChain(await weighKeys(request)),
     whyUnusable,
   }
 
@@ -119,12 +126,27 @@ export function createPlanner(options: PlannerOptions): Planner {
     return null
   }
 
+  function judgeShared({ record, lease }: Shared, model: string | null): KeyFate | null {
+    if (lease.expiresAt !== null && lease.expiresAt <= clock.now()) return 'unusable'
+    const wanted = model === null ? null : { provider: record.provider, model }
+    if (wanted && !isAllowedModel(modelNames, lease.allowedModels, wanted)) return 'unusable'
+    return judgeKey(record, model)
+  }
+
   // The grace runs per user and provider from the earliest rejection, so a new junk key each day gains nothing.
   function hasInvalidGrace(records: readonly ProviderKeyRecord[]): boolean {
     const dead = records.filter((record) => record.status === 'invalid')
     const since = Math.min(...dead.map((record) => record.statusAt ?? 0))
     return dead.length === 0 || clock.now() - since <= invalidGraceMs
   }
+}
+
+function isOwnedBy({ record }: Shared, userId: string): boolean {
+  return record.userId === userId
+}
+
+function recordsOf(shared: readonly Shared[]): ProviderKeyRecord[] {
+  return shared.map(({ record }) => record)
 }
 
 /** A request can only narrow: an unknown word is refused rather than read as permission. */

@@ -115,6 +115,8 @@ function nameKey(obstacle: Obstacle | undefined): string {
   if (!obstacle) return 'the key'
   if (!obstacle.record) return "the server's key"
   const { label, last4 } = obstacle.record
+  // A borrower learns no more of a shared key than its last characters.
+  if (obstacle.payer === 'team') return last4 === '' ? 'the shared key' : `the shared key (ends ${last4})`
   const name = label === '' ? 'your key' : `your key "${label}"`
   return last4 === '' ? name : `${name} (ends ${last4})`
 }

@@ -13,7 +13,7 @@ import type { Adjustments } from './adjustments.ts'
 import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
 import type { BreakerKey, Breakers } from './breaker.ts'
 import type { Carrier } from './carrier.ts'
-import type { Chain, KeyFate, Step } from './chain.ts'
+import { PAYER_OF, type Chain, type KeyFate, type Step } from './chain.ts'
 import type { Exchange, Target } from './exchange.ts'
 import type { Health } from './health.ts'
 import type { Metered, Meter } from './meter.ts'
@@ -83,7 +83,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
       chain.retry(blocked.step)
       blocked = null
     } else {
-      const key = breakerKeyOf(exchange, targetOf(tools, exchange, step))
+      const key = breakerKeyOf(targetOf(tools, exchange, step))
       if (!breakers.allows(key)) {
         blocked = { step, key }
         outage = {
@@ -98,11 +98,11 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
     if (exchange.attempts >= MOST_CALLS) break
     const target = targetOf(tools, exchange, step)
     const tried = await tryWithinLimits(tools, exchange, target).catch((error: unknown) => {
-      breakers.release(breakerKeyOf(exchange, target))
+      breakers.release(breakerKeyOf(target))
       throw error
     })
     if (tried === 'capped' || tried === 'allowance_spent') {
-      breakers.release(breakerKeyOf(exchange, target))
+      breakers.release(breakerKeyOf(target))
       chain.report(tried)
       continue
     }
@@ -201,7 +201,7 @@ function isClientRetrying(exchange: Exchange): boolean {
 function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try): WalkEnd | null {
   const { result, metered, verdict } = tried
   const { end } = result
-  const breakerKey = breakerKeyOf(exchange, target)
+  const breakerKey = breakerKeyOf(target)
   switch (end.kind) {
     case 'served':
       tools.breakers.record(breakerKey, false)
@@ -244,20 +244,20 @@ function rememberFailure(tools: WalkTools, exchange: Exchange, target: Target, t
   switch (verdict) {
     case 'invalid':
     case 'exhausted':
-      breakers.release(breakerKeyOf(exchange, target))
+      breakers.release(breakerKeyOf(target))
       health.suspend(name, verdict)
       if (target.key) keys.markStatus(target.key, verdict, reason)
       return verdict
     case 'cooling':
-      breakers.release(breakerKeyOf(exchange, target))
+      breakers.release(breakerKeyOf(target))
       health.cool(name, exchange.model, retryAfterMs(result, tools.clock))
       return 'rate_limited'
     case 'restricted':
-      breakers.release(breakerKeyOf(exchange, target))
+      breakers.release(breakerKeyOf(target))
       if (isKnownModel(tools, exchange)) health.restrict(name, exchange.model)
       return 'restricted'
     default:
-      breakers.record(breakerKeyOf(exchange, target), true)
+      breakers.record(breakerKeyOf(target), true)
       return 'outage'
   }
 }
@@ -276,20 +276,29 @@ export function targetOf(
   step: Step,
 ): Target {
   const { provider, model } = exchange
-  if (step.kind === 'own') {
+  if (step.kind === 'own' || step.kind === 'shared') {
     const { record } = step
     const at = record.baseUrl === null ? provider : tools.providers.atBaseUrl(record.baseUrl)
-    return { provider: at, model, key: record, payer: 'user', fallback: 'none' }
+    const isOwn = step.kind === 'own'
+    return {
+      provider: at,
+      model,
+      key: record,
+      lease: isOwn ? null : step.lease,
+      payer: PAYER_OF[step.kind],
+      fallback: isOwn ? 'none' : step.reason,
+    }
   }
-  return { provider, model, key: null, payer: 'server', fallback: step.kind === 'server' ? step.reason : 'none' }
+  const fallback = step.kind === 'server' ? step.reason : 'none'
+  return { provider, model, key: null, lease: null, payer: 'server', fallback }
 }
 
-export function breakerKeyOf(exchange: Pick<Exchange, 'caller'>, target: Target): BreakerKey {
+export function breakerKeyOf(target: Target): BreakerKey {
   return {
     provider: target.provider.id,
     model: target.model,
-    side: target.payer,
-    owner: target.payer === 'server' ? 'server' : exchange.caller.principal.userId,
+    side: target.key ? 'user' : 'server',
+    owner: target.key?.userId ?? 'server',
     origin: target.key?.baseUrl ?? '',
   }
 }

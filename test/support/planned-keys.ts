@@ -30,7 +30,7 @@ export const PROVIDER_KEY: ProviderKeyRecord = {
 
 /** User `u` through an API key without limits of its own. */
 export const PLAN_CALLER = {
-  principal: { userId: 'u' },
+  principal: { userId: 'u', teamId: null },
   allowedPayers: null,
   allowedModels: null,
   fallback: 'allow',
