@@ -17,7 +17,7 @@ export interface ModelNames {
  */
 export function isAllowedModel(names: ModelNames, allowed: Iterable<string> | null, wanted: ModelName): boolean {
   if (allowed === null) return true
-  const bare = bareName(wanted.model)
+  const bare = bareModelName(wanted.model)
   for (const name of allowed) {
     if (name.endsWith('*')) {
       const beginning = name.slice(0, -1)
@@ -25,12 +25,13 @@ export function isAllowedModel(names: ModelNames, allowed: Iterable<string> | nu
       continue
     }
     const { provider, model } = names.resolve(name, wanted.provider)
-    if (provider === wanted.provider && bareName(model) === bare) return true
+    if (provider === wanted.provider && bareModelName(model) === bare) return true
   }
   return false
 }
 
-function bareName(model: string): string {
+/** Without Google's `models/`. */
+export function bareModelName(model: string): string {
   return model.replace(/^models\//, '')
 }
 

@@ -1,6 +1,7 @@
 // What a call cost: token counts × the provider's list price, in whole nano-dollars. The price list is the library's
 // (tiers by prompt length, cache prices, prices that change on a date or by the hour); the arithmetic is ours, because
 // money is never added up in floats: prices become exact decimals once per model, and each request is rounded once.
+// An administrator's price stands in the place of the list's, and the row says so; what was recorded before stays.
 // Invariant: what cannot be priced is unknown (null), never 0; an explicit count of 0 costs 0.
 import {
   calcPrice,
@@ -11,6 +12,7 @@ import {
 } from '@pydantic/genai-prices'
 import type { Clock } from '../kernel/clock.ts'
 import type { Usage } from '../protocols/canonical.ts'
+import { NO_OVERRIDES, type ModelOverride, type OverriddenPrice, type Overrides } from './overrides.ts'
 
 export type PriceSource = 'computed' | 'unknown'
 
@@ -21,8 +23,25 @@ export interface PricedUsage {
   readonly priceVersion: string | null
 }
 
+/** A price as people read it: dollars per million tokens; null where that class is charged as `input`, or not at all. */
+export interface ShownPrice {
+  readonly input: number | null
+  readonly output: number | null
+  readonly cacheRead: number | null
+  readonly cacheWrite: number | null
+  readonly cacheWrite1h: number | null
+  /** Long prompts cost more per token; the figures are those of short ones. */
+  readonly tiered: boolean
+  readonly source: 'list' | 'override'
+  readonly version: string
+}
+
 export interface Prices {
   priceUsage(call: { provider: string; model: string; usage: Usage; at?: number }): PricedUsage
+  /** null where nobody knows one. */
+  showPrice(provider: string, model: string): ShownPrice | null
+  /** Most tokens of prompt and answer together, as the price list has it. */
+  listedContextWindow(provider: string, model: string): number | null
 }
 
 /** The price list's version; a test holds it equal to the installed one. */
@@ -45,6 +64,7 @@ interface PriceTable {
   readonly reasoning: Rate | null
   /** Nano-dollars × 10⁶ per call. */
   readonly perCall: bigint
+  readonly contextWindow: number | null
   readonly version: string
 }
 
@@ -72,8 +92,15 @@ const LIST_IDS: ReadonlyMap<string, string> = new Map([
 const MAX_REMEMBERED = 2_000
 const LONGEST_MODEL_NAME = 256
 
-export function createPrices({ clock }: { clock: Clock }): Prices {
+export function createPrices({
+  clock,
+  overrides = NO_OVERRIDES,
+}: {
+  clock: Clock
+  overrides?: Overrides | undefined
+}): Prices {
   const remembered = new Map<string, PriceHistory | null>()
+  const compiled = new WeakMap<ModelOverride, PriceTable>()
 
   function findHistory(provider: string, model: string): PriceHistory | null {
     const key = `${provider}\n${model}`
@@ -85,14 +112,50 @@ export function createPrices({ clock }: { clock: Clock }): Prices {
     return history
   }
 
+  function findOverride(provider: string, model: string): PriceTable | null {
+    const override = overrides.find(provider, model)
+    if (!override?.price) return null
+    const known = compiled.get(override)
+    if (known) return known
+    const table = compileOverride(override, override.price)
+    compiled.set(override, table)
+    return table
+  }
+
+  function findTable(provider: string, model: string, at: number): PriceTable | null {
+    const override = findOverride(provider, model)
+    if (override) return override
+    const history = findHistory(provider, model)
+    return history && tableAt(history, at)
+  }
+
   return {
     priceUsage({ provider, model, usage, at = clock.now() }) {
-      const history = findHistory(provider, model)
-      if (history === null) return UNKNOWN
-      const table = tableAt(history, at)
+      const table = findTable(provider, model, at)
+      if (table === null) return UNKNOWN
       const usdNanos = computeCost(table, usage)
       return usdNanos === null ? UNKNOWN : { usdNanos, source: 'computed', priceVersion: table.version }
     },
+    showPrice(provider, model) {
+      const table = findTable(provider, model, clock.now())
+      return table && showTable(table, findOverride(provider, model) ? 'override' : 'list')
+    },
+    listedContextWindow: (provider, model) => findHistory(provider, model)?.[0].table.contextWindow ?? null,
+  }
+}
+
+function showTable(table: PriceTable, source: ShownPrice['source']): ShownPrice {
+  const usd = (rate: Rate | null): number | null => rate && Number(rate.base) / 1e9
+  const rates = [table.input, table.output, table.cacheRead, table.cacheWrite, table.cacheWrite1h]
+  return {
+    input: usd(table.input),
+    output: usd(table.output),
+    cacheRead: usd(table.cacheRead),
+    cacheWrite: usd(table.cacheWrite),
+    cacheWrite1h: usd(table.cacheWrite1h),
+    tiered: rates.some((rate) => rate !== null && rate.tiers.length > 0),
+    source,
+    version: table.version,
   }
 }
 
@@ -179,7 +242,24 @@ function compileTable(provider: Provider, model: ModelInfo, { prices, constraint
     cacheWrite1h: toRate(prices['cache_write_1h_mtok']) ?? hourLongWriteRate(model.id, input, cacheWrite),
     reasoning: toRate(prices['output_reasoning_mtok']),
     perCall: (toRate(prices['requests_kcount'])?.base ?? 0n) * 1_000n,
+    contextWindow: model.context_window ?? null,
     version: `genai-prices@${PRICE_LIST_VERSION}:${provider.id}/${model.id}${since}`,
+  }
+}
+
+/** One flat price; the version names the row and when it was written, so that a cost can be traced to it. */
+function compileOverride({ provider, model, updatedAt }: ModelOverride, price: OverriddenPrice): PriceTable {
+  const rate = (nanos: number | null): Rate | null => (nanos === null ? null : { base: BigInt(nanos), tiers: [] })
+  return {
+    input: rate(price.input),
+    output: rate(price.output),
+    cacheRead: rate(price.cacheRead),
+    cacheWrite: rate(price.cacheWrite),
+    cacheWrite1h: rate(price.cacheWrite1h),
+    reasoning: null,
+    perCall: 0n,
+    contextWindow: null,
+    version: `override:${provider}/${model}@${new Date(updatedAt).toISOString()}`,
   }
 }
 

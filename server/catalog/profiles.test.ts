@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { EFFORTS } from '../protocols/canonical.ts'
 import { CONSERVATIVE_DIALECT, type ModelProfile } from '../protocols/profile.ts'
 import { MODEL_FAMILIES } from './model-families.ts'
+import { createOverrides } from './overrides.ts'
 import { cleanModelName, createProfiles, findFamily } from './profiles.ts'
+import { anOverride } from './testing.ts'
 
 const profiles = createProfiles()
 const profileOf = (model: string): ModelProfile => profiles.profileOf('any', model, CONSERVATIVE_DIALECT)
@@ -118,7 +120,7 @@ describe('look-up', () => {
   })
 
   test('an override comes before the table, for its provider only, and keeps what it does not say', () => {
-    const own = createProfiles([{ provider: 'lab', match: /^claude-opus-5/, facts: { maxOutput: 7 } }])
+    const own = createProfiles(createOverrides([anOverride({ provider: 'lab', model: '*', facts: { maxOutput: 7 } })]))
     expect(own.profileOf('lab', 'claude-opus-5', CONSERVATIVE_DIALECT)).toMatchObject({
       maxOutput: 7,
       thinking: 'adaptive',

@@ -3,52 +3,40 @@
 // nothing is refused for.
 import type { ChatDialect, ModelProfile } from '../protocols/profile.ts'
 import { LOW_TO_HIGH, MODEL_FAMILIES, PLAIN, type ModelFacts, type ModelFamily } from './model-families.ts'
+import { NO_OVERRIDES, type Overrides } from './overrides.ts'
 
 export interface Profiles {
   profileOf(provider: string, model: string, dialect: ChatDialect): ModelProfile
-  /** Is the model's family in the table? */
+  /** Is the model's family in the table, or its output maximum told by an administrator? */
   knows(provider: string, model: string): boolean
-}
-
-/** A row that stands before the table, for one provider's model or for all. */
-export interface ProfileOverride {
-  readonly provider?: string
-  readonly match: RegExp
-  readonly facts: Partial<ModelFacts>
 }
 
 const MAX_REMEMBERED = 2_000
 const LONGEST_MODEL_NAME = 256
 
-export function createProfiles(overrides: readonly ProfileOverride[] = []): Profiles {
+export function createProfiles(overrides: Overrides = NO_OVERRIDES): Profiles {
   const remembered = new Map<string, ModelFacts | null>()
 
-  function findFacts(provider: string, model: string): ModelFacts | null {
+  function findFacts(model: string): ModelFacts | null {
     if (model.length > LONGEST_MODEL_NAME) return null
-    const key = `${provider}\n${model}`
-    const known = remembered.get(key)
+    const known = remembered.get(model)
     if (known !== undefined) return known
-    const facts = look(provider, cleanModelName(model))
+    const facts = findFamily(cleanModelName(model))?.facts ?? null
     if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string)
-    remembered.set(key, facts)
+    remembered.set(model, facts)
     return facts
-  }
-
-  function look(provider: string, name: string): ModelFacts | null {
-    const row = findFamily(name)
-    const override = overrides.find(
-      (candidate) => (candidate.provider ?? provider) === provider && candidate.match.test(name),
-    )
-    return override ? { ...(row?.facts ?? PLAIN), ...override.facts } : (row?.facts ?? null)
   }
 
   return {
     profileOf: (provider, model, dialect) => ({
-      ...(findFacts(provider, model) ?? unknownFacts(dialect)),
+      ...(findFacts(model) ?? unknownFacts(dialect)),
+      // Never remembered: an administrator's word holds from the next request on.
+      ...overrides.find(provider, model)?.facts,
       model,
       dialect,
     }),
-    knows: (provider, model) => findFacts(provider, model) !== null,
+    knows: (provider, model) =>
+      findFacts(model) !== null || overrides.find(provider, model)?.facts.maxOutput !== undefined,
   }
 }
 

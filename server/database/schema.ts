@@ -217,6 +217,37 @@ export interface VaultSecretTable {
   sealed: string
 }
 
+export interface CatalogAliasTable {
+  name: string
+  provider: string
+  model: string
+  updated_at: number
+  updated_by: string | null
+}
+
+export interface UserAliasTable {
+  user_id: string
+  name: string
+  provider: string
+  model: string
+  updated_at: number
+}
+
+export interface CatalogOverrideTable {
+  provider: string
+  model: string
+  input_price_nanos: number | null
+  output_price_nanos: number | null
+  cache_read_price_nanos: number | null
+  cache_write_price_nanos: number | null
+  cache_write_1h_price_nanos: number | null
+  profile: string
+  is_enabled: boolean
+  is_hidden: boolean
+  updated_at: number
+  updated_by: string | null
+}
+
 export interface Schema {
   users: UserTable
   sessions: SessionTable
@@ -231,6 +262,9 @@ export interface Schema {
   vault_jobs: VaultJobTable
   vault_instances: VaultInstanceTable
   vault_secrets: VaultSecretTable
+  catalog_aliases: CatalogAliasTable
+  user_aliases: UserAliasTable
+  catalog_overrides: CatalogOverrideTable
   schema_migrations: SchemaMigrationTable
 }
 

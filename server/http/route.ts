@@ -53,8 +53,8 @@ export interface ControlReply {
 export interface RouteFacts {
   readonly method: Method
   /**
-   * `/admin/provider-keys/:ref`: a `:name` segment matches one segment. On the data plane the last segment may be
-   * `*name`, which matches the rest of the path, slashes included, encoded or not (model ids).
+   * `/admin/provider-keys/:ref`: a `:name` segment matches one segment. The last segment may be `*name`, which matches
+   * the rest of the path, slashes included, encoded or not (model ids).
    */
   readonly path: string
   readonly credential: CredentialKind

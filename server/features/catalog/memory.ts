@@ -1,0 +1,112 @@
+// The catalogue as requests use it: aliases and overrides from memory, loaded again every few seconds, so that a change
+// on another instance is seen within five; on this one it holds from the next request on.
+// Invariant: resolving a name asks the database at most once per few seconds and user, and not at all for users where
+// nobody has aliases of their own.
+import { createAliasTable, NO_ALIASES, resolveName, type AliasTable } from '../../catalog/aliases.ts'
+import { createModelNames, type ModelName } from '../../catalog/model-names.ts'
+import { createOverrides, NO_OVERRIDES, type Overrides } from '../../catalog/overrides.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { createFreshCache } from '../../kernel/fresh-cache.ts'
+import type { Providers } from '../../providers/registry.ts'
+import { toModelOverride } from './override-shapes.ts'
+import type { CatalogStore } from './store.ts'
+
+/** With a query, a change elsewhere is seen within five seconds. */
+const FRESH_MS = 4_000
+const CACHED_USERS = 10_000
+
+interface Shared {
+  readonly aliases: AliasTable
+  readonly overrides: Overrides
+  /** Does any user have aliases of their own? */
+  readonly anyOwn: boolean
+}
+
+export interface CatalogMemory {
+  /** What was loaded last; never waits. */
+  readonly overrides: Overrides
+  /** The provider's model a name stands for, for one user and for a client whose dialect is of `vendor`. */
+  resolveModel(userId: string, name: string, vendor: string): ModelName | Promise<ModelName>
+  /** All aliases that hold for a user; their own stand before everybody's. */
+  aliasesFor(userId: string): Promise<AliasTable>
+  /** Loads what is held anew. */
+  refresh(): Promise<void>
+  /** A change was committed here: of one user's aliases, or (null) of what holds for all. */
+  changed(userId: string | null): Promise<void>
+}
+
+export function createCatalogMemory(options: {
+  store: CatalogStore
+  providers: Pick<Providers, 'has' | 'routable'>
+  clock: Clock
+}): CatalogMemory {
+  const { store, providers, clock } = options
+  const names = createModelNames(providers.routable)
+  let latest: Shared = { aliases: NO_ALIASES, overrides: NO_OVERRIDES, anyOwn: false }
+  let loads = 0
+  let latestLoad = 0
+
+  const shared = createFreshCache<'all', Shared>({
+    async load() {
+      const load = ++loads
+      const [aliases, overrides, anyOwn] = await Promise.all([
+        store.listAliases(null),
+        store.listOverrides(),
+        store.hasUserAliases(),
+      ])
+      const loaded = {
+        aliases: createAliasTable(aliases, providers.has),
+        overrides: createOverrides(overrides.map(toModelOverride)),
+        anyOwn,
+      }
+      // A slow read that began before a change must not come back over it.
+      if (load > latestLoad) {
+        latestLoad = load
+        latest = loaded
+      }
+      return loaded
+    },
+    max: 1,
+    freshMs: FRESH_MS,
+    clock,
+  })
+  const own = createFreshCache<string, AliasTable>({
+    load: async (userId) => createAliasTable(await store.listAliases(userId), providers.has),
+    max: CACHED_USERS,
+    freshMs: FRESH_MS,
+    clock,
+  })
+
+  async function loadTables(userId: string): Promise<{ own: AliasTable; shared: AliasTable }> {
+    const { aliases, anyOwn } = await shared.get('all')
+    return { own: anyOwn ? await own.get(userId) : NO_ALIASES, shared: aliases }
+  }
+
+  function peekTables(userId: string): { own: AliasTable; shared: AliasTable } | undefined {
+    const held = shared.peek('all')
+    if (!held) return undefined
+    const mine = held.anyOwn ? own.peek(userId) : NO_ALIASES
+    return mine && { own: mine, shared: held.aliases }
+  }
+
+  return {
+    overrides: { find: (provider, model) => latest.overrides.find(provider, model) },
+    resolveModel(userId, name, vendor) {
+      const tables = peekTables(userId)
+      if (tables) return resolveName(names, tables, name, vendor)
+      return loadTables(userId).then((loaded) => resolveName(names, loaded, name, vendor))
+    },
+    async aliasesFor(userId) {
+      const tables = await loadTables(userId)
+      return tables.own.size === 0 ? tables.shared : new Map([...tables.shared, ...tables.own])
+    },
+    async refresh() {
+      await shared.get('all')
+    },
+    async changed(userId) {
+      if (userId !== null) own.invalidate(userId)
+      shared.invalidate('all')
+      await shared.get('all')
+    },
+  }
+}
