@@ -1,9 +1,11 @@
-// How the tests run: `unit` beside the code, `system` for whole servers, real clients and laws over many parts.
+// How the tests run: `unit` beside the code, `system` for whole servers, real clients and laws over many parts. In the
+// mode `nightly` every property is tried far more often.
 import { defineConfig } from 'vitest/config'
 
 const shared = { environment: 'node', pool: 'forks', restoreMocks: true } as const
+const NIGHTLY = { env: { PROPERTY_RUNS: '10000' }, testTimeout: 30 * 60_000 }
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     projects: [
       {
@@ -13,6 +15,7 @@ export default defineConfig({
           include: ['{server,contract,scripts,bench}/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          ...(mode === 'nightly' && NIGHTLY),
         },
       },
       {
@@ -23,8 +26,9 @@ export default defineConfig({
           exclude: ['test/**/node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          ...(mode === 'nightly' && NIGHTLY),
         },
       },
     ],
   },
-})
+}))

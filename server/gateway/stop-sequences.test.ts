@@ -1,6 +1,7 @@
 // However the text is cut into deltas, it ends before the first stop sequence, and nothing is lost without one.
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
+import { RUNS } from '../../test/support/properties.ts'
 import type { StreamEvent } from '../protocols/canonical.ts'
 import { createStopEnforcer } from './stop-sequences.ts'
 
@@ -41,7 +42,7 @@ describe('createStopEnforcer', () => {
           expect(finish.map((event) => event.finish.unified)).toEqual([places.length === 0 ? 'stop' : 'stop_sequence'])
         },
       ),
-      { numRuns: 500 },
+      RUNS,
     )
   })
 })

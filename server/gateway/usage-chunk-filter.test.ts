@@ -1,6 +1,7 @@
 // The one chunk that UniRoute asked for and the client did not: it goes to the meter, every other byte to the client.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RUNS } from '../../test/support/properties.ts'
 import { createUsageChunkFilter } from './usage-chunk-filter.ts'
 
 const USAGE = '{"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
@@ -78,7 +79,7 @@ describe('any split of the stream', () => {
           expect(usageEvent).toBe(usage)
         },
       ),
-      { numRuns: 500 },
+      RUNS,
     )
   })
 

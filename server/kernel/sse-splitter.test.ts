@@ -1,6 +1,7 @@
 // Any byte split of a stream gives the same events.
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
+import { RUNS } from '../../test/support/properties.ts'
 import { createSseSplitter, EventTooLarge } from './sse-splitter.ts'
 
 const event = fc.record({
@@ -41,7 +42,7 @@ describe('createSseSplitter', () => {
           expect(seen).toEqual(wanted)
         },
       ),
-      { numRuns: 500 },
+      RUNS,
     )
   })
 

@@ -1,6 +1,7 @@
 // The tap says the same for every split of a stream, whatever its line ends.
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
+import { RUNS } from '../../test/support/properties.ts'
 import { endOfEvent, findFirstEvent, parseSseEvent, SseTap } from './sse.ts'
 
 const event = fc.oneof(
@@ -39,7 +40,7 @@ describe('SseTap', () => {
         expect(whole.atBoundary && parts.atBoundary).toBe(true)
         expect(parts.tail.slice(-900)).toBe(whole.tail.slice(-900))
       }),
-      { numRuns: 500 },
+      RUNS,
     )
   })
 
@@ -70,7 +71,7 @@ describe('SseTap', () => {
           expect(tap.marked).toBe(marks.some((mark) => passed.includes(mark)))
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 4 * RUNS.numRuns },
     )
   })
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RUNS } from '../../test/support/properties.ts'
 import { CannotCross, createLossReport } from './codec.ts'
 import {
   base64OfFloats,
@@ -17,7 +18,6 @@ import {
   floatsOfBase64,
 } from './embeddings.ts'
 
-const numRuns = Number(process.env['PROPERTY_RUNS'] ?? 500)
 const options = { model: 'gemini-embedding-001', losses: createLossReport() }
 
 test('an OpenAI request becomes batchEmbedContents, dimensions its outputDimensionality', () => {
@@ -108,7 +108,7 @@ test('base64 and numbers say the same', () => {
     fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1 }), (vector) => {
       expect(floatsOfBase64(base64OfFloats(vector))).toEqual(vector)
     }),
-    { numRuns },
+    RUNS,
   )
 })
 
@@ -128,7 +128,7 @@ test('requests cross and come back', () => {
       expect(decodeGeminiEmbedding(encodeGeminiEmbedding(request, options), false)).toEqual(request)
       expect(decodeOpenaiEmbedding(encodeOpenaiEmbedding(request, options))).toEqual(request)
     }),
-    { numRuns },
+    RUNS,
   )
 })
 

@@ -5,10 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { openaiResponsesCodec as codec } from '../../server/protocols/openai-responses/codec.ts'
 import { eventsOf } from '../../server/protocols/collect.ts'
 import { clientsInstalled, loadOfficialClients } from '../support/official-clients.ts'
+import { RUNS } from '../support/properties.ts'
 import { answers } from '../support/responses-arbitraries.ts'
 import { responseEncoding } from '../support/responses-codec.ts'
-
-const runs = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 200) }
 
 function clientFor(body: string, type: string): any {
   const { OpenAI } = loadOfficialClients()
@@ -40,7 +39,7 @@ describe.skipIf(!clientsInstalled)("OpenAI's SDK", () => {
       const read = await clientFor(JSON.stringify(whole), 'application/json').responses.create(ask)
       expect(read.output_text).toBe(final.output_text)
     })
-    await fc.assert(property, runs)
+    await fc.assert(property, RUNS)
   })
 
   test('hears of a failure in mid-stream', async () => {
@@ -56,7 +55,7 @@ describe.skipIf(!clientsInstalled)("OpenAI's SDK", () => {
       const final = await clientFor(wire, 'text/event-stream').responses.stream(ask).finalResponse()
       expect(final).toMatchObject({ status: 'failed', error: { message: failure.message } })
     })
-    await fc.assert(property, runs)
+    await fc.assert(property, RUNS)
   })
 })
 

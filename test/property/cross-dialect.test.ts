@@ -17,8 +17,7 @@ import {
   PAIRS,
   profileFor,
 } from '../support/cross-dialect.ts'
-
-const RUNS = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
+import { RUNS } from '../support/properties.ts'
 
 const SCHEMA = { type: 'object', properties: { x: { type: 'number' } }, required: ['x'] }
 

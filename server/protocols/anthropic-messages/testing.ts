@@ -16,8 +16,6 @@ import { anthropicMessagesCodec } from './codec.ts'
 
 export const codec = anthropicMessagesCodec
 
-export const RUNS = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
-
 /** A model of the 5 family, as far as this codec asks. */
 export const PROFILE: ModelProfile = {
   model: 'claude-opus-5',

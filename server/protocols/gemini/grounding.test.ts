@@ -1,6 +1,7 @@
 // Sources of answers: places in bytes and in characters, whole and streamed.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RUNS } from '../../../test/support/properties.ts'
 import type { Item } from '../canonical.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
 import {
@@ -11,7 +12,6 @@ import {
   decodeWhole,
   encodeStream,
   responseEncodingOf,
-  RUNS,
   sse,
   text,
   wireChunks,

@@ -1,9 +1,11 @@
 // Streams framed as one JSON array: written around a stream's events, taken apart at any byte.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { answers } from '../../../test/support/gemini-arbitraries.ts'
+import { RUNS } from '../../../test/support/properties.ts'
 import { eventsOf } from '../collect.ts'
 import { createJsonArrayFraming, createJsonArraySplitter } from './json-array.ts'
-import { codec, encodeStream, eventsOfStream, responseEncodingOf, RUNS, sse, response } from './testing.ts'
+import { codec, encodeStream, eventsOfStream, responseEncodingOf, sse } from './testing.ts'
 
 describe('JSON-array streams', () => {
   test('law 4: any byte split gives the same elements', () => {
@@ -28,7 +30,7 @@ describe('JSON-array streams', () => {
 
   test('a stream in an array decodes as the stream does', () => {
     fc.assert(
-      fc.property(response, (answer) => {
+      fc.property(answers, (answer) => {
         const framing = createJsonArrayFraming()
         const pieces = [...eventsOf(answer)].reduce(
           ({ encoder, text }, event) => ({ encoder, text: text + framing.wrap(encoder.push(event)) }),

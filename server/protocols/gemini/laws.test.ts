@@ -1,7 +1,10 @@
 // The laws of the wire dialects, for this one: generated answers and requests through the codec and back.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Item, StreamEvent } from '../canonical.ts'
+import { answers, args, conversation, name, requests, state, words } from '../../../test/support/gemini-arbitraries.ts'
+import { commonProofs, holds, proveLaws, provenBy, type LawSubject } from '../../../test/support/laws.ts'
+import { RUNS } from '../../../test/support/properties.ts'
+import type { ChatRequest, ChatResponse, Item } from '../canonical.ts'
 import { createLossReport } from '../codec.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
 import {
@@ -17,103 +20,106 @@ import {
   PROFILE,
   requestOf,
   responseEncodingOf,
-  RUNS,
   slotOf,
   sse,
   wireChunks,
-  args,
-  conversation,
-  name,
-  request,
-  response,
-  state,
-  words,
 } from './testing.ts'
 
-/** Law 1: one part at a time, numbered from 0, each ended; one finish, last. */
-function expectOneAtATime(events: readonly StreamEvent[]): void {
-  let open = false
-  let index = 0
-  for (const event of events) {
-    if (event.type === 'part-start') {
-      expect([open, event.index]).toEqual([false, index])
-      open = true
-    } else if (event.type === 'part-delta') expect([open, event.index]).toEqual([true, index])
-    else if (event.type === 'part-end') {
-      expect([open, event.index]).toEqual([true, index])
-      open = false
-      index++
-    }
-  }
-  expect(open).toBe(false)
-  expect(events.filter(({ type }) => type === 'finish' || type === 'error')).toHaveLength(1)
-  expect(events.at(-1)?.type).toBe('finish')
+const subject: LawSubject = {
+  id: 'gemini',
+  codec,
+  answers,
+  decoding: () => decodingOf(),
+  encoding: () => responseEncodingOf(),
+  checkWire: expectProperStream,
+}
+const common = commonProofs(subject)
+
+/** Whole parts in every chunk; the end and the usage in the last one alone. */
+function expectProperStream(stream: string): void {
+  const chunks = wireChunks(stream)
+  const ends = chunks.map((chunk) => (chunk['candidates'] as { finishReason?: string }[])[0]!.finishReason)
+  expect(ends.map((end) => end !== undefined)).toEqual(chunks.map((_, at) => at === chunks.length - 1))
+  expect(chunks.at(-1)).toHaveProperty('usageMetadata')
 }
 
-// ---- Answers -------------------------------------------------------------------------------------------------------
+const visibly = fc.tuple(answers, fc.boolean())
 
-describe('answers', () => {
-  test('law 1: one part is open at a time', () => {
-    fc.assert(
-      fc.property(response, (answer) => {
-        expectOneAtATime(decodeStream(encodeStream(eventsOf(answer))))
-      }),
-      RUNS,
-    )
-  })
+function expectCollected([answer, visible]: [ChatResponse, boolean]): void {
+  const encoding = responseEncodingOf({ request: requestOf({ reasoning: { visible } }) })
+  const whole = codec.decodeResponse(codec.encodeResponse(answer, encoding), decodingOf())
+  const stream = encodeStream(eventsOf(answer), encoding)
+  expect(collectEvents(decodeStream(stream))).toEqual(whole)
+}
 
-  test('law 2: a collected stream is the whole answer', () => {
-    fc.assert(
-      fc.property(response, fc.boolean(), (answer, visible) => {
-        const encoding = responseEncodingOf({ request: requestOf({ reasoning: { visible } }) })
-        const whole = codec.decodeResponse(codec.encodeResponse(answer, encoding), decodingOf())
-        const stream = encodeStream(eventsOf(answer), encoding)
-        expect(collectEvents(decodeStream(stream))).toEqual(whole)
-      }),
-      RUNS,
-    )
-  })
+const pieces = fc.array(fc.record({ text: fc.string(), thought: fc.boolean(), signed: fc.boolean() }), {
+  minLength: 1,
+  maxLength: 8,
+})
 
-  test('law 2 for chunks cut anywhere: text in pieces is the text', () => {
-    const chunk = fc.record({ text: fc.string(), thought: fc.boolean(), signed: fc.boolean() })
-    fc.assert(
-      fc.property(fc.array(chunk, { minLength: 1, maxLength: 8 }), (pieces) => {
-        const parts = pieces.map(({ text, thought, signed: isSigned }) => ({
-          text,
-          ...(thought ? { thought } : {}),
-          ...(isSigned ? { thoughtSignature: 'c2ln' } : {}),
-        }))
-        const end = { candidates: [{ content: { parts: [] }, finishReason: 'STOP' }] }
-        const stream = sse(...parts.map((part) => ({ candidates: [{ content: { parts: [part] } }] })), end)
-        const whole = { candidates: [{ content: { parts }, finishReason: 'STOP' }] }
-        expect(collectEvents(decodeStream(stream))).toEqual(codec.decodeResponse(whole, decodingOf()))
-      }),
-      RUNS,
-    )
-  })
+function expectJoined(said: readonly { text: string; thought: boolean; signed: boolean }[]): void {
+  const parts = said.map(({ text, thought, signed }) => ({
+    text,
+    ...(thought ? { thought } : {}),
+    ...(signed ? { thoughtSignature: 'c2ln' } : {}),
+  }))
+  const end = { candidates: [{ content: { parts: [] }, finishReason: 'STOP' }] }
+  const stream = sse(...parts.map((part) => ({ candidates: [{ content: { parts: [part] } }] })), end)
+  const whole = { candidates: [{ content: { parts }, finishReason: 'STOP' }] }
+  expect(collectEvents(decodeStream(stream))).toEqual(codec.decodeResponse(whole, decodingOf()))
+}
 
-  test('law 3: what this dialect can say comes back as it was', () => {
-    const sayable = response.map((answer) => ({
-      ...answer,
-      id: 'req_01J',
-      model: 'asked-for',
-      items: keepSayable(answer.items),
-    }))
-    fc.assert(
-      fc.property(sayable, (answer) => {
-        const back = codec.decodeResponse(codec.encodeResponse(answer, responseEncodingOf()), decodingOf())
-        expect(back.items).toEqual(answer.items.map(asRead))
-        expect(back.usage).toEqual(answer.usage)
-        const hasCalls = answer.items.some(({ kind }) => kind === 'call')
-        const { unified } = answer.finish
-        const expected =
-          unified === 'stop' && hasCalls ? 'tool_calls' : unified === 'refusal' ? 'content_filter' : unified
-        expect(back.finish.unified).toBe(expected)
-      }),
-      RUNS,
-    )
-  })
+function expectSameAnswer(said: ChatResponse): void {
+  const answer = { ...said, id: 'req_01J', model: 'asked-for', items: keepSayable(said.items) }
+  const back = codec.decodeResponse(codec.encodeResponse(answer, responseEncodingOf()), decodingOf())
+  expect(back.items).toEqual(answer.items.map(asRead))
+  expect(back.usage).toEqual(answer.usage)
+  const hasCalls = answer.items.some(({ kind }) => kind === 'call')
+  const { unified } = answer.finish
+  const expected = unified === 'stop' && hasCalls ? 'tool_calls' : unified === 'refusal' ? 'content_filter' : unified
+  expect(back.finish.unified).toBe(expected)
+}
 
+function expectSameRequest(asked: ChatRequest): void {
+  const losses = createLossReport()
+  const { body } = codec.encodeRequest(asked, encodingOf({ losses }))
+  expect(lossNames(losses)).toEqual([])
+  expect(decode(JSON.parse(JSON.stringify(body)) as Record<string, unknown>)).toEqual(asked)
+}
+
+/** State on reasoning moves to a call, and neighbours of one kind are one: not for this law. */
+function keepSayable(items: readonly Item[]): Item[] {
+  const kept: Item[] = []
+  for (const item of items) {
+    if (item.kind === 'reasoning' && (item.signature || item.text === '')) continue
+    const merges = item.kind === 'text' || item.kind === 'reasoning'
+    if (!merges || item.kind !== kept.at(-1)?.kind) kept.push(item)
+  }
+  return kept
+}
+
+/** Sealed state comes back as the value of the slot it stood in. */
+function asRead(item: Item): Item {
+  if (!item.signature) return item
+  const { provider, account, model } = decodingOf()
+  return { ...item, signature: { provider, account, model, kind: 'thought', value: slotOf(item.signature) } }
+}
+
+proveLaws('gemini', {
+  ...common,
+  2: {
+    ...common[2],
+    'whether thoughts are shown or not': holds(visibly, expectCollected),
+    'text that comes in pieces is the text': holds(pieces, expectJoined),
+  },
+  3: {
+    'an answer is read as it was written, as far as this dialect can say it': holds(answers, expectSameAnswer),
+    'a request is read as it was written': holds(requests, expectSameRequest),
+  },
+  5: provenBy('test/property/cross-dialect.test.ts', 'nothing else is lost silently'),
+})
+
+describe('beside the laws', () => {
   test('a client of this dialect hands back another dialect’s reasoning state where it stood', () => {
     const foreign = fc
       .tuple(words, state('signature'))
@@ -143,52 +149,6 @@ describe('answers', () => {
           }
         },
       ),
-      RUNS,
-    )
-  })
-})
-
-function joined(chunks: readonly Record<string, unknown>[]): unknown[] {
-  const parts = chunks.flatMap(
-    (chunk) => (chunk['candidates'] as { content: { parts: unknown[] } }[])[0]!.content.parts,
-  )
-  return [{ content: { role: 'model', parts } }]
-}
-
-/** Texts that follow each other are one on the wire. */
-function mergeTexts(items: readonly Item[]): Item[] {
-  return items.filter((item, index) => item.kind !== 'text' || items[index - 1]?.kind !== 'text')
-}
-
-/** State on reasoning moves to a call, and neighbours of one kind are one: not for this law. */
-function keepSayable(items: readonly Item[]): Item[] {
-  const kept: Item[] = []
-  for (const item of items) {
-    if (item.kind === 'reasoning' && (item.signature || item.text === '')) continue
-    const merges = item.kind === 'text' || item.kind === 'reasoning'
-    if (!merges || item.kind !== kept.at(-1)?.kind) kept.push(item)
-  }
-  return kept
-}
-
-/** Sealed state comes back as the value of the slot it stood in. */
-function asRead(item: Item): Item {
-  if (!item.signature) return item
-  const { provider, account, model } = decodingOf()
-  return { ...item, signature: { provider, account, model, kind: 'thought', value: slotOf(item.signature) } }
-}
-
-// ---- Requests ------------------------------------------------------------------------------------------------------
-
-describe('requests', () => {
-  test('law 3: what this dialect can say comes back as it was', () => {
-    fc.assert(
-      fc.property(request, (asked) => {
-        const losses = createLossReport()
-        const { body } = codec.encodeRequest(asked, encodingOf({ losses }))
-        expect(lossNames(losses)).toEqual([])
-        expect(decode(JSON.parse(JSON.stringify(body)) as Record<string, unknown>)).toEqual(asked)
-      }),
       RUNS,
     )
   })
@@ -224,3 +184,15 @@ describe('requests', () => {
     )
   })
 })
+
+function joined(chunks: readonly Record<string, unknown>[]): unknown[] {
+  const parts = chunks.flatMap(
+    (chunk) => (chunk['candidates'] as { content: { parts: unknown[] } }[])[0]!.content.parts,
+  )
+  return [{ content: { role: 'model', parts } }]
+}
+
+/** Texts that follow each other are one on the wire. */
+function mergeTexts(items: readonly Item[]): Item[] {
+  return items.filter((item, index) => item.kind !== 'text' || items[index - 1]?.kind !== 'text')
+}

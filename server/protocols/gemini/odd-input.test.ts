@@ -1,20 +1,11 @@
 // Whatever clients and providers send, the codec reads it, or refuses it with a sentence; nothing else is thrown.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { RUNS } from '../../../test/support/properties.ts'
 import { CannotCross, createLossReport } from '../codec.ts'
 import { collectEvents } from '../collect.ts'
 import { decodeCountTokensRequest } from './count-tokens.ts'
-import {
-  BUDGET_PROFILE,
-  codec,
-  decodeStream,
-  decodingOf,
-  encodingOf,
-  openEnvelope,
-  PROFILE,
-  RUNS,
-  sse,
-} from './testing.ts'
+import { BUDGET_PROFILE, codec, decodeStream, decodingOf, encodingOf, openEnvelope, PROFILE, sse } from './testing.ts'
 
 const KEYS = [
   'contents role parts text thought thoughtSignature thought_signature inlineData fileData mimeType',

@@ -1,6 +1,7 @@
 // Streams by example: the wire as it is written, and streams that fail.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RUNS } from '../../../test/support/properties.ts'
 import type { Item, StreamEvent } from '../canonical.ts'
 import { eventsOf } from '../collect.ts'
 import {
@@ -11,7 +12,6 @@ import {
   decodingOf,
   encodeStream,
   responseEncodingOf,
-  RUNS,
   sse,
   text,
   wireChunks,

@@ -1,6 +1,7 @@
 // Whatever stands in a body, an answer or a chunk: nothing but a refusal is thrown, and nothing hangs.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { RUNS } from '../../../test/support/properties.ts'
 import { CannotCross } from '../codec.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
 import {
@@ -11,7 +12,6 @@ import {
   encode,
   encodeStream,
   responseEncodingOf,
-  RUNS,
   type Json,
 } from './testing.ts'
 

@@ -16,8 +16,6 @@ import { openaiChatCodec } from './codec.ts'
 
 export const codec = openaiChatCodec
 
-export const RUNS = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
-
 /** A server that takes everything there is in this dialect. */
 export const RICH_DIALECT: ChatDialect = {
   maxTokensField: 'max_completion_tokens',

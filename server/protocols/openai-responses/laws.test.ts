@@ -1,25 +1,36 @@
 // The laws of protocols/ for Responses, over generated answers, streams and requests.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { commonProofs, expectOneOpen, holds, proveLaws, provenBy, type LawSubject } from '../../../test/support/laws.ts'
+import { RUNS } from '../../../test/support/properties.ts'
 import {
   decode,
   encode,
   PROVIDER,
   readStream,
+  readWire,
   responseEncoding,
   sealMarked,
   writeStream,
   type WireEvent,
 } from '../../../test/support/responses-codec.ts'
 import { ANSWER_ID, answers, calls, requests, summaries, texts } from '../../../test/support/responses-arbitraries.ts'
-import type { ChatResponse, Item, StreamEvent, Usage } from '../canonical.ts'
+import type { ChatRequest, ChatResponse, Item, StreamEvent, Usage } from '../canonical.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
 import { openaiResponsesCodec as codec } from './codec.ts'
 
-const runs = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
-
 /** Seals nothing, so that state can be compared; reasoning items get ids of ours on the way. */
 const openly = responseEncoding({ sealEnvelope: ({ value }) => value })
+
+const subject: LawSubject = {
+  id: 'openai-responses',
+  codec,
+  answers,
+  decoding: () => PROVIDER,
+  encoding: () => openly,
+  checkWire: (stream) => expectProperStream(readWire(stream)),
+}
+const common = commonProofs(subject)
 
 function withoutIds(response: ChatResponse): ChatResponse {
   const items = response.items.map((item) =>
@@ -41,78 +52,19 @@ function* cut(events: Iterable<StreamEvent>, size: number): Generator<StreamEven
   }
 }
 
-function expectOneOpen(events: readonly StreamEvent[]): void {
-  let open: number | null = null
-  let next = 0
-  for (const event of events) {
-    if (event.type === 'part-start') {
-      expect(open).toBeNull()
-      expect(event.index).toBe(next++)
-      open = event.index
-    } else if (event.type === 'part-delta' || event.type === 'part-end') {
-      expect(event.index).toBe(open)
-      if (event.type === 'part-end') open = null
-    }
-  }
+/** Every event has its type and a rising number; one id; every item is announced once and done before the next one. */
+function expectProperStream(wire: readonly WireEvent[]): void {
+  expect(wire.map((event) => event['sequence_number'])).toEqual(wire.map((_, index) => index))
+  expect(wire.slice(0, 2).map(({ type }) => type)).toEqual(['response.created', 'response.in_progress'])
+  expect(new Set(wire.flatMap((event) => event['response']?.id ?? []))).toEqual(new Set([ANSWER_ID]))
+  const of = (type: string): WireEvent[] => wire.filter((event) => event['type'] === `response.output_item.${type}`)
+  const output = wire.at(-1)!['response'].output as WireEvent[]
+  expect(of('added').map((event) => event['output_index'])).toEqual(output.map((_, index) => index))
+  expect(of('done').map(({ item }) => item)).toEqual(output)
+  expect(of('added').map(({ item }) => item.type)).toEqual(output.map(({ type }) => type))
+  const indexes = wire.flatMap(({ output_index: index }) => (index === undefined ? [] : [index as number]))
+  expect(indexes).toEqual(indexes.toSorted((left, right) => left - right))
 }
-
-describe('answers', () => {
-  test('law 3: an answer that is written and read is the same', () => {
-    fc.assert(
-      fc.property(answers, (response) => {
-        const read = codec.decodeResponse(codec.encodeResponse(response, openly), PROVIDER)
-        expect(withoutIds(read)).toEqual(withoutIds(response))
-      }),
-      runs,
-    )
-  })
-
-  test('law 2: a collected stream is the whole answer, however its texts are cut', () => {
-    fc.assert(
-      fc.property(answers, fc.integer({ min: 1, max: 30 }), (response, size) => {
-        const whole = codec.encodeResponse(response, openly)
-        const wire = writeStream(cut(eventsOf(response), size), openly)
-        const events = readStream(wire)
-        expectOneOpen(events)
-        expect(collectEvents(events)).toEqual(codec.decodeResponse(whole, PROVIDER))
-        expect(wire.at(-1)!['response']).toEqual(whole)
-      }),
-      runs,
-    )
-  })
-
-  test('law 1: items whose events come mixed are told one after another, nothing of them lost', () => {
-    fc.assert(
-      fc.property(answers, fc.infiniteStream(fc.nat(3)), (response, choices) => {
-        const wire = writeStreamOfItems(response)
-        const mixed = mix(wire, choices)
-        const events = readStream(mixed)
-        expectOneOpen(events)
-        const sortedKinds = (read: ChatResponse): string[] => read.items.map((item) => JSON.stringify(item)).sort()
-        expect(sortedKinds(collectEvents(events))).toEqual(sortedKinds(collectEvents(readStream(wire))))
-      }),
-      runs,
-    )
-  })
-
-  test('every event has its type and a rising number, one id, and every item is announced once and done', () => {
-    fc.assert(
-      fc.property(answers, (response) => {
-        const wire = writeStream(eventsOf(response))
-        expect(wire.map((event) => event['sequence_number'])).toEqual(wire.map((_, index) => index))
-        expect(wire.slice(0, 2).map(({ type }) => type)).toEqual(['response.created', 'response.in_progress'])
-        expect(new Set(wire.flatMap((event) => event['response']?.id ?? []))).toEqual(new Set([ANSWER_ID]))
-        const of = (type: string): WireEvent[] =>
-          wire.filter((event) => event['type'] === `response.output_item.${type}`)
-        const output = wire.at(-1)!['response'].output as WireEvent[]
-        expect(of('added').map((event) => event['output_index'])).toEqual(output.map((_, index) => index))
-        expect(of('done').map(({ item }) => item)).toEqual(output)
-        expect(of('added').map(({ item }) => item.type)).toEqual(output.map(({ type }) => type))
-      }),
-      runs,
-    )
-  })
-})
 
 function writeStreamOfItems(response: ChatResponse): WireEvent[] {
   return writeStream(cut(eventsOf(response), 3), openly)
@@ -137,20 +89,51 @@ function mix(wire: readonly WireEvent[], choices: fc.Stream<number>): WireEvent[
   return [...outside.slice(0, 2), ...mixed, ...outside.slice(2)]
 }
 
+const mixed = fc.tuple(answers, fc.infiniteStream(fc.nat(3)))
+
+/** Items whose events come mixed are told one after another, nothing of them lost. */
+function expectSerialised([response, choices]: [ChatResponse, fc.Stream<number>]): void {
+  const wire = writeStreamOfItems(response)
+  const events = readStream(mix(wire, choices))
+  expectOneOpen(events)
+  const sortedItems = (read: ChatResponse): string[] => read.items.map((item) => JSON.stringify(item)).sort()
+  expect(sortedItems(collectEvents(events))).toEqual(sortedItems(collectEvents(readStream(wire))))
+}
+
+const sized = fc.tuple(answers, fc.integer({ min: 1, max: 30 }))
+
+function expectCollected([response, size]: [ChatResponse, number]): void {
+  const whole = codec.encodeResponse(response, openly)
+  const wire = writeStream(cut(eventsOf(response), size), openly)
+  expect(collectEvents(readStream(wire))).toEqual(codec.decodeResponse(whole, PROVIDER))
+  expect(wire.at(-1)!['response']).toEqual(whole)
+}
+
+function expectSameAnswer(response: ChatResponse): void {
+  const read = codec.decodeResponse(codec.encodeResponse(response, openly), PROVIDER)
+  expect(withoutIds(read)).toEqual(withoutIds(response))
+}
+
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
-describe('requests', () => {
-  test('law 3: a request that is written and read is the same', () => {
-    fc.assert(
-      fc.property(requests, (asked) => {
-        const { body, losses } = encode(asked)
-        expect(losses).toEqual([])
-        expect(plain(decode(body))).toEqual(plain(asked))
-      }),
-      runs,
-    )
-  })
+function expectSameRequest(asked: ChatRequest): void {
+  const { body, losses } = encode(asked)
+  expect(losses).toEqual([])
+  expect(plain(decode(body))).toEqual(plain(asked))
+}
 
+proveLaws('openai-responses', {
+  ...common,
+  1: { ...common[1], 'items whose events come mixed are told one after another': holds(mixed, expectSerialised) },
+  2: { ...common[2], 'however its texts are cut': holds(sized, expectCollected) },
+  3: {
+    'an answer is read as it was written': holds(answers, expectSameAnswer),
+    'a request is read as it was written': holds(requests, expectSameRequest),
+  },
+  5: provenBy('test/property/cross-dialect.test.ts', 'nothing else is lost silently'),
+})
+
+describe('beside the laws', () => {
   test('state of other dialects comes back to the call, text or thoughts it hangs on', () => {
     const sealed = fc
       .constantFrom('signature', 'redacted', 'thought')
@@ -184,7 +167,7 @@ describe('requests', () => {
           expect(plain(read.items.slice(1))).toEqual(plain([{ ...said, turn: 1 }]))
         },
       ),
-      runs,
+      RUNS,
     )
   })
 })

@@ -1,14 +1,13 @@
-// The laws of the wire dialects for requests of this one: generated conversations through the codec and back.
+// Answers and requests that Chat Completions can say, for its laws.
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import type { ChatRequest, Item } from '../canonical.ts'
-import { createToolNames } from '../tool-names.ts'
-import { decode, encode, hash8, requestOf, RUNS } from './testing.ts'
+import type { ChatRequest, ChatResponse, Item } from '../../server/protocols/canonical.ts'
+import { requestOf } from '../../server/protocols/openai-chat/testing.ts'
 
 const CHAT = 'openai-chat'
 
 const words = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' })
 const name = fc.stringMatching(/^[a-z]{1,8}$/)
+const counted = fc.option(fc.nat({ max: 100_000 }))
 const state = fc.record({
   provider: fc.constant('anthropic'),
   account: fc.constant('key-9'),
@@ -16,6 +15,97 @@ const state = fc.record({
   kind: fc.constantFrom('signature' as const, 'encrypted' as const, 'redacted' as const),
   value: words,
 })
+const reasoning = fc
+  .record({ text: fc.oneof(fc.constant(''), words), signature: fc.option(state, { nil: undefined }) })
+  .filter(({ text, signature }) => text !== '' || signature !== undefined)
+  // A text that begins like what stands between two thoughts cannot be told from it.
+  .filter(({ text }) => !text.startsWith('\n'))
+  .map(({ text, signature }): Item => ({ kind: 'reasoning', turn: 0, text, ...(signature ? { signature } : {}) }))
+
+const citation = fc.record({
+  url: fc.webUrl(),
+  title: fc.string(),
+  start: fc.nat(9),
+  end: fc.integer({ min: 10, max: 20 }),
+})
+const text = fc
+  .record({
+    text: words,
+    citations: fc.array(citation, { maxLength: 2 }),
+    signed: fc.option(state, { nil: undefined }),
+  })
+  .map(({ text, citations, signed }): Item => {
+    const more = { ...(citations.length > 0 ? { citations } : {}), ...(signed ? { signature: signed } : {}) }
+    return { kind: 'text', turn: 0, role: 'assistant', text, ...more }
+  })
+const refusal = words.map((text): Item => ({ kind: 'refusal', turn: 0, text }))
+const call = fc
+  .record({
+    name,
+    args: fc.oneof(fc.constant(''), fc.json({ maxDepth: 1 }), words),
+    freeform: fc.boolean(),
+    signature: fc.option(state, { nil: undefined }),
+  })
+  .map(({ name, args, freeform, signature }): Item => ({
+    kind: 'call',
+    turn: 0,
+    id: '',
+    name,
+    argsText: args,
+    style: freeform ? 'freeform' : 'json',
+    ...(signature ? { signature } : {}),
+  }))
+const image = fc.base64String({ minLength: 4 }).map((data): Item => ({
+  kind: 'media',
+  turn: 0,
+  role: 'assistant',
+  media: 'image',
+  source: { from: 'data', mime: 'image/png', data },
+}))
+
+/** Answers in the one order this dialect knows: thoughts, text, refusal, pictures, calls. */
+export const answers = fc
+  .record({
+    reasoning: fc.array(reasoning, { maxLength: 3 }),
+    text: fc.array(text, { maxLength: 1 }),
+    refusal: fc.array(refusal, { maxLength: 1 }),
+    images: fc.array(image, { maxLength: 2 }),
+    calls: fc.array(call, { maxLength: 4 }),
+    finish: fc.constantFrom('stop', 'length', 'content_filter', 'refusal', 'context_window', 'pause', 'stop_sequence'),
+    usage: fc
+      .record({
+        input: fc.nat(1000),
+        output: fc.nat(1000),
+        cacheRead: counted,
+        cacheWrite: counted,
+        cacheWrite1h: fc.constant(null),
+        reasoning: counted,
+      })
+      .map((usage) => ({
+        ...usage,
+        reasoning: usage.reasoning === null ? null : Math.min(usage.reasoning, usage.output),
+      })),
+    fingerprint: fc.option(words, { nil: undefined }),
+    logprob: fc.boolean(),
+  })
+  .map(({ reasoning, text, refusal, images, calls, finish, usage, fingerprint, logprob }): ChatResponse => {
+    const numbered = calls.map((item, at) => (item.kind === 'call' ? { ...item, id: `call_${at}` } : item))
+    const fields = {
+      ...(fingerprint === undefined ? {} : { system_fingerprint: fingerprint }),
+      ...(logprob ? { choice: { logprobs: { content: [{ token: 'a', logprob: -1 }], refusal: null } } } : {}),
+    }
+    return {
+      id: 'upstream-1',
+      model: 'served',
+      created: 1,
+      items: [...reasoning, ...text, ...refusal, ...images, ...numbered],
+      finish: { unified: finish as never, raw: 'x' },
+      usage,
+      extensions: Object.keys(fields).length > 0 ? { [CHAT]: fields } : {},
+    }
+  })
+
+// ---- Requests ------------------------------------------------------------------------------------------------------
 
 const cache = fc.option(fc.constantFrom({}, { ttl: '5m' }, { ttl: '1h' }), { nil: undefined })
 const marked = <T extends object>(item: fc.Arbitrary<T>) =>
@@ -105,7 +195,7 @@ function itemsOf(turns: readonly Turn[], from: number): Item[] {
   return items
 }
 
-const request = fc
+export const requests = fc
   .record(
     {
       instructions: fc.array(instruction, { maxLength: 3 }),
@@ -174,39 +264,3 @@ function choiceOf(
   if (choice === 'named') return { mode: 'named', name: names[0]! }
   return choice === 'allowed' ? { mode: 'allowed', names: [names[0]!], required: true } : { mode: choice }
 }
-
-test('law 3: decode(encode(request)) is the request, where the server takes everything', () => {
-  fc.assert(
-    fc.property(request, (request) => {
-      const { body, losses } = encode(request, { account: 'key-1' })
-      expect(losses).toEqual([])
-      const back = decode(JSON.parse(JSON.stringify(body)))
-      // State comes back as the server's own, of an account that the dialect does not say.
-      const native = (items: readonly Item[]): Item[] =>
-        items.map((item) =>
-          item.signature ? { ...item, signature: { ...item.signature, provider: CHAT, account: '', model: '' } } : item,
-        )
-      expect({ ...back, items: native(back.items) }).toEqual({
-        ...request,
-        items: native(request.items),
-        streamUsage: false,
-      })
-    }),
-    RUNS,
-  )
-})
-
-test('tool names a server would refuse go out mapped and come back', () => {
-  fc.assert(
-    fc.property(fc.uniqueArray(fc.string({ minLength: 1, maxLength: 80 }), { minLength: 1, maxLength: 5 }), (names) => {
-      const tools = names.map((name) => ({ kind: 'function' as const, name }))
-      const { body, toolNames } = encode(requestOf({ tools }))
-      const sent = (body['tools'] as any[]).map((tool) => tool.function.name as string)
-      for (const name of sent) expect(name).toMatch(/^[a-zA-Z0-9_-]{1,64}$/)
-      expect(new Set(sent).size).toBe(names.length)
-      expect(sent.map((name) => toolNames.get(name)?.name)).toEqual(names)
-      expect(createToolNames(tools, hash8).known).toEqual(toolNames)
-    }),
-    RUNS,
-  )
-})
