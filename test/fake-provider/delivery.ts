@@ -72,7 +72,7 @@ function cutIntoPieces({ answer, scenario, errorFrame }: Delivery): Buffer[] {
 
 function selectPieces(answer: Answer, scenario: Scenario, errorFrame: string): Buffer[] {
   if (answer.frames === undefined) {
-    const body = Buffer.from(answer.body ?? '')
+    const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : (answer.body ?? Buffer.alloc(0))
     return [BREAKS.has(scenario.name) ? body.subarray(0, Math.floor(body.length / 2)) : body]
   }
   let frames = [...answer.frames]
@@ -98,13 +98,18 @@ export function sliceEvery(bytes: Buffer, size: number): Buffer[] {
 }
 
 /** Recorded bytes, cut at the given positions, each slice in a write of its own. */
-export async function deliverBytes(response: ServerResponse, bytes: Buffer, cuts: readonly number[]): Promise<void> {
+export async function deliverBytes(
+  response: ServerResponse,
+  bytes: Buffer,
+  cuts: readonly number[],
+  pause: () => Promise<unknown> = setImmediate,
+): Promise<void> {
   let from = 0
   for (const to of [...cuts, bytes.length]) {
     if (response.destroyed) return
     if (to > from && !response.write(bytes.subarray(from, to))) await drained(response)
     from = Math.max(from, to)
-    await setImmediate()
+    await (to < bytes.length ? pause() : setImmediate())
   }
   response.end()
 }

@@ -21,6 +21,7 @@ import { answerInputTokens, answerResponses, checkResponsesBody } from './openai
 import { checkCredential, checkHeaders, readCredential, type HeaderList, type Violation } from './request-checks.ts'
 import { parseScenario, readScenario, type Scenario } from './scenarios.ts'
 import { createSealer, type Sealer } from './signatures.ts'
+import { createShelves, isStoredPath, type Shelves } from './stored.ts'
 import { createHexId, createTextId, type Json, type Said } from './turn.ts'
 import {
   badRequestAnswer,
@@ -43,6 +44,7 @@ export type Operation =
   | 'stream-generate'
   | 'embed'
   | 'models'
+  | 'stored'
   | 'unknown'
 
 export interface RecordedRequest {
@@ -77,6 +79,8 @@ export interface ReplayAnswer {
   readonly body: Buffer
   /** Byte positions at which the body is cut into writes. */
   readonly cuts?: readonly number[]
+  /** Waited for at each cut, so that a client may have read what came before it. */
+  readonly pause?: () => Promise<unknown>
 }
 
 export interface FakeProviderOptions {
@@ -113,6 +117,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   const requests: RecordedRequest[] = []
   const calls = new Map<string, number>()
   const decisions = new Map<string, Decide>()
+  const shelves = createShelves()
   let number = 0
 
   const server = createServer((request, response) => {
@@ -151,7 +156,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     const recorded = options.replay?.(record)
     if (recorded !== undefined) {
       response.writeHead(recorded.status, recorded.headers)
-      await deliverBytes(response, recorded.body, recorded.cuts ?? [])
+      await deliverBytes(response, recorded.body, recorded.cuts ?? [], recorded.pause)
       return
     }
     const { scenario } = record
@@ -160,7 +165,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       response.socket?.resetAndDestroy()
       return
     }
-    const chosen = chooseAnswer(record, options.say?.(record))
+    const chosen = await chooseAnswer(record, options.say?.(record), shelves)
     await deliverAnswer({
       response,
       answer: { ...chosen, headers: { ...vendorHeaders(record), ...chosen.headers } },
@@ -224,7 +229,7 @@ function readRequest(
   const violations = [
     ...checkHeaders(vendor, headers),
     ...checkCredential(vendor, headers, target.searchParams),
-    ...(incoming.method === 'POST' && (typeof body !== 'object' || body === null)
+    ...(incoming.method === 'POST' && operation !== 'stored' && (typeof body !== 'object' || body === null)
       ? [{ kind: 'body' as const, message: 'the body is not a JSON object' }]
       : []),
   ]
@@ -274,6 +279,7 @@ function guessVendor(path: string, headers: HeaderList): Vendor {
 }
 
 function readOperation(vendor: Vendor, method: string, path: string): Operation {
+  if (isStoredPath(vendor, method, path)) return 'stored'
   const rest = path.replace(/^\/(v1beta|v1)(?=\/)/, '')
   if (method === 'GET') return /^\/models(\/|$)/.test(rest) ? 'models' : 'unknown'
   if (method !== 'POST') return 'unknown'
@@ -300,7 +306,7 @@ function readOperation(vendor: Vendor, method: string, path: string): Operation 
   return paths[rest] ?? 'unknown'
 }
 
-function chooseAnswer(record: RecordedRequest, text: Said): Answer {
+async function chooseAnswer(record: RecordedRequest, text: Said, shelves: Shelves): Promise<Answer> {
   const { vendor, operation, body, scenario, model, key } = record
   if (operation === 'unknown') return unknownPathAnswer(vendor, record.method, record.path)
   if (key === '') return missingKeyAnswer(vendor)
@@ -308,6 +314,8 @@ function chooseAnswer(record: RecordedRequest, text: Said): Answer {
   const wrong = scenarioAnswer(scenario.name, operation === 'models', place)
   if (wrong !== undefined) return wrong
   if (operation === 'models') return answerModels(record)
+  if (operation === 'stored')
+    return (await shelves.answer(record)) ?? unknownPathAnswer(vendor, record.method, record.path)
   const seal = createSealer(key, model, record.issued)
   const complaint = checkBody(record, seal)
   record.complaint = complaint
@@ -317,7 +325,11 @@ function chooseAnswer(record: RecordedRequest, text: Said): Answer {
   if (!streamed && scenario.name.startsWith('error-')) return serverErrorAnswer(place)
   const said = text ?? (scenario.name === 'big' ? 'Lorem ipsum 🙂 '.repeat((scenario.number ?? 256) * 60) : undefined)
   if (operation === 'chat') return answerChat(body, said, vendor)
-  if (operation === 'responses') return answerResponses(body, said, seal)
+  if (operation === 'responses') {
+    const answer = answerResponses(body, said, seal)
+    if (typeof answer.body === 'string') shelves.keep(key, 'responses', JSON.parse(answer.body))
+    return answer
+  }
   if (operation === 'embeddings') return answerEmbeddings(body)
   if (operation === 'messages') return answerMessages(body, said, seal)
   if (operation === 'generate') return answerGenerate(model, body, said, seal)
