@@ -2,79 +2,15 @@
 // dialect's own codec: text, calls, finish and usage are those of the recording. What a dialect cannot say is in the
 // tables below, with its reason. The counts are printed.
 import { afterAll, describe, expect, test } from 'vitest'
-import type { ChatRequest, ChatResponse, FinishUnified, StreamEvent, Usage } from '../../server/protocols/canonical.ts'
-import { CannotCross } from '../../server/protocols/codec.ts'
+import type { ChatResponse, FinishUnified, Usage } from '../../server/protocols/canonical.ts'
 import { CODECS } from '../../server/protocols/codecs.ts'
 import { eventsOf } from '../../server/protocols/collect.ts'
 import { asObject, parseJson } from '../../server/protocols/read.ts'
-import { findChatServer } from '../../server/providers/chat-dialects.ts'
-import {
-  decodeRequest,
-  decodeStream,
-  decodingOf,
-  DIALECTS,
-  type Dialect,
-  EMPTY_REQUEST,
-  encodeStream,
-  encodingOf,
-} from '../support/cross-dialect.ts'
-import { readRecordings, type Recording, recordingsAvailable, warnWithoutRecordings } from '../support/recordings.ts'
+import { decodeStream, decodingOf, DIALECTS, type Dialect, encodeStream, encodingOf } from '../support/cross-dialect.ts'
+import { readAnswers, type RecordedAnswer } from '../support/recorded-answers.ts'
+import { recordingsAvailable, warnWithoutRecordings } from '../support/recordings.ts'
 
 warnWithoutRecordings('Recorded answers in other dialects')
-
-interface Recorded {
-  readonly recording: Recording
-  readonly from: Dialect
-  readonly response: ChatResponse
-  /** As they came, of a stream. */
-  readonly events: readonly StreamEvent[] | null
-  readonly request: ChatRequest
-}
-
-const GENERATING = /^(?:openai-chat|openai-responses|anthropic-messages|gemini-generate|gemini-stream)$/
-
-const skipped = new Map<string, number>()
-const skip = (why: string): [] => {
-  skipped.set(why, (skipped.get(why) ?? 0) + 1)
-  return []
-}
-
-function readAnswers(): Recorded[] {
-  return readRecordings().flatMap((recording): Recorded[] => {
-    if (!GENERATING.test(recording.file)) return []
-    if (recording.status >= 400) return skip('an error, not an answer')
-    const from = recording.protocol.id as Dialect
-    const decoding = decodingOf(undefined, findChatServer(recording.provider.id)?.chatDialect)
-    const request = readRequest(from, recording)
-    const stream = streamOf(recording)
-    if (stream !== null) {
-      const { events, response, error } = decodeStream(from, stream, decoding)
-      return error === null ? [{ recording, from, response, events, request }] : skip('a stream that ends in an error')
-    }
-    const body = asObject(parseJson(recording.answer))
-    if (!body) return skip('no JSON object')
-    if (body['error'] !== undefined && body['error'] !== null) return skip('an error with status 200')
-    return [{ recording, from, response: CODECS[from].decodeResponse(body, decoding), events: null, request }]
-  })
-}
-
-/** Gemini streams as a JSON array where it is not asked for events; each member is what an event holds. */
-function streamOf({ answer, isSse }: Recording): string | null {
-  if (isSse) return answer
-  const members = parseJson(answer)
-  return Array.isArray(members) ? members.map((member) => `data: ${JSON.stringify(member)}\n\n`).join('') : null
-}
-
-/** The request, where it is kept and sensible: some answers echo it. */
-function readRequest(from: Dialect, { requestBody }: Recording): ChatRequest {
-  if (!requestBody) return EMPTY_REQUEST
-  try {
-    return decodeRequest(from, requestBody)
-  } catch (error) {
-    if (error instanceof CannotCross) return EMPTY_REQUEST
-    throw error
-  }
-}
 
 // ---- What a dialect can say ----------------------------------------------------------------------------------------
 
@@ -141,11 +77,11 @@ function tell(response: ChatResponse, to: Dialect, original: boolean): Told {
 
 // ---- The matrix ----------------------------------------------------------------------------------------------------
 
-const answers = readAnswers()
+const { answers, skipped } = readAnswers()
 const counts = new Map<string, { whole: number; streamed: number; except: Map<string, number> }>()
 
 /** Why this answer cannot be told there; null where it can. */
-function exceptionOf({ response: { finish, usage } }: Recorded, to: Dialect): string | null {
+function exceptionOf({ response: { finish, usage } }: RecordedAnswer, to: Dialect): string | null {
   if (finish.unified === 'malformed') return 'a malformed answer is an error, never an answer'
   const { input, cacheRead } = usage
   // It writes the parts of the count instead of the whole, and a part cannot be negative.
@@ -154,13 +90,13 @@ function exceptionOf({ response: { finish, usage } }: Recorded, to: Dialect): st
   return null
 }
 
-function crossWhole(recorded: Recorded, to: Dialect): Told {
+function crossWhole(recorded: RecordedAnswer, to: Dialect): Told {
   const body = CODECS[to].encodeResponse(recorded.response, encodingOf(undefined, recorded.request))
   const again = JSON.parse(JSON.stringify(body)) as Record<string, unknown>
   return tell(CODECS[to].decodeResponse(again, decodingOf()), to, false)
 }
 
-function crossStream(recorded: Recorded, to: Dialect): Told {
+function crossStream(recorded: RecordedAnswer, to: Dialect): Told {
   const text = encodeStream(to, recorded.events ?? eventsOf(recorded.response), encodingOf(undefined, recorded.request))
   const { response, error } = decodeStream(to, text, decodingOf())
   expect(error).toBeNull()

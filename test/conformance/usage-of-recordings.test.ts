@@ -1,11 +1,6 @@
 // What the meter reads while bytes go by equals what a plain reader finds in the whole recording; and a stream counts as
 // complete exactly from its terminal event on.
-import { createCredentialScan } from '../../server/gateway/credential-scan.ts'
-import { type IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import type { Exchange } from '../../server/gateway/exchange.ts'
-import { StreamRelay } from '../../server/gateway/relay-stream.ts'
-import { WholeRelay } from '../../server/gateway/relay-whole.ts'
 import { endOfEvent, SseTap } from '../../server/kernel/sse.ts'
 import type { Usage } from '../../server/protocols/canonical.ts'
 import { createRandom } from '../support/random.ts'
@@ -16,6 +11,7 @@ import {
   recordingsAvailable,
   warnWithoutRecordings,
 } from '../support/recordings.ts'
+import { cutBytes, relayPieces, type Relayed } from '../support/relaying.ts'
 
 warnWithoutRecordings('usage-of-recordings.test.ts')
 const random = createRandom()
@@ -130,40 +126,13 @@ function expectedUsage({ protocol, file, answer, isSse }: Recording): Usage {
 
 // ── The relay, fed with the recording in pieces; the client's end takes everything and keeps it.
 
-interface Relayed {
-  readonly usage: Usage
-  readonly complete: boolean
-}
-
-function relay(recording: Recording, usageInjected: boolean): Relayed {
-  const { protocol, isSse, file, answer } = recording
-  const response = new ServerResponse({ method: 'POST', httpVersionMajor: 1, httpVersionMinor: 1 } as IncomingMessage)
-  const exchange = { protocol, response, provider: recording.provider, model: '', warnings: [], target: null }
-  const head = { status: 200, headers: { 'content-type': isSse ? 'text/event-stream' : 'application/json' } }
+function relay({ protocol, provider, isSse, file, answer }: Recording, usageInjected: boolean): Relayed {
+  const shape = isSse ? 'events' : file === 'gemini-stream' && answer.startsWith('[') ? 'array' : 'whole'
   const bytes = Buffer.from(answer)
-  if (isSse || (file === 'gemini-stream' && answer.startsWith('['))) {
-    const stream = new StreamRelay(exchange as unknown as Exchange, {
-      ...head,
-      framed: isSse,
-      usageInjected,
-      scan: createCredentialScan(null),
-    })
-    for (const piece of cutAtRandom(bytes)) expect(stream.push(piece).error).toBeNull()
-    const complete = stream.isComplete()
-    stream.finish()
-    return { usage: stream.readUsage(), complete }
-  }
-  const whole = new WholeRelay(exchange as unknown as Exchange, head)
-  for (const piece of cutAtRandom(bytes)) whole.push(piece)
-  const complete = whole.isComplete()
-  return { usage: whole.readUsage(), complete }
-}
-
-function cutAtRandom(bytes: Buffer): Buffer[] {
-  const cuts = new Set([0, bytes.length])
-  for (let i = random.below(60); i > 0; i--) cuts.add(random.below(bytes.length))
-  const edges = [...cuts].sort((a, b) => a - b)
-  return edges.slice(1).map((end, index) => Buffer.from(bytes.subarray(edges[index], end)))
+  const cuts = Array.from({ length: random.below(60) }, () => random.below(bytes.length))
+  const relayed = relayPieces({ protocol, provider, shape, usageInjected }, cutBytes(bytes, cuts))
+  expect(relayed.failed).toBe(false)
+  return relayed
 }
 
 describe.skipIf(!recordingsAvailable)('usage', () => {
