@@ -11,6 +11,9 @@ import { createApiKeys } from './features/api-keys/api-keys.ts'
 import { createAudit } from './features/audit/audit.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createBudgets } from './features/limits/budgets.ts'
+import { createVaultRotation } from './features/admin/vault-rotation.ts'
+import { createCatalog } from './features/catalog/catalog.ts'
+import { createReachableModels } from './features/catalog/reachable-models.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
@@ -104,8 +107,24 @@ export function createApp(options: AppOptions): App {
     getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
     upstream,
     keys: providerKeys,
+    namesSharedWith: (userId) => teams.namesSharedWith(userId),
+  })
+  const rotation = createVaultRotation({ database, booted, audit, clock, log })
+  const teams = createTeams({
+    database,
+    clock,
+    audit,
+    publicUrl,
+    findOwnKey: async (userId, ref) => {
+      const { id, provider } = await providerKeys.getProviderKey(userId, ref)
+      return { id: parsePublicId('pk', id)!, provider }
+    },
+    chainFor: (userId) => providerKeys.chainFor(userId),
+    revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
+    announce: (ids) => ids.forEach((id) => apiKeys.invalidate(id)),
     sharedFor: () => [],
     serverFallback: config.serverFallback,
+  metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,
     budgets: createBudgets({ database, clock, flushLedger: () => ledger.flush() }),
@@ -148,6 +167,11 @@ export function createApp(options: AppOptions): App {
     accounts,
     routes,
     async recover() {
+    ...catalog.createRoutes(async (userId) => {
+      const caller = await apiKeys.describeCaller(userId, null)
+      return caller ? describeReachable(await gateway.listModels(caller)) : []
+    }),
+    ...createEncryptionRoutes({ rotation, clock }),
       await ledger.recover()
       await providerKeys.start()
     },
@@ -169,8 +193,10 @@ async function checkReady(database: Database): Promise<{ ready: boolean; reasons
     return { ready: false, reasons: [error instanceof Error ? error.message : 'the database does not answer'] }
   }
 }
+      rotation.start()
 
 function readVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+      await rotation.close()
   return (JSON.parse(text) as { version: string }).version
 }

@@ -260,6 +260,28 @@ export interface Schema {
   user_provider_keys: UserProviderKeyTable
   key_registry: KeyRegistryTable
   vault_jobs: VaultJobTable
+export interface VaultRotationTable {
+  name: string
+  run: number
+  state: 'running' | 'paused' | 'done' | 'done_with_failures'
+  from_kid: string | null
+  to_kid: string
+  done: number
+  pass: number
+  started_at: number
+  resumed_at: number
+  resumed_done: number
+  progressed_at: number
+  finished_at: number | null
+}
+
+export interface VaultRotationFailureTable {
+  record_table: string
+  record_id: string
+  reason: string
+  pass: number
+}
+
   vault_instances: VaultInstanceTable
   vault_secrets: VaultSecretTable
   catalog_aliases: CatalogAliasTable
@@ -274,3 +296,5 @@ export interface SchemaMigrationTable {
   checksum: string
   applied_at: number
 }
+  vault_rotation: VaultRotationTable
+  vault_rotation_failures: VaultRotationFailureTable

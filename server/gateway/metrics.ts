@@ -1,6 +1,7 @@
 // Counters for Prometheus. Labels are bounded: dialects, providers, payers and status classes, never models or keys,
 // whose names are the clients'.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { GatewayError } from '../kernel/errors.ts'
 import type { Breakers } from './breaker.ts'
 import type { Watch } from './watch.ts'
 
@@ -9,13 +10,24 @@ export interface Metrics {
   countRefusedKey(): void
   /** Adds figures that are read when asked for. */
   watchGateway(parts: { breakers: Breakers; watch: Watch }): void
+  /** The same for the vault: what depends on each master key, what is left to move, how values opened. */
+  watchVault(vault: VaultSource): void
   read(): Promise<{ contentType: string; text: string }>
+}
+
+export interface VaultSource {
+  readonly opens: ReadonlyMap<string, number>
+  readFigures(): Promise<{
+    readonly dependents: readonly { readonly kid: string; readonly state: string; readonly count: number }[]
+    readonly remaining: number
+  }>
 }
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
 export function createMetrics(): Metrics {
   const registry = new Registry()
+  let refresh: () => Promise<void> = async () => {}
   collectDefaultMetrics({ register: registry, prefix: 'uniroute_' })
   const requests = new Counter({
     name: 'uniroute_requests_total',
@@ -60,6 +72,49 @@ export function createMetrics(): Metrics {
         },
       })
     },
-    read: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    watchVault(vault) {
+      refresh = watchVault(registry, vault)
+    },
+    async read() {
+      await refresh()
+      return { contentType: registry.contentType, text: await registry.metrics() }
+    },
+  }
+}
+
+/** Returns what brings the figures that stand in the database up to date. */
+function watchVault(registry: Registry, vault: VaultSource): () => Promise<void> {
+  const dependents = new Gauge({
+    name: 'uniroute_vault_dependents',
+    help: 'Sealed values by the master key they depend on.',
+    labelNames: ['kid', 'state'],
+    registers: [registry],
+  })
+  const remaining = new Gauge({
+    name: 'uniroute_vault_rotation_remaining',
+    help: 'Sealed values that the change of the master key still has to move.',
+    registers: [registry],
+  })
+  new Counter({
+    name: 'uniroute_vault_open_total',
+    help: 'Attempts to open a sealed value, by result.',
+    labelNames: ['result'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [result, count] of vault.opens) this.inc({ result }, count)
+    },
+  })
+  return async () => {
+    dependents.reset()
+    remaining.remove()
+    try {
+      const figures = await vault.readFigures()
+      for (const { kid, state, count } of figures.dependents) dependents.set({ kid, state }, count)
+      remaining.set(figures.remaining)
+    } catch (error) {
+      // Without a database these two are missing, and the others are needed most.
+      if (!(error instanceof GatewayError)) throw error
+    }
   }
 }

@@ -45,6 +45,8 @@ export const ERRORS = {
     false,
     'Somebody changed this meanwhile. Load it again, then repeat your change.',
   ),
+  rotation_not_ready: row(409, 'client', false, 'The master key cannot be changed yet.'),
+  kid_in_use: row(409, 'client', true, 'This master key is still needed.'),
   provider_key_exists: row(409, 'client', false, 'This key is already saved.'),
   email_taken: row(409, 'client', false, 'An account with this e-mail address exists. Sign in instead.'),
   setup_done: row(409, 'client', false, 'Set-up is done already. Sign in instead.'),

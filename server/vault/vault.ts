@@ -7,7 +7,7 @@ import { openValue, sealValue } from './cipher.ts'
 import { computeFingerprint } from './fingerprint.ts'
 import type { Keyring } from './keyring.ts'
 import type { SealedRecord } from './record.ts'
-import { VaultError } from './vault-error.ts'
+import { VaultError, type VaultErrorCode } from './vault-error.ts'
 
 export interface Vault {
   /** The kid that seals at this moment. */
@@ -27,9 +27,11 @@ export function createVault(options: {
   chooseSealingKid: () => string
   /** Adds one use of a kid and answers how many there were before, as far as this instance knows. */
   countWrap: (kid: string) => number
+  /** Told `ok`, or why a value did not open. */
+  countOpen?: (result: 'ok' | VaultErrorCode) => void
   random?: RandomSource
 }): Vault {
-  const { keyring, fingerprintKey, chooseSealingKid, countWrap, random = systemRandom } = options
+  const { keyring, fingerprintKey, chooseSealingKid, countWrap, countOpen, random = systemRandom } = options
   return {
     get sealingKid() {
       return chooseSealingKid()
@@ -45,10 +47,16 @@ export function createVault(options: {
       return { sealed, kid }
     },
     open(record, sealed, kid) {
-      const plain = openValue(keyring, record, sealed, kid)
-      const value = new Secret(plain.toString('utf8'))
-      plain.fill(0)
-      return value
+      try {
+        const plain = openValue(keyring, record, sealed, kid)
+        const value = new Secret(plain.toString('utf8'))
+        plain.fill(0)
+        countOpen?.('ok')
+        return value
+      } catch (error) {
+        if (error instanceof VaultError) countOpen?.(error.code)
+        throw error
+      }
     },
     fingerprint: (owner, value) => computeFingerprint(fingerprintKey, owner, value),
   }

@@ -18,7 +18,7 @@ import { createVault, type Vault } from '../../vault/vault.ts'
 import { VaultError } from '../../vault/vault-error.ts'
 import { checkRegistry } from './vault-check.ts'
 import { createVaultInstance, type RunningInstance } from './vault-instance.ts'
-import { createVaultRegistry, type VaultRegistry } from './vault-registry.ts'
+import { createVaultRegistry, type RegistryPicture, type VaultRegistry } from './vault-registry.ts'
 
 /** What the log says at each start, by code. */
 export const VAULT_WARNINGS = {
@@ -35,6 +35,12 @@ export interface BootedVault {
   readonly fallback: boolean
   readonly warnings: readonly VaultWarning[]
   readonly instanceId: string
+  readonly keyring: Keyring
+  readonly registry: VaultRegistry
+  /** How often values were opened, by result: `ok` or why not. */
+  readonly opens: ReadonlyMap<string, number>
+  /** Tells the other instances what this one has, and looks which key to seal under. */
+  readonly report: () => Promise<void>
   /** Takes the instance off the list and writes the last counts. */
   stop(): Promise<void>
 }
@@ -77,7 +83,7 @@ export async function bootVault(options: BootOptions): Promise<BootedVault> {
     const fingerprintKey = await register(registry, ready.keyring, secrets, options)
     const instance = createVaultInstance({ ...options, registry, keyring: ready.keyring, instanceId })
     await instance.start()
-    return assemble(options, ready, fingerprintKey, instance, instanceId, await registry.read())
+    return assemble(options, { ...ready, fingerprintKey, instance, instanceId, registry }, await registry.read())
   } catch (error) {
     if (await registry.exists()) await registry.remove(instanceId)
     throw error
@@ -137,17 +143,27 @@ function openFingerprintKey(keyring: Keyring, stored: { kid: string; sealed: str
   }
 }
 
+interface BootedParts extends ReadySecrets {
+  readonly fingerprintKey: Uint8Array
+  readonly instance: RunningInstance
+  readonly instanceId: string
+  readonly registry: VaultRegistry
+}
+
 function assemble(
   { secrets, random = systemRandom }: BootOptions,
-  { keyring, jwtKey }: ReadySecrets,
-  fingerprintKey: Uint8Array,
-  instance: RunningInstance,
-  instanceId: string,
-  { keys }: Awaited<ReturnType<VaultRegistry['read']>>,
+  { keyring, jwtKey, fingerprintKey, instance, instanceId, registry }: BootedParts,
+  { keys }: RegistryPicture,
 ): BootedVault {
-  const { chooseSealingKid, countWrap } = instance
+  const { chooseSealingKid, countWrap, report } = instance
+  const opens = new Map<string, number>()
+  const countOpen = (result: string): void => void opens.set(result, (opens.get(result) ?? 0) + 1)
   return {
-    vault: createVault({ keyring, fingerprintKey, chooseSealingKid, countWrap, random }),
+    vault: createVault({ keyring, fingerprintKey, chooseSealingKid, countWrap, countOpen, random }),
+    keyring,
+    registry,
+    opens,
+    report,
     jwtKey,
     fallback: secrets.current?.source === 'jwt-fallback',
     warnings: [...secrets.warnings, ...(keys.some((key) => key.wraps >= HIGH_WRAPS) ? (['wraps_high'] as const) : [])],

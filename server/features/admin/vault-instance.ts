@@ -9,6 +9,8 @@ import type { VaultRegistry } from './vault-registry.ts'
 export interface RunningInstance {
   start(): Promise<void>
   readonly chooseSealingKid: () => string
+  /** Tells the others now, and looks which key to seal under. */
+  readonly report: () => Promise<void>
   /** Adds one use and answers how many there were before. */
   readonly countWrap: (kid: string) => number
   readonly stop: () => Promise<void>
@@ -49,16 +51,24 @@ export function createVaultInstance(options: {
     known = new Map(keys.map((key) => [key.kid, key.wraps]))
     const active = keys.find((key) => key.state === 'active')?.kid
     const alive = await registry.listAlive()
-    const everyoneHas = alive.every((instance) => instance.kids.includes(keyring.configuredKid))
+    const isRetired = keys.some((key) => key.kid === keyring.configuredKid && key.state === 'retired')
+    const everyoneHas = !isRetired && alive.every((instance) => instance.kids.includes(keyring.configuredKid))
     const chosen = everyoneHas || active === undefined || !keyring.find(active) ? keyring.configuredKid : active
     if (chosen === sealingKid) return
     sealingKid = chosen
     await registry.announce({ id: instanceId, activeKid: sealingKid, kids: keyring.kids })
   }
 
+  /** One after the other, so that an older look does not overwrite a newer one. */
+  function beatNext(): Promise<void> {
+    const next = beating.then(beat)
+    beating = next.catch(() => undefined)
+    return next
+  }
+
   function schedule(): void {
     timer = setTimeout(() => {
-      beating = beat()
+      void beatNext()
         .catch((error: unknown) => log.warn({ err: error }, 'the vault could not report that it is alive'))
         .finally(() => {
           if (!stopped) schedule()
@@ -68,9 +78,10 @@ export function createVaultInstance(options: {
 
   return {
     async start() {
-      await beat()
+      await beatNext()
       schedule()
     },
+    report: beatNext,
     chooseSealingKid: () => sealingKid,
     countWrap(kid) {
       const before = used.get(kid) ?? 0

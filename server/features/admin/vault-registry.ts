@@ -1,16 +1,21 @@
 // What the database knows of the master keys: the registry of kids, what depends on each, the instances alive, and the
 // installation's own sealed secrets. SQL only; which of it is in order is judged in vault-check.ts.
 // Instances are dated by the database's clock, the one clock they share.
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema } from '../../database/schema.ts'
 import { isKid } from '../../vault/sealed-text.ts'
 
-/** Every table that holds sealed values. A test compares it with the schema, so that none escapes rotation. */
+/**
+ * Every table that holds sealed values, and what their wraps are bound to: the owner's type and the column of its id.
+ * A test compares it with the schema, so that none escapes rotation. Each has the column `kid`; an empty one marks a row
+ * that holds nothing sealed (a key taken over unreadable).
+ */
 export const SEALED_TABLES = [
-  { table: 'user_provider_keys', id: 'id', kid: 'kid', sealed: 'api_key_encrypted' },
-  { table: 'vault_secrets', id: 'name', kid: 'kid', sealed: 'sealed' },
+  { table: 'user_provider_keys', id: 'id', sealed: 'api_key_encrypted', ownerType: 'user', owner: 'user_id' },
+  { table: 'vault_secrets', id: 'name', sealed: 'sealed', ownerType: 'system', owner: 'name' },
 ] as const
+export type SealedTable = (typeof SEALED_TABLES)[number]
 
 export interface RegisteredKey {
   readonly kid: string
@@ -18,6 +23,7 @@ export interface RegisteredKey {
   readonly state: string
   readonly check: string
   readonly wraps: number
+  readonly createdAt: number
 }
 
 export interface RegistryPicture {
@@ -30,6 +36,11 @@ export interface VaultInstance {
   readonly id: string
   readonly activeKid: string
   readonly kids: readonly string[]
+}
+
+export interface LivingInstance extends VaultInstance {
+  /** By the database's clock, epoch ms. */
+  readonly seenAt: number
 }
 
 /** An instance counts as alive this long after it was last seen. */
@@ -47,21 +58,29 @@ export interface VaultRegistry {
     tx: Transaction<Schema>,
     key: { kid: string; state: 'active' | 'decrypt'; check: string; now: number },
   ): Promise<void>
+  /** Makes a registered kid the active one; the one before opens only from now on. */
+  activate(tx: Transaction<Schema>, kid: string): Promise<void>
+  retire(tx: Transaction<Schema>, kid: string): Promise<void>
   addWraps(counts: ReadonlyMap<string, number>, tx?: Transaction<Schema>): Promise<void>
   readSecret(tx: Transaction<Schema>, name: string): Promise<{ kid: string; sealed: string } | undefined>
   addSecret(tx: Transaction<Schema>, secret: { name: string; kid: string; sealed: string }): Promise<void>
   /** Writes or renews an instance's row, now. */
   announce(instance: VaultInstance): Promise<void>
-  listAlive(): Promise<readonly VaultInstance[]>
+  listAlive(tx?: Transaction<Schema>): Promise<readonly LivingInstance[]>
   remove(instanceId: string): Promise<void>
 }
 
+/** This moment by the database's clock, epoch ms. */
+export function databaseNow(kind: Database['kind']): RawBuilder<number> {
+  return kind === 'sqlite'
+    ? sql<number>`CAST(unixepoch('subsec') * 1000 AS INTEGER)`
+    : sql<number>`CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
+}
+
+// size: the statements of one store, each by itself.
 export function createVaultRegistry(database: Database): VaultRegistry {
   const { query, kind } = database
-  const now =
-    kind === 'sqlite'
-      ? sql<number>`CAST(unixepoch('subsec') * 1000 AS INTEGER)`
-      : sql<number>`CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
+  const now = databaseNow(kind)
 
   return {
     async exists() {
@@ -76,7 +95,9 @@ export function createVaultRegistry(database: Database): VaultRegistry {
       const source = tx ?? query
       const keys = await source
         .selectFrom('key_registry')
-        .select(['kid', 'backend', 'state', 'check', 'wraps'])
+        .select(['kid', 'backend', 'state', 'check', 'wraps', 'created_at as createdAt'])
+        .orderBy('created_at')
+        .orderBy('kid')
         .execute()
       const dependents = new Map<string, { rows: number; providerKeys: number }>()
       for (const { table } of SEALED_TABLES) {
@@ -122,6 +143,15 @@ export function createVaultRegistry(database: Database): VaultRegistry {
         .execute()
     },
 
+    async activate(tx, kid) {
+      await tx.updateTable('key_registry').set({ state: 'decrypt' }).where('state', '=', 'active').execute()
+      await tx.updateTable('key_registry').set({ state: 'active', activated_at: now }).where('kid', '=', kid).execute()
+    },
+
+    async retire(tx, kid) {
+      await tx.updateTable('key_registry').set({ state: 'retired', retired_at: now }).where('kid', '=', kid).execute()
+    },
+
     async addWraps(counts, tx) {
       for (const [kid, count] of counts) {
         await (tx ?? query)
@@ -152,13 +182,19 @@ export function createVaultRegistry(database: Database): VaultRegistry {
         .execute()
     },
 
-    async listAlive() {
-      const rows = await query
+    async listAlive(tx) {
+      const rows = await (tx ?? query)
         .selectFrom('vault_instances')
-        .select(['id', 'active_kid', 'kids'])
+        .select(['id', 'active_kid', 'kids', 'seen_at'])
+        .orderBy('id')
         .where('seen_at', '>=', sql<number>`${now} - ${sql.lit(ALIVE_MS)}`)
         .execute()
-      return rows.map((row) => ({ id: row.id, activeKid: row.active_kid, kids: JSON.parse(row.kids) as string[] }))
+      return rows.map((row) => ({
+        id: row.id,
+        activeKid: row.active_kid,
+        kids: JSON.parse(row.kids) as string[],
+        seenAt: row.seen_at,
+      }))
     },
 
     async remove(instanceId) {

@@ -1,0 +1,49 @@
+// The addresses of the master key: where its change stands, and the three things an administrator does about it.
+import { encryptionStatusSchema, rotateBodySchema, rotationAnswerSchema } from '../../../contract/encryption.ts'
+import { CONTROL_BODY_CAP, type ControlRoute, defineControlRoute, type Principal } from '../../http/route.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import type { VaultRotation } from './vault-rotation.ts'
+
+const ADMIN = { credential: 'session', role: 'admin', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
+const RECENT_MS = 600_000
+
+export function createEncryptionRoutes(options: {
+  rotation: Pick<VaultRotation, 'rotate' | 'readStatus'>
+  clock: Clock
+}): ControlRoute[] {
+  const { rotation, clock } = options
+  return [
+    defineControlRoute({
+      ...ADMIN,
+      method: 'GET',
+      path: '/admin/encryption',
+      summary: 'The master keys, what depends on each, and how far a change of them is',
+      answers: { 200: { description: 'Where it stands', schema: encryptionStatusSchema } },
+      handle: async () => ({ status: 200, body: await rotation.readStatus() }),
+    }),
+    defineControlRoute({
+      ...ADMIN,
+      method: 'POST',
+      path: '/admin/encryption/rotate',
+      summary:
+        'Move every sealed value to another master key, pause that, or retire the old key; needs a recent sign-in',
+      body: rotateBodySchema,
+      answers: {
+        200: { description: 'It runs already, or there is nothing to do', schema: rotationAnswerSchema },
+        202: { description: 'Begun, paused or retired', schema: rotationAnswerSchema },
+      },
+      async handle({ body, principal, ip }) {
+        demandRecentSignIn(principal, clock)
+        const { changed, rotation: answer } = await rotation.rotate(body, { userId: principal.userId, ip })
+        return { status: changed ? 202 : 200, body: { rotation: answer } }
+      },
+    }),
+  ]
+}
+
+/** Whoever finds an open browser must not be able to do this. */
+function demandRecentSignIn({ authenticatedAt }: Principal, clock: Clock): void {
+  if (authenticatedAt !== null && clock.now() - authenticatedAt < RECENT_MS) return
+  throw new GatewayError('reauthentication_required')
+}
