@@ -9,11 +9,10 @@ import { createAccounts, type Accounts } from './features/accounts/accounts.ts'
 import { createAuthenticate } from './features/accounts/authenticate.ts'
 import { createApiKeys } from './features/api-keys/api-keys.ts'
 import { createAudit } from './features/audit/audit.ts'
+import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
-import { createBudgets } from './features/limits/budgets.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
-import { createCatalog } from './features/catalog/catalog.ts'
-import { createReachableModels } from './features/catalog/reachable-models.ts'
+import { createBudgets } from './features/limits/budgets.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
@@ -94,7 +93,9 @@ export function createApp(options: AppOptions): App {
     allowUserBaseUrls: config.userBaseUrls,
     explain: (input) => gateway.explainWithout(input),
   })
+  const rotation = createVaultRotation({ database, booted, audit, clock, log })
   const metrics = createMetrics()
+  metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
   const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
   const gateway = createGateway({
     authenticator,
@@ -107,24 +108,8 @@ export function createApp(options: AppOptions): App {
     getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
     upstream,
     keys: providerKeys,
-    namesSharedWith: (userId) => teams.namesSharedWith(userId),
-  })
-  const rotation = createVaultRotation({ database, booted, audit, clock, log })
-  const teams = createTeams({
-    database,
-    clock,
-    audit,
-    publicUrl,
-    findOwnKey: async (userId, ref) => {
-      const { id, provider } = await providerKeys.getProviderKey(userId, ref)
-      return { id: parsePublicId('pk', id)!, provider }
-    },
-    chainFor: (userId) => providerKeys.chainFor(userId),
-    revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
-    announce: (ids) => ids.forEach((id) => apiKeys.invalidate(id)),
     sharedFor: () => [],
     serverFallback: config.serverFallback,
-  metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,
     budgets: createBudgets({ database, clock, flushLedger: () => ledger.flush() }),
@@ -149,6 +134,7 @@ export function createApp(options: AppOptions): App {
     ...apiKeys.routes,
     ...providerKeys.routes,
     ...createUsageRoutes({ usage }),
+    ...createEncryptionRoutes({ rotation, clock }),
     ...gateway.routes,
   ]
   const http = createHttp({
@@ -167,16 +153,13 @@ export function createApp(options: AppOptions): App {
     accounts,
     routes,
     async recover() {
-    ...catalog.createRoutes(async (userId) => {
-      const caller = await apiKeys.describeCaller(userId, null)
-      return caller ? describeReachable(await gateway.listModels(caller)) : []
-    }),
-    ...createEncryptionRoutes({ rotation, clock }),
       await ledger.recover()
       await providerKeys.start()
+      rotation.start()
     },
     async close() {
       gateway.close()
+      await rotation.close()
       await upstream.close()
       await ledger.close()
       await providerKeys.close()
@@ -193,10 +176,8 @@ async function checkReady(database: Database): Promise<{ ready: boolean; reasons
     return { ready: false, reasons: [error instanceof Error ? error.message : 'the database does not answer'] }
   }
 }
-      rotation.start()
 
 function readVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-      await rotation.close()
   return (JSON.parse(text) as { version: string }).version
 }
