@@ -2,13 +2,14 @@
 // mended once, the request is sent once more, and the lesson is kept per base URL and model, so that the next request
 // goes right at once. Only for translated requests, and for the one bridge of relay (Chat → Responses); never in strict
 // mode, where the client gets the provider's own words.
+import type { LossName } from '../protocols/losses.ts'
 import type { ModelProfile } from '../protocols/profile.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
-import type { Exchange, Target } from './exchange.ts'
+import { isStrict, type Exchange, type Target } from './exchange.ts'
 
 export interface Lesson {
   /** Stands in the warnings header behind `adjusted=`. */
-  readonly name: string
+  readonly name: LossName
   readonly pattern: RegExp
   /** For which way of carrying it counts. */
   readonly carrying: 'translated' | 'relayed'
@@ -99,7 +100,7 @@ export function createAdjustments(): Adjustments {
 
   return {
     learn(exchange, target, error, relayed) {
-      if (exchange.match.headers['x-uniroute-strict'] === 'true') return null
+      if (isStrict(exchange)) return null
       const carrying = relayed ? 'relayed' : 'translated'
       const lesson = LESSONS.find((known) => known.carrying === carrying && known.pattern.test(error.message))
       if (!lesson || exchange.adjusted.has(lesson.name)) return null
@@ -109,6 +110,8 @@ export function createAdjustments(): Adjustments {
       return lesson
     },
     adjustProfile(exchange, target, profile) {
+      // What was learned would be a warning; strict clients get the provider's own words instead.
+      if (isStrict(exchange)) return profile
       let adjusted = profile
       for (const lesson of learned.get(nameOf(target)) ?? []) {
         if (!lesson.adjust) continue
@@ -121,7 +124,7 @@ export function createAdjustments(): Adjustments {
       if (exchange.protocol.id !== 'openai-chat' || exchange.operation.id !== 'chat') return false
       for (const lesson of learned.get(nameOf(target)) ?? []) {
         if (lesson.name !== BRIDGE || !exchange.peek.functionTools) continue
-        if (exchange.match.headers['x-uniroute-strict'] === 'true') return false
+        if (isStrict(exchange)) return false
         exchange.adjusted.add(BRIDGE)
         return true
       }

@@ -20,8 +20,7 @@ export function setPlanHeaders(exchange: Exchange): void {
     response.setHeader('x-uniroute-fallback', target.fallback)
     if (target.key) response.setHeader('x-uniroute-key', toPublicId('pk', target.key.id))
   }
-  if (exchange.warnings.length > 0)
-    response.setHeader('x-uniroute-warnings', exchange.warnings.join(';').slice(0, 1024))
+  if (exchange.warnings.length > 0) response.setHeader('x-uniroute-warnings', exchange.warnings.join(';'))
 }
 
 export function setForwardedHeaders(response: ServerResponse, headers: UpstreamHeaders): void {

@@ -4,13 +4,17 @@ import { createHash } from 'node:crypto'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Loss } from '../protocols/canonical.ts'
 import { CannotCross } from '../protocols/codec.ts'
+import { writeWarnings } from '../protocols/losses.ts'
 import type { Operation, Protocol } from '../protocols/protocol.ts'
 import { asObject, parseJson, type JsonObject } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import { providerPath } from '../providers/provider.ts'
 import type { Carrier } from './carrier.ts'
-import type { Exchange, Target } from './exchange.ts'
+import { isStrict, type Exchange, type Target } from './exchange.ts'
 import { buildTranslatedHeaders } from './upstream-request.ts'
+
+/** Of the names and reasons in a refusal. */
+const LONGEST_NAMED = 1_500
 
 /** The provider's counterpart of what the client asked for. */
 export interface Counterpart {
@@ -71,24 +75,19 @@ export function crossOver<Value>(step: () => Value): Value {
   }
 }
 
-/** `dropped=seed,tier;approx=thinking_budget`; in strict mode every warning is a refusal. */
+/** Puts losses into the warnings; in strict mode any of them refuses the request. For as long as nothing was sent. */
 export function reportLosses(exchange: Exchange, losses: readonly Loss[]): void {
-  const named = (action: Loss['action']): string[] => [
-    ...new Set(losses.filter((loss) => loss.action === action).map(({ path }) => path)),
-  ]
-  const dropped = named('dropped')
-  const approximated = named('approximated')
-  const first = losses[0]
-  if (first && exchange.match.headers['x-uniroute-strict'] === 'true') {
-    throw new GatewayError('unsupported_parameter', {
-      message: `Strict mode: ${[...dropped, ...approximated].join(', ')} cannot be passed on to ${exchange.provider.name} unchanged (${first.why}). Leave it out, or drop x-uniroute-strict.`,
-    })
-  }
-  exchange.warnings = [
-    ...(dropped.length > 0 ? [`dropped=${dropped.join(',')}`] : []),
-    ...(approximated.length > 0 ? [`approx=${approximated.join(',')}`] : []),
-    ...(exchange.adjusted.size > 0 ? [`adjusted=${[...exchange.adjusted].join(',')}`] : []),
-  ]
+  if (losses.length === 0 || !isStrict(exchange)) return noteLosses(exchange, losses)
+  const named = losses.map(({ path, why }) => `${path} (${why})`).join(', ')
+  const short = named.length > LONGEST_NAMED ? `${named.slice(0, LONGEST_NAMED).toWellFormed()}…` : named
+  throw new GatewayError('unsupported_parameter', {
+    message: `Strict mode: not everything can be passed between you and ${exchange.provider.name} unchanged: ${short}. Leave it out, or drop x-uniroute-strict.`,
+  })
+}
+
+/** Puts losses into the warnings, for the header while it is not sent, and for the receipt. */
+export function noteLosses(exchange: Exchange, losses: readonly Loss[]): void {
+  exchange.warnings = writeWarnings(losses, exchange.adjusted)
 }
 
 export function hash8(text: string): string {

@@ -28,6 +28,7 @@ import {
   crossOver,
   findCounterpart,
   hash8,
+  noteLosses,
   readBodyObject,
   reportLosses,
 } from './crossing.ts'
@@ -91,7 +92,8 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
-  reportLosses(exchange, [...earlier, ...encoding.losses.losses])
+  const losses = (): Loss[] => [...earlier, ...encoding.losses.losses]
+  reportLosses(exchange, losses())
   let answer: TranslatedAnswer | null = null
   const answering = createAnswering(tools, exchange, target, {
     request,
@@ -131,6 +133,8 @@ function translateCount(tools: TranslateTools, exchange: Exchange, target: Targe
   if (!upstream || !client) throw new GatewayError('translation_not_available')
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
   const encoding = createEncoding(tools, exchange, target)
+      reportLosses: () => reportLosses(exchange, losses()),
+      noteLosses: () => noteLosses(exchange, losses()),
   const encoded = crossOver(() => upstream.encodeRequest({ ...request, model: target.model }, encoding))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
   return createCrossing(

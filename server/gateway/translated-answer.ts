@@ -35,6 +35,10 @@ export interface TranslatedAnswerOptions {
   readonly onItems: (items: readonly Item[]) => void
 }
 
+  /** Tells what got lost so far, before anything is sent; throws where the client wants nothing lost. */
+  readonly reportLosses: () => void
+  /** The same once the client has seen the head: for the receipt alone. */
+  readonly noteLosses: () => void
 export class TranslatedAnswer implements Answer {
   readonly #options: TranslatedAnswerOptions
   readonly #splitter: SseSplitter
@@ -105,7 +109,10 @@ export class TranslatedAnswer implements Answer {
     const collected = this.#collector.response()
     const answer = this.#whole && !this.#collector.finished ? this.#whole : collected
     onItems(answer.items)
-    if (this.#encoder) return void exchange.response.end(this.#options.framing?.close ?? '')
+    if (this.#encoder) {
+      this.#options.noteLosses()
+      return void exchange.response.end(this.#options.framing?.close ?? '')
+    }
     this.#sendWhole(this.#whole ? { ...this.#whole, items: answer.items, finish: answer.finish } : answer)
   }
 
@@ -121,6 +128,7 @@ export class TranslatedAnswer implements Answer {
     const text = this.#encoder.fail(error)
     exchange.response.end(framing ? framing.wrap(text) + framing.close : text)
   }
+    this.#options.noteLosses()
 
   readUsage(): Usage {
     return this.#whole ? this.#usage : this.#collector.response().usage
@@ -169,6 +177,7 @@ export class TranslatedAnswer implements Answer {
     setPlanHeaders(exchange)
     setTranslatedHeaders(exchange.response, headers)
     setStreamHeaders(exchange.response)
+    this.#options.reportLosses()
     exchange.response.setHeader('content-type', framing?.contentType ?? 'text/event-stream; charset=utf-8')
     exchange.response.writeHead(200)
     this.#begun = true
@@ -180,6 +189,7 @@ export class TranslatedAnswer implements Answer {
     setPlanHeaders(exchange)
     setTranslatedHeaders(exchange.response, headers)
     exchange.response.setHeader('content-type', JSON_TYPE)
+    this.#options.reportLosses()
     exchange.response.setHeader('content-length', String(body.length))
     exchange.response.writeHead(200)
     this.#begun = true

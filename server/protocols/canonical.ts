@@ -1,5 +1,6 @@
 // The middle model between the wire dialects: a list of items, not of messages, because two dialects interleave
 // reasoning, text and calls and the order must survive. Nothing here knows a provider, a key or a socket.
+import type { LossName } from './losses.ts'
 
 /** Tokens of one call. null = the provider did not say; an explicit 0 is a 0. `input` includes cached tokens, `output` includes reasoning. */
 export interface Usage {
@@ -356,10 +357,12 @@ export interface StreamError {
   readonly retryAfterMs: number | null
 }
 
-/** Something the client asked for, or the provider gave, that did not survive the crossing. Never silent. */
+/**
+ * Something the client asked for, or said, or the provider answered, that did not survive the crossing. Never silent. What
+ * an answer has beside its content (fingerprints, verdicts of filters) was not asked for and is none.
+ */
 export interface Loss {
-  /** The name in the warnings header: `seed`, `thinking_budget`; snake case, a field or a group of fields. */
-  readonly path: string
+  readonly path: LossName
   readonly action: 'dropped' | 'approximated'
   readonly why: string
 }

@@ -5,12 +5,13 @@ import type { ChatRequest, ChatResponse, Loss, Signature, StreamEvent } from './
 import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
+import type { LossName } from './losses.ts'
 import type { KnownTool } from './tool-names.ts'
 
-/** Collects losses; the same path and action is reported once. */
+/** Collects losses; the same name and action is reported once, with all that was said of it. */
 export interface LossReport {
-  drop(path: string, why: string): void
-  approximate(path: string, why: string): void
+  drop(path: LossName, why: string): void
+  approximate(path: LossName, why: string): void
   readonly losses: readonly Loss[]
 }
 
@@ -121,9 +122,16 @@ export interface Codec {
 
 export function createLossReport(): LossReport {
   const found = new Map<string, Loss>()
-  const note = (path: string, action: Loss['action'], why: string): void => {
+/** Reasons are added to one name's until they are so long. */
+const LONGEST_WHY = 300
+
+  const note = (path: LossName, action: Loss['action'], why: string): void => {
     const key = `${action} ${path}`
-    if (!found.has(key)) found.set(key, { path, action, why })
+    const known = found.get(key)
+    if (!known) found.set(key, { path, action, why })
+    else if (!known.why.includes(why) && known.why.length < LONGEST_WHY) {
+      found.set(key, { ...known, why: `${known.why}; ${why}` })
+    }
   }
   return {
     drop: (path, why) => note(path, 'dropped', why),

@@ -52,6 +52,7 @@ test('a Gemini request becomes an OpenAI one; the task is left out and said so',
     content: { parts: [{ text: 'a' }, { text: 'b' }] },
     task_type: 'RETRIEVAL_QUERY',
     output_dimensionality: 8,
+    auto_truncate: true,
   }
   const request = decodeGeminiEmbedding(body, true)
   expect(encodeOpenaiEmbedding(request, { model: 'm', losses })).toEqual({
@@ -60,7 +61,10 @@ test('a Gemini request becomes an OpenAI one; the task is left out and said so',
     encoding_format: 'float',
     dimensions: 8,
   })
-  expect(losses.losses).toMatchObject([{ path: 'task_type', action: 'dropped' }])
+  expect(losses.losses).toMatchObject([
+    { path: 'other_fields', action: 'dropped', why: expect.stringContaining('`auto_truncate`') },
+    { path: 'task_type', action: 'dropped' },
+  ])
 })
 
 test('pictures and vectors of several sizes cannot cross', () => {
@@ -120,8 +124,9 @@ test('requests cross and come back', () => {
       dimensions: fc.nat(),
       format: fc.constant('float' as const),
       single: fc.constant(false),
+      others: fc.constant([]),
     },
-    { requiredKeys: ['inputs', 'format', 'single'] },
+    { requiredKeys: ['inputs', 'format', 'single', 'others'] },
   )
   fc.assert(
     fc.property(request, (request) => {

@@ -3,6 +3,7 @@
 import type { Usage } from './canonical.ts'
 import { UNKNOWN_USAGE } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
+import { lossOfField } from './losses.ts'
 import { asCount, asObject, asText, type JsonObject } from './read.ts'
 
 export interface EmbeddingInput {
@@ -20,6 +21,8 @@ export interface EmbeddingRequest {
   /** The client's operation answers with one vector, not a list (Gemini's `embedContent`). */
   readonly single: boolean
   readonly userId?: string
+  /** Fields that only the client's dialect has. */
+  readonly others: readonly string[]
 }
 
 export interface EmbeddingResponse {
@@ -38,7 +41,22 @@ export function decodeOpenaiEmbedding(body: JsonObject): EmbeddingRequest {
     single: false,
     ...(dimensions === null ? {} : { dimensions }),
     ...(userId === null ? {} : { userId }),
+    others: othersOf(body, OPENAI_FIELDS),
   }
+}
+
+const OPENAI_FIELDS = 'model input encoding_format dimensions user'
+const GEMINI_FIELDS = 'model content task_type title output_dimensionality'
+
+function othersOf(body: JsonObject, known: string): string[] {
+  const names = known.split(' ')
+  return Object.entries(body)
+    .filter(([name, value]) => value !== null && !names.includes(snakeOf(name)))
+    .map(([name]) => name)
+}
+
+function reportOthers({ others }: EmbeddingRequest, losses: LossReport): void {
+  for (const field of others) losses.drop(lossOfField(field), `the provider has no field \`${field.slice(0, 60)}\``)
 }
 
 function requireText(value: unknown): string {
@@ -58,6 +76,7 @@ export function encodeOpenaiEmbedding(
   { model, losses }: { model: string; losses: LossReport },
 ): Record<string, unknown> {
   const [first] = request.inputs
+  reportOthers(request, losses)
   if (request.inputs.some(({ taskType }) => taskType !== undefined))
     losses.drop('task_type', 'the provider has no such field')
   if (request.inputs.some(({ title }) => title !== undefined)) losses.drop('title', 'the provider has no such field')
@@ -89,6 +108,7 @@ export function decodeGeminiEmbedding(body: JsonObject, single: boolean): Embedd
     format: 'float',
     single,
     ...(dimensions == null ? {} : { dimensions }),
+    others: requests.flatMap((request) => othersOf(request, GEMINI_FIELDS)),
   }
 }
 
@@ -110,6 +130,7 @@ export function encodeGeminiEmbedding(
   request: EmbeddingRequest,
   { model, losses }: { model: string; losses: LossReport },
 ): Record<string, unknown> {
+  reportOthers(request, losses)
   if (request.userId !== undefined) losses.drop('user', 'the provider has no such field')
   const name = model.startsWith('models/') ? model : `models/${model}`
   return {
@@ -199,5 +220,9 @@ function asObjects(value: unknown): JsonObject[] {
 
 // Gemini's fields may be spelled in either case.
 function field(object: JsonObject | null | undefined, name: string): unknown {
-  return object?.[name] ?? object?.[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)]
+  return object?.[name] ?? object?.[snakeOf(name)]
+}
+
+function snakeOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

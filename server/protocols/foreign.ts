@@ -2,6 +2,7 @@
 // those that the answer would be wrong without refuse the crossing.
 import type { ChatRequest, Extras } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
+import { lossOfField, type LossName } from './losses.ts'
 import { asObject } from './read.ts'
 
 /** Fields whose loss would change what is asked for, with what to do instead. */
@@ -18,6 +19,11 @@ const CANNOT_CROSS: Readonly<Record<string, string>> = {
   previous_response_id: 'Send the whole conversation in the request, with `store: false`.',
   prompt: 'Send the text of the prompt itself.',
   tool_choice: 'Let the model choose, or name a function.',
+  // A form of the answer that only one dialect has; the well-known forms are carried.
+  response_format: 'Ask for text, for JSON or for JSON by a schema.',
+  text_format: 'Ask for text, for JSON or for JSON by a schema.',
+  format: 'Ask for JSON by a schema.',
+  responseMimeType: 'Ask for `text/plain` or `application/json`.',
 }
 
 /** Items of Responses that only the provider they came from can go on from, by their `type`, with what to do instead. */
@@ -36,32 +42,44 @@ const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
 
 /** Left out elsewhere without a word: a client's note to its vendor, and how blocks lay whose content is carried. */
 const NOTES: ReadonlySet<string> = new Set(['billing_header', 'document_blocks'])
+/** Fields that hold others, each of which is a wish of its own. */
+const HOLDERS: ReadonlySet<string> = new Set(['generation_config', 'output_config'])
+const LONGEST_NAME = 60
 
 /** Reports (or refuses) every extension and extra field that is not of the dialect `own`. */
 export function reportForeignFields(request: ChatRequest, own: string, losses: LossReport): void {
   for (const [protocol, fields] of Object.entries(request.extensions)) {
-    if (protocol === own) continue
-    for (const [field, value] of Object.entries(fields)) {
-      if (value === undefined || value === null || value === false || NOTES.has(field)) continue
-      const instead = CANNOT_CROSS[field]
-      if (instead !== undefined) {
-        const named = typeof value === 'string' ? ` ("${value}")` : ''
-        throw new CannotCross(
-          field,
-          `The model asked for is served in a dialect without \`${field}\`${named}. ${instead}`,
-        )
-      }
-      losses.drop(field, 'the provider has no such field')
-    }
+    if (protocol !== own) reportFields(fields, losses)
   }
   for (const item of request.items) {
     if (item.kind === 'opaque' && item.protocol === 'openai-responses' && own !== item.protocol) refuseItem(item.raw)
     // The name beside a result is the function's, which the item carries itself.
-    reportExtra(item.extra, own, losses, item.kind === 'result' && item.name !== undefined ? 'name' : null)
+    const carried = item.kind === 'result' && item.name !== undefined ? 'name' : null
+    reportExtra(item.extra, own, losses, 'message_fields', carried)
     if (item.kind !== 'result') continue
-    for (const part of item.parts) if (part.kind !== 'opaque') reportExtra(part.extra, own, losses)
+    for (const part of item.parts) if (part.kind !== 'opaque') reportExtra(part.extra, own, losses, 'message_fields')
   }
-  for (const tool of request.tools) reportExtra(tool.extra, own, losses)
+  for (const tool of request.tools) reportExtra(tool.extra, own, losses, 'tool_fields')
+}
+
+function reportFields(fields: Readonly<Record<string, unknown>>, losses: LossReport): void {
+  for (const [field, value] of Object.entries(fields)) {
+    if (value === undefined || value === null || value === false || NOTES.has(field)) continue
+    const inner = HOLDERS.has(field) ? asObject(value) : null
+    if (inner) {
+      reportFields(inner, losses)
+      continue
+    }
+    const instead = Object.hasOwn(CANNOT_CROSS, field) ? CANNOT_CROSS[field] : undefined
+    if (instead !== undefined) {
+      const named = typeof value === 'string' ? ` ("${value}")` : ''
+      throw new CannotCross(
+        field,
+        `The model asked for is served in a dialect without \`${field}\`${named}. ${instead}`,
+      )
+    }
+    losses.drop(lossOfField(field), noSuchField(field))
+  }
 }
 
 function refuseItem(raw: unknown): void {
@@ -75,11 +93,21 @@ function refuseItem(raw: unknown): void {
   )
 }
 
-function reportExtra(extra: Extras | undefined, own: string, losses: LossReport, carried: string | null = null): void {
+function reportExtra(
+  extra: Extras | undefined,
+  own: string,
+  losses: LossReport,
+  kind: LossName,
+  carried: string | null = null,
+): void {
   for (const [protocol, fields] of Object.entries(extra ?? {})) {
     if (protocol === own) continue
     for (const field of Object.keys(fields)) {
-      if (!NOTES.has(field) && field !== carried) losses.drop(field, 'the provider has no such field')
+      if (!NOTES.has(field) && field !== carried) losses.drop(lossOfField(field, kind), noSuchField(field))
     }
   }
+}
+
+function noSuchField(field: string): string {
+  return `the provider has no field \`${field.length > LONGEST_NAME ? `${field.slice(0, LONGEST_NAME)}…` : field}\``
 }

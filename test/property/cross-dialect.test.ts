@@ -172,7 +172,7 @@ const FIELDS: readonly (readonly [string, (request: ChatRequest) => unknown, Reg
   ['parallel', ({ parallel, tools }) => (parallel === false && tools.length > 0 ? false : undefined), /parallel/],
   ['maxOutput', ({ maxOutput }) => maxOutput, /max_tokens/],
   ['format', ({ format }) => (format?.kind === 'text' ? undefined : format?.kind), /format|schema/],
-  ['effort', ({ reasoning }) => thinkingAskedFor(reasoning), /effort|reasoning|thinking/],
+  ['effort', ({ reasoning }) => thinkingAskedFor(reasoning), /effort|thinking/],
   [
     'cache',
     (request) => JSON.stringify([request.items, request.instructions]).includes('"cache":') || undefined,
@@ -248,14 +248,14 @@ function cross(request: ChatRequest, from: Dialect, to: Dialect, which: number, 
   expect(retold.texts).toEqual(told.texts)
   expect(retold.calls).toEqual(told.calls)
   expect(imagesIn(sent)).toEqual(imagesIn(asked))
-  if (retold.thoughts.length < told.thoughts.length) expect(paths.join()).toMatch(/reasoning|thinking/)
+  if (retold.thoughts.length < told.thoughts.length) expect(paths.join()).toMatch(/reasoning_state|thoughts/)
   const declared = new Set(before.tools.map(fullName))
   const named = after.tools.map((tool) =>
     fullName(tool.namespace === undefined ? restoreTool(encoded.toolNames, tool.name) : tool),
   )
   expect(named.filter((name) => declared.has(name))).toEqual([...declared])
-  if (foreign.field) expect(paths).toContain('odd_field')
-  if (foreign.builtin) expect(paths).toContain('odd_tool')
+  if (foreign.field) expect(paths).toContain('other_fields')
+  if (foreign.builtin) expect(paths).toContain('builtin_tools')
   if (foreign.state && told.thoughts.length > 0) expect(paths).toContain('reasoning_state')
   checkNothingSilent(before, after, paths, encoded.enforceStop)
   return true

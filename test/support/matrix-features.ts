@@ -281,12 +281,12 @@ function expectedWarnings(
       !['anthropic', 'ai-sdk google', 'genai'].includes(driver.name) &&
       'filename',
     byTool && (isCompatible || upstream.dialect === 'gemini') && 'parallel_tool_calls',
-    think && upstream.provider === 'compat' && 'reasoning_effort',
+    think && upstream.provider === 'compat' && 'thinking',
   )
   const approx = says(
     // Servers that think of themselves refuse a forced call while they do.
     (force || byTool) && upstream.provider === 'thinker' && 'thinking',
-    think && upstream.provider === 'thinker' && (losesThoughts ? 'thinking' : 'reasoning_effort'),
+    think && upstream.provider === 'thinker' && (losesThoughts ? 'thinking' : 'effort'),
     schema && !byTool && isCompatible && 'response_format',
   )
   return [dropped && `dropped=${dropped}`, approx && `approx=${approx}`].filter(Boolean).join(';') || null

@@ -346,7 +346,7 @@ describe('streams that are written', () => {
       },
     ]
     expect(codec.encodeResponse(answered(items), responseEncodingOf(losses))['content']).toEqual([])
-    expect(lossNames(losses)).toEqual(['dropped=builtin_items', 'dropped=image'])
+    expect(lossNames(losses)).toEqual(['dropped=provider_items', 'dropped=media'])
   })
 })
 

@@ -119,7 +119,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
       case 'opaque':
         return writeOpaque(meta.protocol, asObject(meta.raw) ?? {})
       case 'media':
-        return losses.drop(meta.media, 'answers hold text and calls alone here')
+        return losses.drop('media', 'answers hold text and calls alone here')
       case 'call':
         if (meta.style === 'freeform') {
           ensureOpen(current)
@@ -135,7 +135,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
   }
 
   function writeOpaque(protocol: string, raw: JsonObject): void {
-    if (protocol !== PROTOCOL) return losses.drop('builtin_items', 'what a provider ran has no counterpart here')
+    if (protocol !== PROTOCOL) return losses.drop('provider_items', 'what a provider ran has no counterpart here')
     const type = asText(raw['type']) ?? ''
     const input = type.endsWith('tool_use') ? asObject(raw['input']) : null
     const content = type === 'compaction' ? asText(raw['content']) : null

@@ -37,7 +37,7 @@ export function encodeItem(item: Item, encoding: BlockEncoding): WireBlock | nul
       return encodeResult(item, encoding)
     case 'opaque':
       if (item.protocol === PROTOCOL) return { ...asObject(item.raw) }
-      encoding.losses.drop('builtin_items', 'what another provider ran stays with it')
+      encoding.losses.drop('provider_items', 'what another provider ran stays with it')
       return null
   }
 }
@@ -105,7 +105,7 @@ function encodeResultPart(part: ResultPart, { losses }: BlockEncoding): WireBloc
       return writeMedia(part, losses)
     case 'opaque':
       if (part.protocol === PROTOCOL) return { ...asObject(part.raw) }
-      losses.drop('builtin_items', 'what another provider ran stays with it')
+      losses.drop('provider_items', 'what another provider ran stays with it')
       return null
   }
 }

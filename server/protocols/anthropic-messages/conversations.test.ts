@@ -125,7 +125,7 @@ describe('conversations', () => {
     expect((body['messages'] as any[])[1].content).toMatchObject([{ type: 'tool_use', id: 'a' }])
     expect(JSON.stringify(body)).not.toContain('sig')
     expect(body['thinking']).toEqual({ type: 'disabled' })
-    expect(losses).toEqual(['dropped=reasoning_state', 'approx=reasoning'])
+    expect(losses).toEqual(['dropped=reasoning_state', 'approx=thinking'])
   })
 
   test('case 46: an envelope that does not open never goes upstream', () => {
@@ -218,7 +218,7 @@ describe('conversations', () => {
     const { body, losses } = encode({ items }, { profile })
     const text = JSON.stringify((body['messages'] as any[]).at(-1))
     expect(text).toContain('<system-reminder>\\nBe kind.\\n</system-reminder>')
-    expect(losses).toEqual(['approx=system_message'])
+    expect(losses).toEqual(['approx=system'])
   })
 
   test('rules in front are instructions', () => {

@@ -56,14 +56,14 @@ const TABLE: Readonly<
     },
     {
       fields: user({ kind: 'media', media: 'image', detail: 'low', source: { from: 'url', url: 'https://x' } }),
-      losses: ['dropped=detail'],
+      losses: ['dropped=image_detail'],
     },
-    { fields: user({ kind: 'opaque', protocol: 'gemini', raw: {} }), losses: ['dropped=builtin_items'] },
+    { fields: user({ kind: 'opaque', protocol: 'gemini', raw: {} }), losses: ['dropped=provider_items'] },
     {
       fields: user({ kind: 'opaque', protocol: 'openai-responses', raw: { type: 'computer_call' } }),
       refused: 'input',
     },
-    { fields: user({ kind: 'text', text: 'x', extra: { gemini: { odd: 1 } } }), losses: ['dropped=odd'] },
+    { fields: user({ kind: 'text', text: 'x', extra: { gemini: { odd: 1 } } }), losses: ['dropped=message_fields'] },
     {
       fields: user({ kind: 'text', role: 'assistant', text: 'x', citations: [{ url: 'https://x' }] }),
       losses: ['dropped=citations'],
@@ -78,7 +78,7 @@ const TABLE: Readonly<
   ],
   tools: [
     { fields: { tools: [{ ...f, strict: true }] }, profile: OLD, losses: ['dropped=strict'] },
-    { fields: { tools: [{ ...f, extra: { gemini: { behavior: 'x' } } }] }, losses: ['dropped=behavior'] },
+    { fields: { tools: [{ ...f, extra: { gemini: { behavior: 'x' } } }] }, losses: ['dropped=tool_fields'] },
     {
       fields: {
         tools: [
@@ -94,7 +94,7 @@ const TABLE: Readonly<
         tools: [f],
         builtins: [{ protocol: 'openai-responses', kind: 'other', name: 'code_interpreter', raw: {} }],
       },
-      losses: ['dropped=code_interpreter'],
+      losses: ['dropped=builtin_tools'],
     },
     {
       fields: { builtins: [{ protocol: 'openai-responses', kind: 'other', name: 'file_search', raw: {} }] },
@@ -140,12 +140,12 @@ const TABLE: Readonly<
     {
       fields: { reasoning: { effort: 'high' } },
       profile: { ...PROFILE, thinking: 'none' },
-      losses: ['dropped=reasoning'],
+      losses: ['dropped=thinking'],
     },
     {
       fields: { reasoning: { effort: 'none' } },
       profile: { ...PROFILE, canDisableThinking: false },
-      losses: ['approx=reasoning'],
+      losses: ['approx=thinking'],
     },
     { fields: { reasoning: { adaptive: false, effort: 'low' } }, profile: BUDGET_PROFILE, losses: ['dropped=effort'] },
   ],

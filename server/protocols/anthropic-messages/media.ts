@@ -83,7 +83,8 @@ function readSource(source: JsonObject): MediaSource | null {
 export function writeMedia(media: Media, losses: LossReport): Record<string, unknown> | null {
   const { context, citations, document_blocks: whole } = ownExtra(media.extra)
   if (whole === true) return null
-  if (media.detail !== undefined && media.detail !== 'auto') losses.drop('detail', 'images are read in one way only')
+  if (media.detail !== undefined && media.detail !== 'auto')
+    losses.drop('image_detail', 'images are read in one way only')
   if (media.media === 'audio' || media.media === 'video') {
     throw new CannotCross(media.media, `The model asked for takes no ${media.media}. Send a transcript or images.`)
   }

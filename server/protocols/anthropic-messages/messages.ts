@@ -66,7 +66,7 @@ function placeRules(messages: readonly WireMessage[], { profile, losses }: Reque
     const isOwn = message.content.some((block) => block['type'] !== 'text')
     if (isOwn || (profile.midSystem && isLegalPlace(messages[index - 1], messages[index + 1]))) placed.push(message)
     else {
-      losses.approximate('system_message', 'the model takes no system message in this place')
+      losses.approximate('system', 'the model takes no system message in this place')
       append(placed, 'user', message.content.map(asReminder))
     }
   }

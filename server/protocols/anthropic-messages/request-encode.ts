@@ -2,6 +2,7 @@
 import type { ChatRequest } from '../canonical.ts'
 import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec.ts'
 import { reportForeignFields } from '../foreign.ts'
+import type { LossName } from '../losses.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { createBreakpoints, type Breakpoints } from './cache.ts'
 import { encodeMessages, endsInBareToolTurn } from './messages.ts'
@@ -106,7 +107,7 @@ function reportUnsayable(request: ChatRequest, { losses }: RequestEncoding): voi
     throw new CannotCross('n', 'The model asked for gives one answer per request. Leave `n` out and ask again.')
   }
   const { sampling, verbosity } = request
-  const unsayable: readonly (readonly [string, unknown])[] = [
+  const unsayable: readonly (readonly [LossName, unknown])[] = [
     ['frequency_penalty', sampling.frequencyPenalty],
     ['presence_penalty', sampling.presencePenalty],
     ['logit_bias', sampling.logitBias],
@@ -124,7 +125,7 @@ function encodeSampling(
   thinking: boolean,
 ): Record<string, number> {
   const { temperature, topP, topK } = sampling
-  const drop = (path: string, value: number | undefined, why: string): undefined =>
+  const drop = (path: LossName, value: number | undefined, why: string): undefined =>
     value === undefined ? undefined : void losses.drop(path, why)
   const fields = (values: Record<string, number | undefined>): Record<string, number> =>
     Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined))

@@ -74,7 +74,7 @@ describe('tools', () => {
       thinking: { type: 'disabled' },
       output_config: { effort: 'high' },
     })
-    expect(losses).toEqual(['approx=reasoning'])
+    expect(losses).toEqual(['approx=thinking'])
     const manual = encode({ ...forced, reasoning: { budget: 2000 } }, { profile: BUDGET_PROFILE })
     expect(manual.body['thinking']).toEqual({ type: 'disabled' })
     const always = encode(
@@ -103,7 +103,7 @@ describe('tools', () => {
 
   test('case 45: a foreign built-in beside a function is dropped, alone or forced refused', () => {
     const builtins = [{ protocol: 'openai-responses', kind: 'other', name: 'image_generation', raw: {} }] as const
-    expect(encode({ tools: [f], builtins }).losses).toEqual(['dropped=image_generation'])
+    expect(encode({ tools: [f], builtins }).losses).toEqual(['dropped=builtin_tools'])
     expect(() => encode({ builtins })).toThrow(CannotCross)
     expect(() => encode({ tools: [f], builtins, toolChoice: { mode: 'named', name: 'image_generation' } })).toThrow(
       CannotCross,

@@ -33,7 +33,7 @@ export function writeThinking(request: ChatRequest, encoding: Encoding, context:
     return { ...effortField(wish.effort, encoding), maxTokens, on: false }
   }
   if (profile.thinking === 'none') {
-    if (!isOff) losses.drop('reasoning', 'the model does not think')
+    if (!isOff) losses.drop('thinking', 'the model does not think')
     return { maxTokens, on: false }
   }
   if (isOff) return writeOff(encoding, maxTokens)
@@ -48,7 +48,7 @@ function asksForAnything({ effort, budget, adaptive, visible }: ReasoningWish): 
 
 function writeOff({ profile, losses }: Encoding, maxTokens: number): ThinkingFields {
   if (profile.canDisableThinking) return { thinking: { type: 'disabled' }, maxTokens, on: false }
-  losses.approximate('reasoning', 'the model always thinks')
+  losses.approximate('thinking', 'the model always thinks')
   const least = nearestEffort('low', profile.efforts)
   const effort = least === undefined ? {} : { effort: least }
   return { thinking: { type: 'adaptive', display: 'omitted' }, ...effort, maxTokens, on: true }
@@ -66,7 +66,7 @@ function writeAdaptive(
   }
   const { effort } = effortField(effortOf(wish), encoding)
   if (context.forced && profile.canDisableThinking) {
-    losses.approximate('reasoning', 'a forced tool call comes without thinking')
+    losses.approximate('thinking', 'a forced tool call comes without thinking')
     const capped = effort === 'xhigh' || effort === 'max' ? nearestEffort('high', profile.efforts) : effort
     return { thinking: { type: 'disabled' }, ...(capped ? { effort: capped } : {}), maxTokens, on: false }
   }
@@ -87,7 +87,7 @@ function writeBudget(
   const effort = wish.budget !== undefined && profile.efforts.length > 0 ? effortField(wish.effort, encoding) : {}
   if (context.forced || context.bareToolTurn) {
     const why = context.forced ? 'a forced tool call comes without thinking' : 'the last tool turn lost its thinking'
-    losses.approximate('reasoning', why)
+    losses.approximate('thinking', why)
     return { thinking: { type: 'disabled' }, ...effort, maxTokens, on: false }
   }
   const own = wish.budget !== undefined && wish.budget > 0
@@ -95,7 +95,7 @@ function writeBudget(
   const wanted = own ? Math.max(wish.budget, LEAST_BUDGET) : budgetOfEffort(effortOf(wish) ?? 'high', profile)
   const fitted = fitBudget(wanted, maxTokens, asked, profile, encoding)
   if (fitted === null) {
-    losses.approximate('reasoning', 'the output maximum leaves no room for thinking')
+    losses.approximate('thinking', 'the output maximum leaves no room for thinking')
     return { thinking: { type: 'disabled' }, ...effort, maxTokens, on: false }
   }
   const display = wish.visible === true ? {} : { display: 'omitted' }

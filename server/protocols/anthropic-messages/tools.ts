@@ -1,8 +1,9 @@
 // Tools, the choice among them and the schema-bound answer of models that only know it as a forced tool.
 import type { Builtin, ChatRequest, Tool } from '../canonical.ts'
 import { CannotCross, type LossReport, type RequestEncoding } from '../codec.ts'
-import { asObject, asText, type JsonObject } from '../read.ts'
+import { asObject, asText } from '../read.ts'
 import { createToolNames, type KnownTool, type ToolNames } from '../tool-names.ts'
+import { readSearch } from '../web-search.ts'
 import type { Breakpoints } from './cache.ts'
 import { ownExtra, PROTOCOL } from './names.ts'
 import { fitSchema } from './schema.ts'
@@ -79,32 +80,28 @@ function describeFreeform(tool: Tool): string {
 function encodeBuiltin(builtin: Builtin, request: ChatRequest, losses: LossReport): Record<string, unknown> | null {
   const raw = asObject(builtin.raw) ?? {}
   if (builtin.protocol === PROTOCOL) return { ...raw }
-  if (builtin.kind === 'web_search') return encodeWebSearch(raw)
+  if (builtin.kind === 'web_search') return encodeWebSearch(builtin, losses)
   const { toolChoice } = request
   if (toolChoice?.mode === 'named' && toolChoice.name === builtin.name) throw loneBuiltin(builtin.name)
-  losses.drop(builtin.name, 'the provider has no such tool')
+  losses.drop('builtin_tools', `the provider has no \`${builtin.name}\``)
   return null
 }
 
-function encodeWebSearch(raw: JsonObject): Record<string, unknown> {
-  const filters = asObject(raw['filters']) ?? raw
-  const place = asObject(raw['user_location'])
-  const location = asObject(place?.['approximate']) ?? place
-  const fields = ['city', 'region', 'country', 'timezone'].filter((field) => asText(location?.[field]) !== null)
-  const lists = ['allowed_domains', 'blocked_domains'].filter((field) => Array.isArray(filters[field]))
+function encodeWebSearch(builtin: Builtin, losses: LossReport): Record<string, unknown> {
+  const given = asObject(builtin.raw)
+  const filters = asObject(given?.['filters']) ?? given
+  // Only one of the two lists may stand.
+  const list = Array.isArray(filters?.['allowed_domains']) ? 'allowed_domains' : 'blocked_domains'
+  const { user_location: where, ...settings } = readSearch(
+    builtin,
+    new Set([list, 'user_location', 'max_uses'] as const),
+    losses,
+  )
   return {
     type: 'web_search_20250305',
     name: 'web_search',
-    // Only one of the two lists may stand.
-    ...Object.fromEntries(lists.slice(0, 1).map((field) => [field, filters[field]])),
-    ...(fields.length === 0
-      ? {}
-      : {
-          user_location: {
-            type: 'approximate',
-            ...Object.fromEntries(fields.map((field) => [field, location?.[field]])),
-          },
-        }),
+    ...settings,
+    ...(where ? { user_location: { type: 'approximate', ...where } } : {}),
   }
 }
 

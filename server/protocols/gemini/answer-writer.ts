@@ -96,10 +96,6 @@ export class AnswerWriter {
   }
 
   #takeOwn(extensions: Extras | undefined): Record<string, unknown> {
-    for (const [protocol, fields] of Object.entries(extensions ?? {})) {
-      if (protocol === GEMINI) continue
-      for (const name of Object.keys(fields)) this.#encoding.losses.drop(name, 'the client has no such field')
-    }
     const own = Object.entries(extensions?.[GEMINI] ?? {})
     return Object.fromEntries(own.map(([name, value]) => [toCamel(name), value]))
   }

@@ -2,14 +2,18 @@
 import type { ChatRequest, Effort, Tool } from '../canonical.ts'
 import { CannotCross, type RequestEncoding } from '../codec.ts'
 import { budgetOfEffort, effortOf, nearestEffort } from '../effort.ts'
+import { lossOfField } from '../losses.ts'
 import { asObject, type JsonObject } from '../read.ts'
 import type { ToolNames } from '../tool-names.ts'
 import { compact, GEMINI, isEmpty } from './fields.ts'
 import { inlineSchema } from './schema.ts'
+import { readSearch } from '../web-search.ts'
 
 const MOST_STOPS = 5
 const MOST_THINKING = 24_576
 const LEAST_THINKING = 128
+/** Its search takes none of the settings that others have. */
+const NO_SETTINGS: ReadonlySet<never> = new Set()
 
 export function writeTools(
   request: ChatRequest,
@@ -47,7 +51,7 @@ function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncod
   const description = [tool.description ?? '', grammar].filter((text) => text !== '').join('\n\n')
   const schema = freeform
     ? { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
-    : asObject(tool.schema) && inlineSchema(tool.schema, losses, 'schema')
+    : asObject(tool.schema) && inlineSchema(tool.schema, losses)
   return {
     name: names.wireName(tool.name, tool.namespace),
     ...(description === '' ? {} : { description }),
@@ -68,12 +72,14 @@ function writeBuiltins(
   const entries: JsonObject[] = []
   const foreign: string[] = []
   let combined = false
-  for (const { protocol, kind, name, raw } of builtins) {
+  for (const builtin of builtins) {
+    const { protocol, kind, name, raw } = builtin
     if (protocol === GEMINI) entries.push({ [name]: raw })
     else if (kind !== 'web_search') foreign.push(name)
     else if (tools.length > 0 && profile.thinking !== 'level') {
       losses.drop('web_search', 'this model does not search beside function tools')
     } else if (!entries.some((entry) => entry['googleSearch'])) {
+      readSearch(builtin, NO_SETTINGS, losses)
       entries.push({ googleSearch: {} })
       combined = tools.length > 0
     }
@@ -86,7 +92,7 @@ function writeBuiltins(
         `The tool \`${name}\` is run by another provider. Leave it out, or name its model.`,
       )
     }
-    losses.drop(name, 'another provider runs this tool')
+    losses.drop('builtin_tools', `another provider runs \`${name}\``)
   }
   return { entries, combined }
 }
@@ -155,7 +161,7 @@ function writeSampling({ sampling }: ChatRequest, { profile, losses }: RequestEn
   if (logitBias) losses.drop('logit_bias', 'the provider has no such field')
   const all = compact({ temperature, topP, topK, frequencyPenalty, presencePenalty })
   if (profile.sampling === 'none') {
-    if (!isEmpty(all)) losses.drop('sampling', 'the model takes no sampling parameters')
+    for (const name of Object.keys(all)) losses.drop(lossOfField(name), 'the model takes no sampling parameters')
     return {}
   }
   if (profile.sampling === 'one' && temperature !== undefined && topP !== undefined) {
@@ -169,7 +175,7 @@ function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format:
   const { format, tools, extensions } = request
   const { profile, losses } = encoding
   if (!format || format.kind === 'text') return { format: {}, instruction: '' }
-  const schema = format.kind === 'json_schema' ? inlineSchema(format.schema, losses, 'schema') : undefined
+  const schema = format.kind === 'json_schema' ? inlineSchema(format.schema, losses) : undefined
   // Models before Gemini 3 refuse a JSON type beside function tools; one who wrote it in Gemini's words knows.
   if (tools.length > 0 && profile.thinking !== 'level' && !extensions[GEMINI]) {
     losses.approximate('response_format', 'beside tools, this model is asked for JSON in words')
@@ -196,10 +202,10 @@ function nameSchema(schema: unknown, title: string | undefined, description: str
 function writeThinking({ reasoning }: ChatRequest, encoding: RequestEncoding): JsonObject | null {
   if (!reasoning) return null
   const { profile, losses } = encoding
-  const { effort, budget, visible } = reasoning
-  const asked = effort !== undefined || (budget !== undefined && budget !== 0)
+  const { effort, budget, visible, adaptive } = reasoning
+  const asked = adaptive === true || effort !== undefined || (budget !== undefined && budget !== 0)
   if (profile.thinking !== 'level' && profile.thinking !== 'budget') {
-    if (asked && effort !== 'none') losses.drop('reasoning', 'the model does not think')
+    if (asked && effort !== 'none') losses.drop('thinking', 'the model does not think')
     return null
   }
   const config: Record<string, unknown> = {}
@@ -243,7 +249,7 @@ function budgetOf(
   const off = effort === 'none' || (effort === undefined && budget === 0)
   if (off) {
     if (profile.canDisableThinking) return 0
-    losses.approximate('reasoning', 'the model always thinks; it is asked for the least')
+    losses.approximate('thinking', 'the model always thinks; it is asked for the least')
     return LEAST_THINKING
   }
   if (budget !== undefined) {

@@ -181,7 +181,7 @@ function writeUserItem(item: Item, encoding: RequestEncoding): JsonObject[] {
     case 'text': {
       if (item.text === '') return []
       const reminder = item.role === 'system' || item.role === 'developer'
-      if (reminder) encoding.losses.approximate('system_message', 'in mid-conversation it is said as a reminder')
+      if (reminder) encoding.losses.approximate('system', 'in mid-conversation it is said as a reminder')
       const text = reminder ? `<system-reminder>\n${item.text}\n</system-reminder>` : item.text
       return [{ ...writeText(text), ...extra }]
     }

@@ -123,7 +123,7 @@ export function writeCall(
 export function writeOpaque(item: Pick<OpaqueItem, 'protocol' | 'raw'>, losses: LossReport): JsonObject | null {
   const raw = asObject(item.raw)
   if (item.protocol === GEMINI && raw) return raw
-  losses.drop('builtin_items', 'only the provider it came from understands them')
+  losses.drop('provider_items', 'only the provider it came from understands them')
   return null
 }
 

@@ -119,8 +119,7 @@ function evenContents(value: unknown): Json[] {
   return turns.filter(({ parts }) => parts.length > 0)
 }
 
-const evenSchema = (own: unknown, json: unknown): unknown =>
-  inlineSchema(json ?? jsonSchemaOf(own), createLossReport(), 'schema')
+const evenSchema = (own: unknown, json: unknown): unknown => inlineSchema(json ?? jsonSchemaOf(own), createLossReport())
 
 function evenTools(value: unknown): Json[] {
   const tools = (list(value) as Json[]).flatMap(({ functionDeclarations, ...builtins }) => [

@@ -56,7 +56,7 @@ function readInstructions(value: unknown, decoding: RequestDecoding): Instructio
     if (read?.content.kind === 'text') {
       return read.content.text === '' ? [] : [{ role: 'system', text: read.content.text }]
     }
-    if (read) decoding.losses.drop('system_instruction', 'instructions other than text cannot be passed on')
+    if (read) decoding.losses.drop('system', 'instructions other than text cannot be passed on')
     return []
   })
 }

@@ -143,7 +143,7 @@ describe('every field has its way out', () => {
     [
       'foreign item',
       { items: [user('a'), { kind: 'opaque', protocol: 'x', role: 'assistant', turn: 1, raw: {} }] },
-      ['dropped=builtin_items'],
+      ['dropped=provider_items'],
     ],
     [
       'citations in history',
@@ -198,7 +198,7 @@ describe('every field has its way out', () => {
   test('case 45: a foreign built-in beside a function tool is dropped and said so; forced it is refused', () => {
     const builtins = [{ protocol: 'x', kind: 'other' as const, name: 'code_interpreter', raw: {} }]
     const tools = [{ kind: 'function' as const, name: 'f' }]
-    expect(encode({ builtins, tools }).losses).toEqual(['dropped=code_interpreter'])
+    expect(encode({ builtins, tools }).losses).toEqual(['dropped=builtin_tools'])
     expect(() => encode({ builtins, tools, toolChoice: { mode: 'named', name: 'code_interpreter' } })).toThrow(
       CannotCross,
     )
@@ -330,6 +330,6 @@ describe('thinking, sampling, schema', () => {
     const one = encode({ sampling }, { profile: { ...PROFILE, sampling: 'one' } })
     expect([one.body['generationConfig'], one.losses]).toEqual([{ temperature: 1 }, ['dropped=top_p']])
     const none = encode({ sampling }, { profile: { ...PROFILE, sampling: 'none' } })
-    expect([none.body['generationConfig'], none.losses]).toEqual([undefined, ['dropped=sampling']])
+    expect([none.body['generationConfig'], none.losses]).toEqual([undefined, ['dropped=temperature', 'dropped=top_p']])
   })
 })

@@ -222,7 +222,7 @@ describe('parts', () => {
     const extensions = { 'anthropic-messages': { container: { id: 'c' } } }
     const body = codec.encodeResponse(answerOf([foreign, text('a')], { extensions }), responseEncodingOf({ losses }))
     expect(body).toMatchObject({ candidates: [{ content: { parts: [{ text: 'a' }] } }] })
-    expect(lossNames(losses)).toEqual(['dropped=builtin_items', 'dropped=container'])
+    expect(lossNames(losses)).toEqual(['dropped=provider_items'])
   })
 
   test('thoughts are shown to those who asked, their state is given to all', () => {

@@ -55,7 +55,7 @@ export function writeResult(
   for (const part of result.parts) {
     if (part.kind === 'media') media.push(writeResultMedia(part, profile.imageInToolResult, losses))
     else if (part.kind === 'opaque' && part.protocol === GEMINI) media.push({ ...asObject(part.raw) })
-    else if (part.kind === 'opaque') losses.drop('tool_result', 'it has parts that only its own provider understands')
+    else if (part.kind === 'opaque') losses.drop('provider_items', 'only their own provider understands them')
   }
   const response = writeResponse(result, media.length > 0, profile.imageInToolResult)
   const inside = profile.imageInToolResult && media.length > 0 ? { parts: media } : {}
@@ -66,9 +66,6 @@ export function writeResult(
 
 function writeResultMedia(part: ResultPart & { kind: 'media' }, inside: boolean, losses: LossReport): JsonObject {
   if (part.detail !== undefined && part.detail !== 'auto') losses.drop('image_detail', 'the provider has no such field')
-  for (const [protocol, fields] of Object.entries(part.extra ?? {})) {
-    if (protocol !== GEMINI) for (const name of Object.keys(fields)) losses.drop(name, 'the provider has no such field')
-  }
   if (part.name !== undefined && !inside) losses.drop('filename', 'files have no names here')
   return { ...writeMedia(part, inside), ...part.extra?.[GEMINI] }
 }

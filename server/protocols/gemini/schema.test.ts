@@ -1,13 +1,14 @@
 // Schemas: references taken in, Gemini's own made JSON schemas. Invariant: every result can be written as JSON.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RUNS } from '../../../test/support/properties.ts'
 import { createLossReport } from '../codec.ts'
 import { inlineSchema, jsonSchemaOf } from './schema.ts'
-import { encode, lossNames, RUNS } from './testing.ts'
+import { encode, lossNames } from './testing.ts'
 
 function inline(schema: unknown): { schema: unknown; losses: string[] } {
   const losses = createLossReport()
-  return { schema: inlineSchema(schema, losses, 'schema'), losses: lossNames(losses) }
+  return { schema: inlineSchema(schema, losses), losses: lossNames(losses) }
 }
 
 describe('references', () => {
@@ -95,7 +96,7 @@ describe('references', () => {
     }))
     fc.assert(
       fc.property(schema, (value) => {
-        JSON.stringify(inlineSchema(value, createLossReport(), 'schema'))
+        JSON.stringify(inlineSchema(value, createLossReport()))
         JSON.stringify(jsonSchemaOf(value))
       }),
       RUNS,

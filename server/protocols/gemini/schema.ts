@@ -19,10 +19,10 @@ const LARGEST = 20_000
 const DEEPEST = 64
 
 /** A JSON schema without `$schema` and with every `$ref` replaced by what it points at. */
-export function inlineSchema(schema: unknown, losses: LossReport, path: string): unknown {
+export function inlineSchema(schema: unknown, losses: LossReport): unknown {
   let left = LARGEST
   const cut = (target: JsonObject | null, why: string): JsonObject => {
-    losses.approximate(path, why)
+    losses.approximate('schema', why)
     const type = target?.['type']
     const description = target?.['description']
     return { ...(type === undefined ? {} : { type }), ...(description === undefined ? {} : { description }) }

@@ -74,7 +74,7 @@ describe('tool turns', () => {
     const contents = body['contents'] as { parts: Json[] }[]
     expect(contents[2]!.parts.map((part) => Object.keys(part)[0])).toEqual(['functionResponse', 'text'])
     expect(contents[2]!.parts[1]).toEqual({ text: '<system-reminder>\nbe brief\n</system-reminder>' })
-    expect(losses).toEqual(['approx=system_message'])
+    expect(losses).toEqual(['approx=system'])
   })
 
   test('calls without ids are matched by name and order', () => {

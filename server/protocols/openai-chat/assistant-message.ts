@@ -57,7 +57,7 @@ export class AssistantMessage {
         break
       case 'opaque':
         if (item.protocol === CHAT) this.#parts.push({ ...(item.raw as Message) })
-        else this.#encoding.losses.drop('server_tool_items', 'what a provider’s own tools did is known there only')
+        else this.#encoding.losses.drop('provider_items', 'what a provider’s own tools did is known there only')
         break
       case 'result':
         break
@@ -101,7 +101,7 @@ export class AssistantMessage {
     // Thoughts of another model are not handed on as text unless the server wants thoughts back.
     if (profile.dialect.replayReasoning || native) {
       this.#thoughts += this.#thoughts === '' ? item.text : `\n\n${item.text}`
-    } else losses.drop('reasoning', 'the provider takes no thoughts of earlier turns')
+    } else losses.drop('thoughts', 'the provider takes no thoughts of earlier turns')
   }
 
   #writeCall(item: CallItem): Message {

@@ -88,11 +88,11 @@ class MessageWriter {
         if (item.signature) encoding.losses.drop('reasoning_state', 'the text it hangs on is not the assistant’s')
         return item.text === '' ? null : textPart(item.text, item.cache, encoding)
       case 'media':
-        if (item.detail !== undefined && item.media !== 'image') encoding.losses.drop('detail', 'files have none')
+        if (item.detail !== undefined && item.media !== 'image') encoding.losses.drop('image_detail', 'files have none')
         return { ...writeMedia(item, encoding.native), ...writeCache(item.cache, encoding) }
       case 'opaque':
         if (item.protocol === CHAT) return { ...(item.raw as Message) }
-        encoding.losses.drop('content', 'a kind of content that only its own provider knows')
+        encoding.losses.drop('provider_items', 'a kind of content that only its own provider knows')
         return null
       default:
         return null

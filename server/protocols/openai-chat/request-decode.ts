@@ -164,6 +164,8 @@ function readExtensions(body: JsonObject): ChatRequest['extensions'] {
   )
   if (!isEmpty(reasoning)) fields['reasoning'] = reasoning
   if (asText(body['safety_identifier']) !== null && asText(body['user']) !== null) fields['user'] = body['user']
+  // A form of the answer that only some servers know.
+  if (asObject(body['response_format']) && !readFormat(body)) fields['response_format'] = body['response_format']
   for (const field of ['reasoning_effort', 'verbosity'] as const) {
     const value = asText(body[field])
     const known = field === 'verbosity' ? readVerbosity(body) : readEffort(value)

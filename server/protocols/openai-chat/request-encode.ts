@@ -3,6 +3,7 @@ import type { ChatRequest, Effort } from '../canonical.ts'
 import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec.ts'
 import { effortOf, nearestEffort } from '../effort.ts'
 import { reportForeignFields } from '../foreign.ts'
+import { lossOfField, type LossName } from '../losses.ts'
 import { createToolNames } from '../tool-names.ts'
 import { encodeFormat } from './format-encode.ts'
 import { encodeMessages } from './messages-encode.ts'
@@ -83,7 +84,7 @@ function encodeLimits({ maxOutput, stop, n }: ChatRequest, { profile, losses }: 
 function encodeSampling({ sampling }: ChatRequest, { profile, losses }: RequestEncoding, native: boolean): Message {
   const { temperature, topP, topK, frequencyPenalty, presencePenalty, logitBias } = sampling
   const fields: Message = {}
-  const put = (name: string, value: unknown, known: boolean, why: string): void => {
+  const put = (name: LossName, value: unknown, known: boolean, why: string): void => {
     if (value === undefined) return
     if (known) fields[name] = value
     else losses.drop(name, why)
@@ -108,25 +109,26 @@ function encodeExtras(
   bothUsers: boolean,
 ): Message {
   const { seed, logprobs, verbosity, cacheKey, tier, userId } = request
+  // The answers of another dialect have no place for them.
+  if (logprobs && !native) losses.drop('logprobs', 'they do not survive translation')
   const fields = compact({
     seed,
-    logprobs: logprobs ? true : undefined,
-    top_logprobs: logprobs?.top,
+    ...(logprobs && native ? { logprobs: true, top_logprobs: logprobs.top } : {}),
     verbosity,
     prompt_cache_key: cacheKey,
     [bothUsers ? 'safety_identifier' : 'user']: userId,
     service_tier: encodeTier(tier, native, losses),
   })
   if (profile.dialect.extras) return fields
-  for (const name of Object.keys(fields)) losses.drop(name, 'the provider has no such field')
+  for (const name of Object.keys(fields)) losses.drop(lossOfField(name), 'the provider has no such field')
   return {}
 }
 
 function encodeTier(tier: string | undefined, native: boolean, losses: RequestEncoding['losses']): string | undefined {
   if (tier === undefined || native || TIERS.has(tier)) return tier
   const nearest = TIER_WORDS[tier]
-  if (nearest === undefined) losses.drop('service_tier', 'the provider has no such tier')
-  else losses.approximate('service_tier', 'the nearest tier the provider knows')
+  if (nearest === undefined) losses.drop('tier', 'the provider has no such tier')
+  else losses.approximate('tier', 'the nearest tier the provider knows')
   return nearest
 }
 
@@ -156,7 +158,7 @@ function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncod
   const wanted = wish !== undefined && (effort !== undefined || wish.adaptive === true || wish.budget !== undefined)
   if (!wanted) return reasoningIn === 'reasoning' && wish?.visible === false ? { reasoning: { exclude: true } } : {}
   if (reasoningIn === 'none' || (profile.thinking === 'none' && effort !== 'none')) {
-    losses.drop('reasoning_effort', 'the model takes no wish for thinking')
+    losses.drop('thinking', 'the model takes no wish for thinking')
     return {}
   }
   if (profile.thinking === 'none') return {}
@@ -168,7 +170,7 @@ function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncod
     case 'thinking':
     case 'enable_thinking': {
       if (effort !== undefined && effort !== 'none' && wish.budget === undefined) {
-        losses.approximate('reasoning_effort', 'the provider knows thinking on and off only')
+        losses.approximate('effort', 'the provider knows thinking on and off only')
       }
       const on = effort !== 'none'
       return reasoningIn === 'thinking'
@@ -194,6 +196,6 @@ function nearest(
 ): Effort | undefined {
   if (effort === undefined || known.length === 0) return effort
   const word = nearestEffort(effort, known)
-  if (word !== effort) losses.approximate('reasoning_effort', 'the nearest effort the model knows')
+  if (word !== effort) losses.approximate('effort', 'the nearest effort the model knows')
   return word
 }

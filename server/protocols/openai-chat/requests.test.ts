@@ -276,7 +276,7 @@ describe('regressions', () => {
   test('case 45: a foreign built-in beside a function is dropped, alone or forced it is refused', () => {
     const builtins = [{ protocol: 'anthropic-messages', kind: 'other' as const, name: 'bash', raw: {} }]
     const tools = [{ kind: 'function' as const, name: 'f' }]
-    expect(encode(requestOf({ builtins, tools })).losses).toEqual(['dropped=bash'])
+    expect(encode(requestOf({ builtins, tools })).losses).toEqual(['dropped=builtin_tools'])
     expect(() => encode(requestOf({ builtins }))).toThrow(CannotCross)
     expect(() => encode(requestOf({ builtins, tools, toolChoice: { mode: 'named', name: 'bash' } }))).toThrow(
       CannotCross,

@@ -168,14 +168,14 @@ class MessageWriter {
       case 'media': {
         const image = item.media === 'image' ? writeImage(item.source) : null
         if (image) this.#images.push(image)
-        else losses.drop(item.media, 'answers of this dialect have no slot for it')
+        else losses.drop('media', 'answers of this dialect have no slot for it')
         break
       }
       case 'call':
         this.#calls.push(writeCall(item, this.#encoding))
         break
       case 'opaque':
-        losses.drop('server_tool_items', 'what a provider’s own tools did is known there only')
+        losses.drop('provider_items', 'what a provider’s own tools did is known there only')
         break
       case 'result':
         break

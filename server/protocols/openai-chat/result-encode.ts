@@ -24,7 +24,7 @@ export function writeResult(
         more.push(media)
       }
     } else if (part.protocol === CHAT) parts.push({ ...(part.raw as Message) })
-    else losses.drop('tool_result_content', 'a kind of content that only its own provider knows')
+    else losses.drop('provider_items', 'a kind of content that only its own provider knows')
   }
   if (result.isError) markError(parts)
   const cache = writeCache(result.cache, encoding)

@@ -100,11 +100,11 @@ export class ChatStreamEncoder implements StreamEncoder {
       case 'media': {
         const image = part.media === 'image' ? writeImage(part.source) : null
         if (image) return this.#say({ images: [image] })
-        this.#encoding.losses.drop(part.media, 'answers of this dialect have no slot for it')
+        this.#encoding.losses.drop('media', 'answers of this dialect have no slot for it')
         return ''
       }
       case 'opaque':
-        this.#encoding.losses.drop('server_tool_items', 'what a provider’s own tools did is known there only')
+        this.#encoding.losses.drop('provider_items', 'what a provider’s own tools did is known there only')
         return ''
       case 'text':
         return ''

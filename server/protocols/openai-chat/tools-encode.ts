@@ -71,14 +71,14 @@ function ownBuiltins(
   choice: ToolChoice | undefined,
 ): Builtin[] {
   const own = builtins.filter(({ protocol }) => protocol === CHAT)
-  for (const { protocol, name } of builtins) {
+  for (const { protocol, kind, name } of builtins) {
     if (protocol === CHAT) continue
     const forced = toolChoice?.mode === 'named' && toolChoice.name === name
     const alone = !others && own.length === 0
     if (forced || (alone && choice?.mode !== 'none')) {
       throw new CannotCross('tools', `The tool "${name}" is run by its own provider only. Send functions instead.`)
     }
-    losses.drop(name, 'the tool is run by its own provider only')
+    losses.drop(kind === 'web_search' ? kind : 'builtin_tools', `\`${name}\` is run by its own provider only`)
   }
   return own
 }

@@ -151,19 +151,17 @@ export class AnswerWriter {
     const { losses } = this.#encoding
     if (meta.kind === 'media') {
       if (meta.media === 'image' && meta.source.from === 'data') this.#items.addImage(meta.source.data)
-      else losses.drop(`${meta.media}_output`, 'an answer in this dialect has no place for it')
+      else losses.drop('media', 'an answer in this dialect has no place for it')
       return
     }
     const raw = asObject(meta.raw)
     if (meta.protocol === OWN && raw) this.#items.addRaw(raw)
-    else losses.drop(asText(raw?.['type']) ?? 'unknown_block', 'only its own dialect has it')
+    else losses.drop('provider_items', 'only its own dialect has them')
   }
 
   #finish(finish: Finish): void {
-    const { losses, request } = this.#encoding
     if (finish.unified === 'refusal' && !this.#refused) this.#sayRefusal(finish)
     this.#items.closeMessage()
-    if (request.logprobs) losses.drop('logprobs', 'they do not survive translation')
     const reason = INCOMPLETE[finish.unified]
     if (finish.unified === 'malformed') this.#end('response.failed', { status: 'failed', error: MALFORMED })
     else if (reason === undefined) this.#end('response.completed', { status: 'completed' })

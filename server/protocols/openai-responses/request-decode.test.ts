@@ -157,6 +157,7 @@ describe('leaving the dialect', () => {
     ['background', { background: true }, /background/],
     ['prompt', { prompt: { id: 'pmpt_1' } }, /prompt/],
     ['tool_choice', { tool_choice: { type: 'file_search' } }, /tool_choice/],
+    ['text_format', { text: { format: { type: 'grammar' } } }, /JSON by a schema/],
     ['input', { input: [{ type: 'item_reference', id: 'msg_7' }] }, /msg_7.*store: false/],
     ['input', { input: [{ id: 'msg_7' }] }, /item/],
     ['input', { input: [{ type: 'shell_call', id: 'sh_7', call_id: 'c', action: {} }] }, /sh_7/],
@@ -187,16 +188,12 @@ describe('leaving the dialect', () => {
       prompt_cache_options: { mode: 'explicit' },
       moderation: { model: 'm' },
       access_programs: { cyber: 'x' },
-      image: { x: 1 },
-      never_heard_of: 1,
     }
     for (const [field, value] of Object.entries(fields)) expect(cross({ input: 'Hi', [field]: value })).toEqual([field])
+    expect(cross({ input: 'Hi', image: { x: 1 }, never_heard_of: 1 })).toEqual(['other_fields'])
     expect(cross({ include: ['web_search_call.action.sources'] })).toEqual(['include'])
-    expect(cross({ reasoning: { context: 'all_turns', summary: 'detailed' } })).toEqual([
-      'reasoning_context',
-      'reasoning_summary',
-    ])
-    expect(cross({ text: { format: { type: 'grammar' } } })).toEqual(['text_format'])
+    expect(cross({ reasoning: { context: 'all_turns', summary: 'detailed' } })).toEqual(['reasoning_options'])
+    expect(cross({ text: { shape: 'round' } })).toEqual(['text_options'])
     expect(cross({ tools: [{ type: 'function', name: 'f', defer_loading: true }] })).toEqual(['defer_loading'])
   })
 })

@@ -170,7 +170,7 @@ describe('writing requests', () => {
   test('case 45: a foreign built-in is dropped beside a function, refused alone or forced', () => {
     const builtins = [{ protocol: 'anthropic-messages', kind: 'other', name: 'code_execution', raw: {} }] as const
     const tools = [{ kind: 'function', name: 'f' }] as const
-    expect(lossesOf(ask([], { builtins, tools }))).toEqual(['code_execution'])
+    expect(lossesOf(ask([], { builtins, tools }))).toEqual(['builtin_tools'])
     expect(() => encode(ask([], { builtins }))).toThrow(CannotCross)
     const toolChoice = { mode: 'named', name: 'code_execution' } as const
     expect(() => encode(ask([], { builtins, tools, toolChoice }))).toThrow(CannotCross)
@@ -194,7 +194,7 @@ describe('writing requests', () => {
       },
     ])
     expect(body['tool_choice']).toBe('required')
-    expect(losses).toMatchObject([{ path: 'max_uses' }])
+    expect(losses).toMatchObject([{ path: 'web_search', action: 'approximated' }])
   })
 
   test('stop sequences are left to the gateway', () => {
@@ -215,6 +215,7 @@ describe('writing requests', () => {
 
   test.each([
     ['seed', { seed: 1 }],
+    ['logprobs', { logprobs: { top: 2 } }],
     ['top_k', { sampling: { topK: 1 } }],
     ['frequency_penalty', { sampling: { frequencyPenalty: 1 } }],
     ['presence_penalty', { sampling: { presencePenalty: 1 } }],
@@ -228,7 +229,7 @@ describe('writing requests', () => {
     ['citations', { items: [{ ...say('a'), citations: [{ quote: 'b' }] }] }],
     ['assistant_media', { items: [{ ...media('image'), role: 'assistant' }] }],
     ['compaction', { items: [opaque({ type: 'compaction', content: 'So far' })] }],
-    ['thinking', { items: [opaque({ type: 'thinking' })] }],
+    ['provider_items', { items: [opaque({ type: 'thinking' })] }],
     ['reasoning_state', { items: [{ turn: 0, kind: 'reasoning', text: 'Hm' }] }],
     ['reasoning_state', { items: [{ ...call(), signature: { ...PROVIDER, kind: 'thought', value: 'v' } }] }],
     ['context_management', { extensions: { 'anthropic-messages': { context_management: {} } } }],
@@ -238,7 +239,7 @@ describe('writing requests', () => {
   })
 
   test.each([
-    ['effort', { reasoning: { effort: 'high' } }, { thinking: 'none' }],
+    ['thinking', { reasoning: { effort: 'high' } }, { thinking: 'none' }],
     ['effort', { reasoning: { effort: 'max' } }, { efforts: ['low', 'high'] }],
     ['temperature', { sampling: { temperature: 1 } }, { sampling: 'none' }],
     ['top_p', { sampling: { temperature: 1, topP: 1 } }, { sampling: 'one' }],

@@ -162,8 +162,8 @@ function encodeReasoningWish(request: ChatRequest, { profile, losses }: RequestE
   const wanted = effortOf(wish)
   const effort =
     wanted === undefined || profile.thinking === 'none' ? undefined : nearestEffort(wanted, profile.efforts)
-  if (effort === undefined && wanted !== undefined && wanted !== 'none')
-    losses.drop('effort', 'the model does not reason')
+  const asked = (wanted !== undefined && wanted !== 'none') || (wish.adaptive === true && profile.thinking === 'none')
+  if (effort === undefined && asked) losses.drop('thinking', 'the model does not think')
   if (effort !== undefined && wish.effort === undefined) {
     losses.approximate('thinking_budget', `the model takes an effort, not tokens: ${effort}`)
   } else if (effort !== undefined && effort !== wanted) {
@@ -197,15 +197,18 @@ function encodeLimits(request: ChatRequest, { losses }: RequestEncoding): Body {
   return { max_output_tokens: Math.max(maxOutput, LEAST_OUTPUT) }
 }
 
-function encodeInclude(request: ChatRequest, ours: boolean, { profile }: RequestEncoding): Body {
+function encodeInclude(request: ChatRequest, ours: boolean, { profile, losses }: RequestEncoding): Body {
+  // The answers of another dialect have no place for them.
+  const logprobs = ours ? request.logprobs : undefined
+  if (request.logprobs && !ours) losses.drop('logprobs', 'they do not survive translation')
   const own = request.extensions[OWN]?.['include']
   const sealed = ours ? request.reasoning?.include === true : profile.thinking !== 'none'
   const include: unknown[] = [
     ...(sealed ? [SEALED_REASONING] : []),
-    ...(request.logprobs ? [TEXT_LOGPROBS] : []),
+    ...(logprobs ? [TEXT_LOGPROBS] : []),
     ...(Array.isArray(own) ? (own as unknown[]) : []),
   ]
-  const top = request.logprobs?.top
+  const top = logprobs?.top
   return {
     ...(include.length > 0 ? { include } : {}),
     ...(top === undefined ? {} : { top_logprobs: top }),

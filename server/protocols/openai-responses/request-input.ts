@@ -140,7 +140,7 @@ function writeOpaque({ input, encoding: { losses } }: Writer, { protocol, raw: v
   else if (summary !== null) {
     losses.approximate('compaction', 'the summary of the conversation is passed on as text')
     input.push({ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: summary }] })
-  } else losses.drop(type ?? 'unknown_block', 'only its own provider can read it')
+  } else losses.drop('provider_items', 'only their own provider can read them')
 }
 
 function writeMessage({ input, encoding }: Writer, said: readonly Said[]): void {
@@ -253,7 +253,7 @@ function encodeResultParts(item: ResultItem, encoding: RequestEncoding): Wire[] 
       const found = raw?.['type'] === 'tool_reference' ? asText(raw['tool_name']) : null
       if (part.protocol === OWN && raw) parts.push({ ...raw })
       else if (found !== null) parts.push({ type: 'input_text', text: found })
-      else encoding.losses.drop(asText(raw?.['type']) ?? 'tool_result', 'only its own provider can read it')
+      else encoding.losses.drop('provider_items', 'only their own provider can read them')
     }
   }
   if (!item.isError) return parts

@@ -3,6 +3,7 @@
 import type { Builtin, ChatRequest, Tool, ToolChoice } from '../canonical.ts'
 import { CannotCross, type LossReport } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { readSearch } from '../web-search.ts'
 import { OWN } from './media.ts'
 import { extraOf, listOf } from './parts.ts'
 
@@ -171,7 +172,7 @@ export function encodeBuiltins(request: ChatRequest, losses: LossReport): { raw:
     const { protocol, kind, raw, declaredAt } = builtin
     const place = declaredAt === undefined ? {} : { declaredAt }
     if (protocol === OWN) wire.push({ raw: asObject(raw) ?? {}, ...place })
-    else if (kind === 'web_search') wire.push({ raw: convertWebSearch(asObject(raw) ?? {}, losses), ...place })
+    else if (kind === 'web_search') wire.push({ raw: convertWebSearch(builtin, losses), ...place })
     else left.push(builtin)
   }
   const forced = request.toolChoice?.mode === 'named' ? request.toolChoice.name : null
@@ -179,24 +180,23 @@ export function encodeBuiltins(request: ChatRequest, losses: LossReport): { raw:
     if (name === forced || (request.tools.length === 0 && wire.length === 0)) {
       throw new CannotCross('tools', `The provider of the model asked for has no "${name}". Leave it out.`)
     }
-    losses.drop(name, 'the provider has no such built-in tool')
+    losses.drop('builtin_tools', `the provider has no \`${name}\``)
   }
   return wire
 }
 
-function convertWebSearch(raw: JsonObject, losses: LossReport): JsonObject {
-  const domains = listOf(raw['allowed_domains'])
-  const place = asObject(raw['user_location'])
-  const where = asObject(place?.['approximate']) ?? place
-  const size = asText(raw['search_context_size'])
-  for (const field of ['max_uses', 'blocked_domains']) {
-    if (raw[field] !== undefined && raw[field] !== null)
-      losses.drop(field, "the provider's web search has no such limit")
-  }
+const SEARCH_SETTINGS = new Set(['allowed_domains', 'user_location', 'search_context_size'] as const)
+
+function convertWebSearch(builtin: Builtin, losses: LossReport): JsonObject {
+  const {
+    allowed_domains: domains = [],
+    user_location: where,
+    search_context_size: size,
+  } = readSearch(builtin, SEARCH_SETTINGS, losses)
   return {
     type: 'web_search',
     ...(domains.length > 0 ? { filters: { allowed_domains: domains } } : {}),
     ...(where ? { user_location: { ...where, type: 'approximate' } } : {}),
-    ...(size === null ? {} : { search_context_size: size }),
+    ...(size === undefined ? {} : { search_context_size: size }),
   }
 }

@@ -1,9 +1,10 @@
 // What an answer of `/v1/chat` has a place for: text, and the pages it cites. Everything else is reported.
 import type { Citation, FinishUnified, PartKind, Usage } from '../canonical.ts'
 import type { LossReport, ResponseEncoding } from '../codec.ts'
+import type { LossName } from '../losses.ts'
 
-const NO_PLACE: Readonly<Partial<Record<PartKind, string>>> = {
-  reasoning: 'reasoning',
+const NO_PLACE: Readonly<Partial<Record<PartKind, LossName>>> = {
+  reasoning: 'thoughts',
   call: 'tool_calls',
   media: 'media',
   opaque: 'provider_items',
@@ -11,7 +12,7 @@ const NO_PLACE: Readonly<Partial<Record<PartKind, string>>> = {
 
 /** Reports a part that the answer has no place for. */
 export function reportPart(kind: PartKind | 'result', losses: LossReport): void {
-  const path = kind === 'result' ? 'provider_items' : NO_PLACE[kind]
+  const path: LossName | undefined = kind === 'result' ? 'provider_items' : NO_PLACE[kind]
   if (path !== undefined) losses.drop(path, '/v1/chat answers in text alone')
 }
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RUNS } from '../../../test/support/properties.ts'
 import { UNKNOWN_USAGE, type ChatResponse, type Item, type StreamEvent } from '../canonical.ts'
 import { CannotCross, createLossReport, type ResponseEncoding } from '../codec.ts'
 import { eventsOf } from '../collect.ts'
@@ -7,8 +8,6 @@ import { reportForeignFields } from '../foreign.ts'
 import type { ErrorView } from '../protocol.ts'
 import { unirouteChatCodec } from './codec.ts'
 import { unirouteChat } from './index.ts'
-
-const RUNS = { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 500) }
 
 const decode = (body: Record<string, unknown>) =>
   unirouteChatCodec.decodeRequest(body, {
@@ -236,7 +235,7 @@ describe('answers', () => {
       { kind: 'opaque', protocol: 'gemini', role: 'assistant', raw: {}, turn: 0 },
       { kind: 'media', media: 'image', role: 'assistant', source: { from: 'url', url: 'x' }, turn: 0 },
     ]
-    const paths = ['reasoning', 'tool_calls', 'provider_items', 'media']
+    const paths = ['thoughts', 'tool_calls', 'provider_items', 'media']
     const whole = encodingOf()
     unirouteChatCodec.encodeResponse({ ...RESPONSE, items }, whole)
     expect(whole.losses.losses.map(({ path }) => path)).toEqual(paths)
