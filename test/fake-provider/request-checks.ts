@@ -22,7 +22,7 @@ const ALLOWED: Record<Vendor, RegExp> = {
   openai:
     /^(authorization|openai-beta|session-id|thread-id|x-client-request-id|x-codex-.*|originator|idempotency-key)$/,
   anthropic: /^(authorization|x-api-key|anthropic-version|anthropic-beta)$/,
-  google: /^(x-goog-api-key|x-goog-api-client|x-server-timeout)$/,
+  google: /^(x-goog-api-key|x-goog-api-client|x-server-timeout|x-goog-upload-.*)$/,
   compat: /^authorization$/,
 }
 

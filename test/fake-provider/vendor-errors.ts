@@ -51,6 +51,13 @@ export function unknownPathAnswer(vendor: Vendor, method: string, path: string):
   return openai(404, `Invalid URL (${method} ${path})`, 'invalid_request_error', null)
 }
 
+/** The account has nothing with that id. */
+export function missingThingAnswer(vendor: Vendor, id: string): Answer {
+  if (vendor === 'anthropic') return anthropic(404, 'not_found_error', `${id} was not found`)
+  if (vendor === 'google') return google(404, 'NOT_FOUND', `${id} was not found`)
+  return openai(404, `No such thing: ${id}`, 'invalid_request_error', null)
+}
+
 export function missingKeyAnswer(vendor: Vendor): Answer {
   if (vendor === 'anthropic') return anthropic(401, 'authentication_error', 'x-api-key header is required')
   if (vendor === 'google') return google(403, 'PERMISSION_DENIED', 'Method does not allow unregistered callers.')

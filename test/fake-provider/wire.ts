@@ -6,7 +6,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Record<string, string>
   /** Exactly one of the two. */
-  readonly body?: string
+  readonly body?: string | Buffer
   readonly frames?: readonly string[]
   /** How many frames at the end say that the answer is complete. */
   readonly terminalFrames?: number
