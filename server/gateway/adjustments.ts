@@ -24,7 +24,7 @@ export interface Adjustments {
   /** The profile with what was learned of this base URL and model. */
   adjustProfile(exchange: Exchange, target: Target, profile: ModelProfile): ModelProfile
   /** Chat requests with function tools go to Responses for this base URL and model. */
-  isBridged(exchange: Exchange, target: Target): boolean
+  isBridged(exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): boolean
   /** This exchange goes without reasoning state. */
   stripsState(exchange: Exchange): boolean
 }
@@ -87,7 +87,8 @@ const LESSONS: readonly Lesson[] = [
 export function createAdjustments(): Adjustments {
   const learned = new Map<string, Set<Lesson>>()
 
-  const nameOf = (target: Target): string => `${target.provider.origin}${target.provider.basePath}\n${target.model}`
+  const nameOf = (target: Pick<Target, 'provider' | 'model'>): string =>
+    `${target.provider.origin}${target.provider.basePath}\n${target.model}`
 
   function keep(target: Target, lesson: Lesson): void {
     const name = nameOf(target)

@@ -9,6 +9,7 @@ import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-fil
 import type { Usage } from '../protocols/canonical.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
+import type { StateTap } from './state-tap.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 
 /** Held before the first event at most; a first event longer than this is one that goes on as it is. */
@@ -19,6 +20,7 @@ export class StreamRelay implements Answer {
   readonly #status: number
   readonly #headers: UpstreamHeaders
   readonly #filter: UsageChunkFilter | null
+  readonly #watch: StateTap | null
   readonly #tap: SseTap
   /** JSON array streams (Gemini without alt=sse) have no events to look for. */
   readonly #framed: boolean
@@ -39,12 +41,14 @@ export class StreamRelay implements Answer {
       framed: boolean
       usageInjected: boolean
       scan: CredentialScan
+      watch?: StateTap | null
     },
   ) {
     this.#exchange = exchange
     this.#tap = new SseTap(exchange.protocol.stream.marks)
     this.#status = answer.status
     this.#headers = answer.headers
+    this.#watch = answer.watch ?? null
     this.#framed = answer.framed
     this.#guard = answer.framed ? createStreamGuard(answer.scan, exchange.protocol.stream) : null
     this.#filter = answer.usageInjected ? createUsageChunkFilter() : null
@@ -56,6 +60,7 @@ export class StreamRelay implements Answer {
 
   push(chunk: Buffer): PushResult {
     this.bytes += chunk.length
+    this.#watch?.push(chunk)
     const progress = this.#tap.push(chunk)
     if (this.#begun) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
     this.#held.push(chunk)

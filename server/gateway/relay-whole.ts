@@ -7,6 +7,7 @@ import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import type { Answer, PushResult } from './answer.ts'
 import type { Exchange } from './exchange.ts'
+import type { StateTap } from './state-tap.ts'
 
 const MOST_HELD = 16 * 1024 * 1024
 const TAIL_BYTES = 4096
@@ -15,6 +16,7 @@ export class WholeRelay implements Answer {
   readonly #exchange: Exchange
   readonly #status: number
   readonly #headers: UpstreamHeaders
+  readonly #watch: StateTap | null
   #chunks: Buffer[] = []
   #held = 0
   #begun = false
@@ -24,10 +26,11 @@ export class WholeRelay implements Answer {
   #tail: Buffer = Buffer.alloc(0)
   bytes = 0
 
-  constructor(exchange: Exchange, answer: { status: number; headers: UpstreamHeaders }) {
+  constructor(exchange: Exchange, answer: { status: number; headers: UpstreamHeaders; watch?: StateTap | null }) {
     this.#exchange = exchange
     this.#status = answer.status
     this.#headers = answer.headers
+    this.#watch = answer.watch ?? null
   }
 
   get begun(): boolean {
@@ -79,6 +82,7 @@ export class WholeRelay implements Answer {
   /** True when the client does not take more now. */
   #take(chunk: Buffer): boolean {
     this.bytes += chunk.length
+    this.#watch?.push(chunk)
     if (this.#passing) {
       this.#keepTail(chunk)
       return !this.#exchange.response.write(chunk)

@@ -3,18 +3,21 @@
 // 1. the model's name in the request, where the client wrote `provider/model` or an alias;
 // 2. Chat streams that do not ask for usage get `stream_options.include_usage`, and the extra chunk that causes is
 //    taken out of the answer again (usage-chunk-filter.ts);
-// 3. keep-alives in silence, between events (relay-stream.ts).
+// 3. sealed envelopes and reasoning state of another account are taken out of the request (relay-state.ts);
+// 4. keep-alives in silence, between events (relay-stream.ts).
 import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
+import type { Edit } from '../kernel/json-tree.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
 import type { Carrier } from './carrier.ts'
 import type { Exchange, Target } from './exchange.ts'
+import { editState, watchState, type StateTools } from './relay-state.ts'
 import { StreamRelay } from './relay-stream.ts'
 import { WholeRelay } from './relay-whole.ts'
 import { buildUpstreamHeaders, buildUpstreamPath } from './upstream-request.ts'
 
-export function createRelay(exchange: Exchange, target: Target): Carrier {
+export function createRelay(tools: StateTools, exchange: Exchange, target: Target): Carrier {
   const { protocol, operation } = exchange
-  const { body, usageInjected } = buildRelayedRequest(exchange, target)
+  const { body, usageInjected } = buildRelayedRequest(exchange, target, editState(tools, exchange, target))
   return {
     dialect: protocol.id,
     path: buildUpstreamPath(exchange, target),
@@ -26,8 +29,9 @@ export function createRelay(exchange: Exchange, target: Target): Carrier {
       const type = String(headers['content-type'] ?? '')
       const framed = /^text\/event-stream\b/i.test(type)
       if (!framed && !/\bjson\b/i.test(type)) return null
-      if (!framed && operation.streaming !== 'always') return new WholeRelay(exchange, { status, headers })
-      return new StreamRelay(exchange, { status, headers, framed, usageInjected, scan })
+      const watch = watchState(tools, exchange, target)
+      if (!framed && operation.streaming !== 'always') return new WholeRelay(exchange, { status, headers, watch })
+      return new StreamRelay(exchange, { status, headers, framed, usageInjected, scan, watch })
     },
   }
 }
@@ -38,14 +42,12 @@ export interface RelayedRequest {
   readonly usageInjected: boolean
 }
 
-interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
-
-export function buildRelayedRequest(exchange: Exchange, target: Target): RelayedRequest {
-  const edits: Edit[] = []
+export function buildRelayedRequest(
+  exchange: Exchange,
+  target: Target,
+  stateEdits: readonly Edit[] = [],
+): RelayedRequest {
+  const edits: Edit[] = [...stateEdits]
   const modelRange = exchange.operation.modelIn === 'body' ? exchange.scan.values.get('model') : undefined
   if (modelRange && target.model !== exchange.requestedModel) {
     edits.push({ ...modelRange, text: JSON.stringify(target.model) })

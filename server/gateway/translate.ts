@@ -34,7 +34,9 @@ import {
 } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
 import type { ReasoningState } from './reasoning-state.ts'
+import { isMixedShape } from './mixed-bodies.ts'
 import { createRelay } from './relay.ts'
+import { findMaker } from './relay-state.ts'
 import { unsealThoughts } from './thoughts.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
 import { translateEmbeddings } from './translate-embeddings.ts'
@@ -52,19 +54,22 @@ interface Decoded {
   readonly losses: readonly Loss[]
 }
 
-/** Decoding is the same for every try of an exchange, so it happens once. */
+/** Reading a request is the same for every try of an exchange, so it happens once. */
 const decodedExchanges = new WeakMap<Exchange, Decoded>()
 
 /**
- * The key whose reasoning state the conversation carries, so that it may be tried first; null where none does, or where
- * the request is relayed. Preferring it changes the order only, never who may be tried.
+ * The key whose reasoning state the conversation carries, so that it may be tried first; null where none is known.
+ * Preferring it changes the order only, never who may be tried.
  */
 export function createStickiness(tools: TranslateTools): (exchange: Exchange) => string | null {
   return (exchange) => {
-    const { provider, protocol, operation } = exchange
-    if (operation.task !== 'generate' || provider.dialects.has(protocol.id)) return null
+    const { provider, model, protocol, operation } = exchange
+    if (operation.task !== 'generate') return null
+    if (isRelayed(tools, exchange, { provider, model })) return findMaker(tools, exchange)
     const { request } = decodeOnce(tools, exchange, CODECS[protocol.id])
-    const signed = request.items.findLast(({ signature }) => signature?.provider === provider.id)
+    const signed = request.items.findLast(
+      ({ signature }) => signature?.provider === provider.id && signature.kind !== 'unsigned',
+    )
     return signed?.signature?.account ?? null
   }
 }
@@ -72,12 +77,17 @@ export function createStickiness(tools: TranslateTools): (exchange: Exchange) =>
 /** Relay where the provider speaks the client's dialect, else translation. */
 export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange, target: Target) => Carrier {
   return (exchange, target) => {
-    const speaks = target.provider.dialects.has(exchange.protocol.id)
-    if (speaks && !tools.adjustments.isBridged(exchange, target)) return createRelay(exchange, target)
+    if (isRelayed(tools, exchange, target)) return createRelay(tools, exchange, target)
     const { task } = exchange.operation
     if (task === 'embed') return translateEmbeddings(exchange, target)
     return task === 'count' ? translateCount(tools, exchange, target) : translateChat(tools, exchange, target)
   }
+}
+
+/** Bodies of another shape are for translation alone, as are those the bridge carries. */
+function isRelayed(tools: TranslateTools, exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): boolean {
+  if (!target.provider.dialects.has(exchange.protocol.id)) return false
+  return !isMixedShape(exchange) && !tools.adjustments.isBridged(exchange, target)
 }
 
 function translateChat(tools: TranslateTools, exchange: Exchange, target: Target): Carrier {
@@ -88,7 +98,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
   const items = tools.adjustments.stripsState(exchange)
     ? withoutState(request.items)
-    : unsealThoughts(tools.reasoningState.restore(tenant, request.items), target.provider.id)
+    : unsealThoughts(request.items, target.provider.id)
   const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
@@ -119,8 +129,11 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
       headers,
       streamed: kind === 'sse',
       enforceStop: encoded.enforceStop,
+      thinker: exchange.protocol.signsThoughts ? { provider: provider.id, account: accountOf(target), model } : null,
       framing: isJsonArray(exchange) ? createJsonArrayFraming() : null,
       onItems: (items) => tools.reasoningState.remember(tenant, items),
+      reportLosses: () => reportLosses(exchange, losses()),
+      noteLosses: () => noteLosses(exchange, losses()),
     })
     return answer
   })
@@ -132,10 +145,9 @@ function translateCount(tools: TranslateTools, exchange: Exchange, target: Targe
   const client = COUNTERS[exchange.protocol.id]
   if (!upstream || !client) throw new GatewayError('translation_not_available')
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
+  const items = unsealThoughts(request.items, target.provider.id)
   const encoding = createEncoding(tools, exchange, target)
-      reportLosses: () => reportLosses(exchange, losses()),
-      noteLosses: () => noteLosses(exchange, losses()),
-  const encoded = crossOver(() => upstream.encodeRequest({ ...request, model: target.model }, encoding))
+  const encoded = crossOver(() => upstream.encodeRequest({ ...request, items, model: target.model }, encoding))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
   return createCrossing(
     exchange,
@@ -165,7 +177,9 @@ function decodeOnce(tools: TranslateTools, exchange: Exchange, client: Pick<Code
       losses,
     }),
   )
-  const decoded = { request, losses: losses.losses }
+  // With what a client dropped put back.
+  const items = tools.reasoningState.restore(tenant, request.items)
+  const decoded = { request: { ...request, items }, losses: losses.losses }
   decodedExchanges.set(exchange, decoded)
   return decoded
 }

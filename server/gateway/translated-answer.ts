@@ -13,7 +13,7 @@ import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer, PushResult } from './answer.ts'
 import { setPlanHeaders, setStreamHeaders, setTranslatedHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
-import { createThoughtSigner, signThoughts } from './thoughts.ts'
+import { createThoughtSigner, signThoughts, type Thinker } from './thoughts.ts'
 import { createStopEnforcer, type StopEnforcer } from './stop-sequences.ts'
 
 /** A whole answer larger than this is not translated. */
@@ -29,16 +29,18 @@ export interface TranslatedAnswerOptions {
   /** The provider streams. */
   readonly streamed: boolean
   readonly enforceStop: readonly string[]
+  /** Whose unsigned thoughts get an envelope, for clients that want every thought signed. */
+  readonly thinker: Thinker
   /** Puts the client's stream into a JSON array, where its framing is not SSE. */
   readonly framing: JsonArrayFraming | null
   /** Told the answer's items when it is whole, to keep reasoning state. */
   readonly onItems: (items: readonly Item[]) => void
-}
-
   /** Tells what got lost so far, before anything is sent; throws where the client wants nothing lost. */
   readonly reportLosses: () => void
   /** The same once the client has seen the head: for the receipt alone. */
   readonly noteLosses: () => void
+}
+
 export class TranslatedAnswer implements Answer {
   readonly #options: TranslatedAnswerOptions
   readonly #splitter: SseSplitter
@@ -46,7 +48,7 @@ export class TranslatedAnswer implements Answer {
   readonly #encoder: StreamEncoder | null
   readonly #collector: Collector = createCollector()
   readonly #stop: StopEnforcer
-  readonly #sign = createThoughtSigner()
+  readonly #sign: ReturnType<typeof createThoughtSigner>
   #chunks: Buffer[] = []
   #whole: ChatResponse | null = null
   #held = ''
@@ -61,6 +63,7 @@ export class TranslatedAnswer implements Answer {
     this.#decoder = options.upstream.streamDecoder(options.decoding)
     this.#encoder = options.exchange.streamed ? options.client.streamEncoder(options.encoding) : null
     this.#stop = createStopEnforcer(options.enforceStop)
+    this.#sign = createThoughtSigner(options.thinker)
   }
 
   get begun(): boolean {
@@ -96,7 +99,7 @@ export class TranslatedAnswer implements Answer {
     this.#chunks = []
     if (!body || this.#broken) return false
     const whole = this.#options.upstream.decodeResponse(body, this.#options.decoding)
-    this.#whole = { ...whole, items: signThoughts(whole.items) }
+    this.#whole = { ...whole, items: signThoughts(whole.items, this.#options.thinker) }
     this.#usage = this.#whole.usage
     return this.#whole.finish.unified !== 'malformed'
   }
@@ -125,10 +128,10 @@ export class TranslatedAnswer implements Answer {
   break(error: ErrorView): void {
     const { exchange, framing } = this.#options
     if (!this.#encoder) return void exchange.response.destroy()
+    this.#options.noteLosses()
     const text = this.#encoder.fail(error)
     exchange.response.end(framing ? framing.wrap(text) + framing.close : text)
   }
-    this.#options.noteLosses()
 
   readUsage(): Usage {
     return this.#whole ? this.#usage : this.#collector.response().usage
@@ -138,7 +141,7 @@ export class TranslatedAnswer implements Answer {
     let text = ''
     let progress = false
     for (const decoded of events) {
-      for (const event of this.#stop.push(this.#sign(decoded))) {
+      for (const event of this.#sign(decoded).flatMap((signed) => this.#stop.push(signed))) {
         if (event.type === 'error' && !this.#begun) {
           this.#broken = event.error
           return { error: event.error, progress, full: false }
@@ -174,10 +177,10 @@ export class TranslatedAnswer implements Answer {
 
   #begin(): void {
     const { exchange, headers, framing } = this.#options
+    this.#options.reportLosses()
     setPlanHeaders(exchange)
     setTranslatedHeaders(exchange.response, headers)
     setStreamHeaders(exchange.response)
-    this.#options.reportLosses()
     exchange.response.setHeader('content-type', framing?.contentType ?? 'text/event-stream; charset=utf-8')
     exchange.response.writeHead(200)
     this.#begun = true
@@ -186,10 +189,10 @@ export class TranslatedAnswer implements Answer {
   #sendWhole(answer: ChatResponse): void {
     const { exchange, client, encoding, headers } = this.#options
     const body = Buffer.from(JSON.stringify(client.encodeResponse(answer, encoding)))
+    this.#options.reportLosses()
     setPlanHeaders(exchange)
     setTranslatedHeaders(exchange.response, headers)
     exchange.response.setHeader('content-type', JSON_TYPE)
-    this.#options.reportLosses()
     exchange.response.setHeader('content-length', String(body.length))
     exchange.response.writeHead(200)
     this.#begun = true

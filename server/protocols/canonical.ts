@@ -32,8 +32,11 @@ export interface Signature {
   /** Bare id of the provider key, `server:<provider>`, or '' where unknown. */
   readonly account: string
   readonly model: string
-  /** signature · encrypted · redacted · thought: which slot of its dialect the value came from. */
-  readonly kind: 'signature' | 'encrypted' | 'redacted' | 'thought'
+  /**
+   * signature · encrypted · redacted · thought: which slot of its dialect the value came from. unsigned: no state at all,
+   * `thoughts` alone, for clients whose dialect wants every thought signed; it never reaches a provider.
+   */
+  readonly kind: 'signature' | 'encrypted' | 'redacted' | 'thought' | 'unsigned'
   readonly value: string
   /** The reasoning item's own id, where the dialect has one. */
   readonly id?: string

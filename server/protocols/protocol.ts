@@ -2,6 +2,7 @@
 // provider, no key and no socket. Provider facts live in providers/, the order of keys in gateway/plan.ts.
 import type { ErrorCode, ErrorOrigin } from '../kernel/errors.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
+import type { Edit, JsonNode } from '../kernel/json-tree.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { Usage } from './canonical.ts'
 
@@ -100,4 +101,38 @@ export interface Protocol {
   encodeError(error: ErrorView): { status: number; body: string }
   decodeError(status: number, body: string): UpstreamError
   readonly stream: StreamFacts
+  /** Clients of this dialect want a signature beside every thought, whoever thought it. */
+  readonly signsThoughts?: true
+  /** Where reasoning state stands in its bodies; absent where it has none of its own. */
+  readonly stateSlots?: StateSlots
+}
+
+/** Where a dialect keeps reasoning state, for who must find or remove it without reading the rest. */
+export interface StateSlots {
+  /** How a sealed envelope begins in its slots. */
+  readonly envelopeMark: string
+  /** Keys whose text values in answers are state as the vendor writes it. */
+  readonly answerKeys: readonly string[]
+  /** Keys that stand for nothing else in requests; empty where only sealed envelopes are looked for. */
+  readonly requestKeys: readonly string[]
+  /** Where this text stands in a request, state stands behind other keys too, and `list` has to look. */
+  readonly rareMark?: string
+  /** One spelling for what may be written in several. */
+  spell(value: string): string
+  /** All state in a request, in order. */
+  list(body: Buffer, root: JsonNode): string[]
+  /** Takes the state for which `isForeign` holds out of a request, and nothing that a user or model said. */
+  remove(body: Buffer, root: JsonNode, removal: StateRemoval): RemovedState
+}
+
+export interface StateRemoval {
+  isForeign(value: string): boolean
+  /** The model refuses a first call without state: a stand-in takes its place where the dialect has one. */
+  readonly needsStandIn: boolean
+}
+
+export interface RemovedState {
+  readonly edits: readonly Edit[]
+  /** Thinking had to be switched off: the last tool turn lost what the model would want to see again. */
+  readonly thinkingOff: boolean
 }

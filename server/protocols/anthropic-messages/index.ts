@@ -3,6 +3,7 @@ import type { Protocol } from '../protocol.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 import { asCount, asText } from '../read.ts'
 import { decodeAnthropicError, encodeAnthropicError } from './error.ts'
+import { messagesState } from './state-slots.ts'
 import { messagesStream } from './stream.ts'
 import { readAnthropicUsage } from './usage.ts'
 
@@ -44,4 +45,6 @@ export const anthropicMessages: Protocol = {
   encodeError: encodeAnthropicError,
   decodeError: decodeAnthropicError,
   stream: messagesStream,
+  signsThoughts: true,
+  stateSlots: messagesState,
 }

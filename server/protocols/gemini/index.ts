@@ -3,6 +3,7 @@ import type { Operation, Protocol } from '../protocol.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 import { asCount, asObject } from '../read.ts'
 import { decodeGeminiError, encodeGeminiError } from './error.ts'
+import { geminiState } from './state-slots.ts'
 import { geminiStream } from './stream.ts'
 import { readGeminiUsage } from './usage.ts'
 
@@ -50,4 +51,5 @@ export const gemini: Protocol = {
   encodeError: encodeGeminiError,
   decodeError: decodeGeminiError,
   stream: geminiStream,
+  stateSlots: geminiState,
 }

@@ -2,6 +2,7 @@
 import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
 import type { Protocol } from '../protocol.ts'
 import { asCount, asText } from '../read.ts'
+import { chatState } from './state-slots.ts'
 import { chatStream } from './stream.ts'
 import { readChatUsage } from './usage.ts'
 
@@ -26,18 +27,27 @@ export const openaiChat: Protocol = {
       query: [],
     },
   },
-  peekKeys: new Set(['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'tools']),
+  // `input` and `max_output_tokens` stand in bodies of another shape.
+  peekKeys: new Set(
+    ['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'tools'].concat([
+      'messages',
+      'input',
+      'max_output_tokens',
+    ]),
+  ),
   peek: (scan, read) => ({
     model: asText(read('model')),
     stream: read('stream') === true,
     storedReference: false,
     // Whether it is there is all that counts; a long list of tools is not parsed for it.
     functionTools: scan.values.has('tools'),
-    maxOutput: asCount(read('max_completion_tokens')) ?? asCount(read('max_tokens')),
+    maxOutput:
+      asCount(read('max_completion_tokens')) ?? asCount(read('max_tokens')) ?? asCount(read('max_output_tokens')),
   }),
   usageKeys: new Set(['usage']),
   readUsage: (read) => readChatUsage(read('usage')),
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
   stream: chatStream,
+  stateSlots: chatState,
 }

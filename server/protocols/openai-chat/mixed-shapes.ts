@@ -5,6 +5,35 @@ import { CannotCross } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { asList } from './names.ts'
 
+/** Without one of these no message is of another shape; beside one it may be. */
+export const MIXED_MESSAGE_MARKS =
+  /"(?:tool_use|tool_result|input_text|output_text|input_image|input_file|function_call_output|custom_tool_call(?:_output)?)"|"content"\s*:\s*\[\s*\]|"type"\s*:\s*"function_call"/
+/** The same for tools: a name beside the type, or a schema under Anthropic's name. */
+export const MIXED_TOOL_MARKS = /"input_schema"|"type"\s*:\s*"custom"|^(?![^]*"function"\s*:\s*\{)/
+
+const FOREIGN_PARTS: ReadonlySet<unknown> = new Set(
+  'tool_use tool_result input_text output_text input_image input_file'.split(' '),
+)
+
+export function hasMixedMessages(messages: unknown): boolean {
+  return asList(messages).some((entry) => {
+    const message = asObject(entry)
+    if (!message) return false
+    const { content, role, type } = message
+    if (role === undefined && typeof type === 'string') return true
+    if (!Array.isArray(content)) return false
+    return content.length === 0 || content.some((part) => FOREIGN_PARTS.has(asObject(part)?.['type']))
+  })
+}
+
+export function hasMixedTools(tools: unknown): boolean {
+  return asList(tools).some((entry) => {
+    const tool = asObject(entry)
+    if (!tool || asObject(tool['function']) || asObject(tool['custom'])) return false
+    return typeof tool['name'] === 'string'
+  })
+}
+
 /** The messages of a body, each an object with this dialect's roles and slots. */
 export function messagesOf(body: JsonObject): JsonObject[] {
   const { messages, input } = body

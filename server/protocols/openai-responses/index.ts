@@ -4,6 +4,7 @@ import { UNKNOWN_USAGE } from '../canonical.ts'
 import type { Protocol } from '../protocol.ts'
 import { asCount, asText } from '../read.ts'
 import { COUNT_TOKENS_PATH } from './count-tokens.ts'
+import { responsesState } from './state-slots.ts'
 import { responsesStream } from './stream.ts'
 import { readResponsesUsage } from './usage.ts'
 
@@ -45,6 +46,7 @@ export const openaiResponses: Protocol = {
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
   stream: responsesStream,
+  stateSlots: responsesState,
 }
 
 function isGiven(value: unknown): boolean {
