@@ -2,6 +2,7 @@
 // provider's own headers go on to the client: a short list, never all but a few.
 import type { ServerResponse } from 'node:http'
 import { toPublicId } from '../kernel/ids.ts'
+import { PROTOCOLS } from '../protocols/registry.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -35,8 +36,17 @@ export function setForwardedHeaders(response: ServerResponse, headers: UpstreamH
   if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
 }
 
-/** A translated answer keeps of the provider's headers only what means the same in every dialect. */
-export function setTranslatedHeaders(response: ServerResponse, headers: UpstreamHeaders): void {
+/** A translated answer keeps of the provider's headers what can be said in the client's dialect. */
+export function setTranslatedHeaders(exchange: Exchange, headers: UpstreamHeaders): void {
+  const { response, protocol, upstreamDialect } = exchange
+  const upstream = upstreamDialect && PROTOCOLS[upstreamDialect]
+  if (upstream?.rateLimits && protocol.rateLimits) {
+    // Moments and durations are counted from the provider's own clock.
+    const date = Date.parse(String(headers['date']))
+    const now = Number.isNaN(date) ? exchange.createdAt : date
+    const limits = protocol.rateLimits.write(upstream.rateLimits.read(headers, now), now)
+    for (const [name, value] of Object.entries(limits)) response.setHeader(name, value)
+  }
   const id = readUpstreamRequestId(headers)
   if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
 }

@@ -51,7 +51,7 @@ export class ConvertedAnswer implements Answer {
     const { response } = this.#exchange
     const body = Buffer.from(JSON.stringify(this.#converted?.body))
     setPlanHeaders(this.#exchange)
-    setTranslatedHeaders(response, this.#headers)
+    setTranslatedHeaders(this.#exchange, this.#headers)
     response.setHeader('content-type', JSON_TYPE)
     response.setHeader('content-length', String(body.length))
     response.writeHead(200)

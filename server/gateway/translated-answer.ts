@@ -179,7 +179,7 @@ export class TranslatedAnswer implements Answer {
     const { exchange, headers, framing } = this.#options
     this.#options.reportLosses()
     setPlanHeaders(exchange)
-    setTranslatedHeaders(exchange.response, headers)
+    setTranslatedHeaders(exchange, headers)
     setStreamHeaders(exchange.response)
     exchange.response.setHeader('content-type', framing?.contentType ?? 'text/event-stream; charset=utf-8')
     exchange.response.writeHead(200)
@@ -191,7 +191,7 @@ export class TranslatedAnswer implements Answer {
     const body = Buffer.from(JSON.stringify(client.encodeResponse(answer, encoding)))
     this.#options.reportLosses()
     setPlanHeaders(exchange)
-    setTranslatedHeaders(exchange.response, headers)
+    setTranslatedHeaders(exchange, headers)
     exchange.response.setHeader('content-type', JSON_TYPE)
     exchange.response.setHeader('content-length', String(body.length))
     exchange.response.writeHead(200)

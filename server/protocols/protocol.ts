@@ -5,6 +5,7 @@ import type { JsonScan } from '../kernel/json-scan.ts'
 import type { Edit, JsonNode } from '../kernel/json-tree.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { Usage } from './canonical.ts'
+import type { RateLimitHeaders } from './rate-limits.ts'
 
 /** `uniroute-chat` has clients only: no provider speaks it. */
 export type ProtocolId = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini' | 'uniroute-chat'
@@ -101,6 +102,8 @@ export interface Protocol {
   encodeError(error: ErrorView): { status: number; body: string }
   decodeError(status: number, body: string): UpstreamError
   readonly stream: StreamFacts
+  /** Its headers for rate limits; absent where it has none. */
+  readonly rateLimits?: RateLimitHeaders
   /** Clients of this dialect want a signature beside every thought, whoever thought it. */
   readonly signsThoughts?: true
   /** Where reasoning state stands in its bodies; absent where it has none of its own. */

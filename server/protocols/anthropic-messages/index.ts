@@ -2,6 +2,7 @@
 import type { Protocol } from '../protocol.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 import { asCount, asText } from '../read.ts'
+import { anthropicRateLimits } from './rate-limits.ts'
 import { decodeAnthropicError, encodeAnthropicError } from './error.ts'
 import { messagesState } from './state-slots.ts'
 import { messagesStream } from './stream.ts'
@@ -44,6 +45,7 @@ export const anthropicMessages: Protocol = {
   },
   encodeError: encodeAnthropicError,
   decodeError: decodeAnthropicError,
+  rateLimits: anthropicRateLimits,
   stream: messagesStream,
   signsThoughts: true,
   stateSlots: messagesState,

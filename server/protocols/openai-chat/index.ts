@@ -1,5 +1,6 @@
 // OpenAI Chat Completions, and Embeddings beside it: the dialect of OpenAI and of every server compatible with it.
 import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
+import { openaiRateLimits } from '../openai-rate-limits.ts'
 import type { Protocol } from '../protocol.ts'
 import { asCount, asText } from '../read.ts'
 import { chatState } from './state-slots.ts'
@@ -48,6 +49,7 @@ export const openaiChat: Protocol = {
   readUsage: (read) => readChatUsage(read('usage')),
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
+  rateLimits: openaiRateLimits,
   stream: chatStream,
   stateSlots: chatState,
 }

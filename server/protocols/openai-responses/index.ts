@@ -1,5 +1,6 @@
 // OpenAI Responses: item-based, with state that OpenAI may store for the account.
 import { decodeOpenaiError, encodeOpenaiError } from '../openai-error.ts'
+import { openaiRateLimits } from '../openai-rate-limits.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 import type { Protocol } from '../protocol.ts'
 import { asCount, asText } from '../read.ts'
@@ -45,6 +46,7 @@ export const openaiResponses: Protocol = {
       : readResponsesUsage(read('usage')),
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
+  rateLimits: openaiRateLimits,
   stream: responsesStream,
   stateSlots: responsesState,
 }
