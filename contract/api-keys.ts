@@ -25,7 +25,12 @@ const limitFields = {
 }
 
 export const createApiKeyBodySchema = z
-  .strictObject({ name: nameSchema, ...limitFields })
+  .strictObject({
+    name: nameSchema,
+    /** A team one is in: the key uses what is shared with that team, and nothing else of its maker's. */
+    team_id: z.string().max(64).nullable().optional(),
+    ...limitFields,
+  })
   .meta({ id: 'CreateApiKeyBody' })
 export type CreateApiKeyBody = z.infer<typeof createApiKeyBodySchema>
 
@@ -46,6 +51,7 @@ export const rotateApiKeyBodySchema = z
 const apiKeyFields = {
   id: z.string(),
   name: z.string(),
+  team_id: z.string().nullable(),
   prefix: z.literal('ur_'),
   last4: z.string(),
   is_active: z.boolean(),

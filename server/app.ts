@@ -12,11 +12,14 @@ import { createAudit } from './features/audit/audit.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
+import { createCatalog } from './features/catalog/catalog.ts'
+import { createReachableModels } from './features/catalog/reachable-models.ts'
 import { createBudgets } from './features/limits/budgets.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
 import { createLedger } from './features/usage/ledger.ts'
+import { createTeams } from './features/teams/teams.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
 import { createUsageStore } from './features/usage/store.ts'
@@ -28,6 +31,7 @@ import { createOpenRoutes } from './http/open-routes.ts'
 import type { Route } from './http/route.ts'
 import { createHttp, type Http } from './http/server.ts'
 import { systemClock, type Clock } from './kernel/clock.ts'
+import { parsePublicId } from './kernel/ids.ts'
 import type { Log } from './kernel/log.ts'
 import { createProviders } from './providers/registry.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -61,13 +65,21 @@ export function createApp(options: AppOptions): App {
     custom: config.configuredProviders,
     serverKeys: config.serverKeys,
     userBaseUrls: config.userBaseUrls,
+    userKeysFor: config.userKeysFor,
   })
   const upstream = createUpstream()
-  const prices = createPrices({ clock })
   const audit = createAudit({ database, clock })
+  const catalog = createCatalog({ database, providers, audit, clock })
+  const prices = createPrices({ clock, overrides: catalog.overrides })
   const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
   const usage = createUsage({ store: createUsageStore(database), ledger, clock })
-  const apiKeys = createApiKeys({ database, clock, audit, log })
+  const apiKeys = createApiKeys({
+    database,
+    clock,
+    audit,
+    log,
+    isTeamMember: (teamId, userId) => teams.isMember(teamId, userId),
+  })
   const accounts = createAccounts({
     database,
     clock,
@@ -79,7 +91,10 @@ export function createApp(options: AppOptions): App {
       environmentAdmin: config.admin !== null,
       publicUrl,
     },
-    announce: (id) => apiKeys.invalidate(id),
+    announce(id) {
+      apiKeys.invalidate(id)
+      teams.invalidate(id)
+    },
   })
   const authenticator = createAuthenticate({ accounts, apiKeys })
   const providerKeys = createProviderKeys({
@@ -92,8 +107,22 @@ export function createApp(options: AppOptions): App {
     testKey: (input) => testProviderKey({ upstream, providers }, input),
     allowUserBaseUrls: config.userBaseUrls,
     explain: (input) => gateway.explainWithout(input),
+    namesSharedWith: (userId) => teams.namesSharedWith(userId),
   })
   const rotation = createVaultRotation({ database, booted, audit, clock, log })
+  const teams = createTeams({
+    database,
+    clock,
+    audit,
+    publicUrl,
+    findOwnKey: async (userId, ref) => {
+      const { id, provider } = await providerKeys.getProviderKey(userId, ref)
+      return { id: parsePublicId('pk', id)!, provider }
+    },
+    chainFor: (userId) => providerKeys.chainFor(userId),
+    revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
+    announce: (ids) => ids.forEach((id) => apiKeys.invalidate(id)),
+  })
   const metrics = createMetrics()
   metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
   const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
@@ -103,23 +132,26 @@ export function createApp(options: AppOptions): App {
     touchApiKey: (keyId) => apiKeys.touch(keyId),
     limits: createLimits({ clock }),
     providers,
+    catalog,
     prices,
     ledger,
     getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
     upstream,
     keys: providerKeys,
-    sharedFor: () => [],
+    sharedFor: (caller) => teams.sharedFor(caller),
     serverFallback: config.serverFallback,
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,
     budgets: createBudgets({ database, clock, flushLedger: () => ledger.flush() }),
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
+    publicUrl,
     metrics,
     clock,
     log,
     ...(options.timers ? { timers: options.timers } : {}),
   })
+  const describeReachable = createReachableModels({ providers, prices, overrides: catalog.overrides })
   const routes: Route[] = [
     ...createOpenRoutes({
       version: readVersion(),
@@ -133,7 +165,12 @@ export function createApp(options: AppOptions): App {
     ...accounts.routes,
     ...apiKeys.routes,
     ...providerKeys.routes,
+    ...teams.routes,
     ...createUsageRoutes({ usage }),
+    ...catalog.createRoutes(async (userId) => {
+      const caller = await apiKeys.describeCaller(userId, null)
+      return caller ? describeReachable(await gateway.listModels(caller)) : []
+    }),
     ...createEncryptionRoutes({ rotation, clock }),
     ...gateway.routes,
   ]
@@ -153,6 +190,7 @@ export function createApp(options: AppOptions): App {
     accounts,
     routes,
     async recover() {
+      await catalog.start()
       await ledger.recover()
       await providerKeys.start()
       rotation.start()

@@ -131,6 +131,49 @@ export interface AttemptTable {
   price_version: string | null
   first_byte_ms: number | null
   duration_ms: number
+  lease_id: string | null
+}
+
+export interface TeamTable {
+  id: string
+  name: string
+  created_by: string
+  created_at: number
+  updated_at: number
+}
+
+export interface TeamMemberTable {
+  team_id: string
+  user_id: string
+  role: 'owner' | 'admin' | 'member'
+  joined_at: number
+}
+
+export interface TeamInviteTable {
+  id: string
+  team_id: string
+  code_hash: string
+  email: string | null
+  role: 'admin' | 'member'
+  created_by: string
+  created_at: number
+  expires_at: number
+}
+
+export interface LeaseTable {
+  id: string
+  provider_key_id: string
+  owner_id: string
+  team_id: string
+  user_id: string | null
+  allowed_models: string | null
+  cap_usd_nanos: number | null
+  cap_period: string | null
+  expires_at: number | null
+  ended_at: number | null
+  version: number
+  created_at: number
+  updated_at: number
 }
 
 export interface SettingTable {
@@ -217,6 +260,28 @@ export interface VaultSecretTable {
   sealed: string
 }
 
+export interface VaultRotationTable {
+  name: string
+  run: number
+  state: 'running' | 'paused' | 'done' | 'done_with_failures'
+  from_kid: string | null
+  to_kid: string
+  done: number
+  pass: number
+  started_at: number
+  resumed_at: number
+  resumed_done: number
+  progressed_at: number
+  finished_at: number | null
+}
+
+export interface VaultRotationFailureTable {
+  record_table: string
+  record_id: string
+  reason: string
+  pass: number
+}
+
 export interface CatalogAliasTable {
   name: string
   provider: string
@@ -260,33 +325,17 @@ export interface Schema {
   user_provider_keys: UserProviderKeyTable
   key_registry: KeyRegistryTable
   vault_jobs: VaultJobTable
-export interface VaultRotationTable {
-  name: string
-  run: number
-  state: 'running' | 'paused' | 'done' | 'done_with_failures'
-  from_kid: string | null
-  to_kid: string
-  done: number
-  pass: number
-  started_at: number
-  resumed_at: number
-  resumed_done: number
-  progressed_at: number
-  finished_at: number | null
-}
-
-export interface VaultRotationFailureTable {
-  record_table: string
-  record_id: string
-  reason: string
-  pass: number
-}
-
   vault_instances: VaultInstanceTable
   vault_secrets: VaultSecretTable
+  vault_rotation: VaultRotationTable
+  vault_rotation_failures: VaultRotationFailureTable
   catalog_aliases: CatalogAliasTable
   user_aliases: UserAliasTable
   catalog_overrides: CatalogOverrideTable
+  teams: TeamTable
+  team_members: TeamMemberTable
+  team_invites: TeamInviteTable
+  leases: LeaseTable
   schema_migrations: SchemaMigrationTable
 }
 
@@ -296,5 +345,3 @@ export interface SchemaMigrationTable {
   checksum: string
   applied_at: number
 }
-  vault_rotation: VaultRotationTable
-  vault_rotation_failures: VaultRotationFailureTable

@@ -7,6 +7,7 @@
 import { allowsFallback, type StoredFallback } from '../kernel/fallback.ts'
 import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { Lease } from '../features/teams/borrowed.ts'
 
 /** Why a key is not tried, or what became of the try. */
 export type KeyFate =
@@ -28,17 +29,6 @@ export interface OwnKey {
 /** Another user's key that is shared with the caller. */
 export interface SharedKey extends OwnKey {
   readonly lease: Lease
-}
-
-/** The terms under which a key is shared. */
-export interface Lease {
-  readonly id: string
-  readonly teamId: string
-  readonly allowedModels: readonly string[] | null
-  /** What all its borrowers together may spend. */
-  readonly capUsdNanos: number | null
-  readonly capPeriod: string | null
-  readonly expiresAt: number | null
 }
 
 export interface ServerSide {

@@ -3,18 +3,35 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { Lease } from '../features/teams/borrowed.ts'
 import type { GatewayError } from '../kernel/errors.ts'
+import type { RequestBody } from '../http/body.ts'
 import type { RouteMatch } from '../http/route.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
 import type { LossName } from '../protocols/losses.ts'
 import type { Operation, Peek, Protocol, ProtocolId } from '../protocols/protocol.ts'
 import type { Provider } from '../providers/provider.ts'
-import type { Lease } from './chain.ts'
+import type { PassRule } from './pass-table.ts'
 
 /** An address of the data plane: which dialect speaks, and what it asks for. */
 export interface Endpoint {
   readonly protocol: Protocol
   readonly operation: Operation
+  /** Where the request is passed through unread, under which rule. */
+  readonly pass?: PassRule
+}
+
+/** What an exchange begins with. */
+export interface Received {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly match: RouteMatch
+  readonly caller: ApiKeyContext
+  readonly body: RequestBody
+  /** Wall time, epoch ms. */
+  readonly createdAt: number
+  /** Monotonic ms. */
+  readonly startedAt: number
 }
 
 export interface Exchange extends Endpoint {
@@ -51,6 +68,11 @@ export interface Exchange extends Endpoint {
   /** What an earlier 400 changed, by name. */
   readonly adjusted: Set<LossName>
   warnings: string[]
+}
+
+/** What a key's rate limit is remembered for: the model, or what is asked for where none is named. */
+export function scopeOf({ model, pass }: Pick<Exchange, 'model' | 'pass'>): string {
+  return model === '' && pass ? `(${pass.namespace})` : model
 }
 
 /** The client wants its request carried as it is, or not at all. */

@@ -2,7 +2,7 @@
 // request past authentication leaves one row. What a user spent on their own key is recorded like any other money.
 import type { Prices } from '../catalog/prices.ts'
 import { estimateTokens } from '../catalog/prices.ts'
-import type { Cost, FinishedRequest } from '../features/usage/records.ts'
+import { UNKNOWN_COST, type Cost, type FinishedRequest } from '../features/usage/records.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
 import type { GatewayError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -53,6 +53,9 @@ const FREE: Metered = {
   cost: { usdNanos: 0, source: 'computed', priceVersion: null },
 }
 
+/** Passed through unread. */
+const UNCOUNTED: Metered = { usage: UNKNOWN_USAGE, cost: UNKNOWN_COST }
+
 const STATUS_CLIENT_CLOSED = 499
 
 export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Clock }): Meter {
@@ -60,6 +63,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
 
   function measure(exchange: Exchange, target: Target, result: AttemptResult): Metered {
     if (!mayHaveRun(result.end)) return FREE
+    if (exchange.pass) return UNCOUNTED
     const { usage, estimated } = completeUsage(exchange, result)
     const priced = prices.priceUsage({ provider: target.provider.id, model: target.model, usage })
     const source = estimated && priced.source !== 'unknown' ? ('estimated' as const) : priced.source
@@ -72,7 +76,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
       exchange.target = target
       exchange.upstreamDialect = dialect
       ledger.intend({
-        ...callerColumns(exchange.caller),
+        ...callerColumns(exchange.caller, target),
         requestId: exchange.id,
         attempt: exchange.attempts,
         at: clock.now(),
@@ -84,7 +88,8 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         requestedModel: exchange.requestedModel || null,
         providerKeyId: target.key?.id ?? null,
         billedTo: target.payer,
-        promptEstimate: estimateTokens(exchange.bodyLength),
+        leaseId: target.lease?.id ?? null,
+        promptEstimate: exchange.pass ? null : estimateTokens(exchange.bodyLength),
         streamed: exchange.streamed,
       })
     },
@@ -107,7 +112,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
     finish(exchange, { status, outcome, error, metered, firstByteMs }) {
       const { target } = exchange
       ledger.finish({
-        ...callerColumns(exchange.caller),
+        ...callerColumns(exchange.caller, target),
         requestId: exchange.id,
         createdAt: exchange.createdAt,
         operation: exchange.operation.id,
@@ -134,7 +139,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
     },
     finishOwn({ protocol, operation, match, caller, createdAt, startedAt, status, error }) {
       ledger.finish({
-        ...callerColumns(caller),
+        ...callerColumns(caller, null),
         requestId: match.requestId,
         createdAt,
         operation,
@@ -162,9 +167,13 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
   }
 }
 
-function callerColumns(caller: ApiKeyContext): Pick<FinishedRequest, 'userId' | 'teamId' | 'apiKeyId' | 'sessionId'> {
+/** A shared key is used for the team it is shared with, whatever API key asked. */
+function callerColumns(
+  caller: ApiKeyContext,
+  target: Target | null,
+): Pick<FinishedRequest, 'userId' | 'teamId' | 'apiKeyId' | 'sessionId'> {
   const { userId, teamId, apiKeyId, sessionId } = caller.principal
-  return { userId, teamId, apiKeyId, sessionId }
+  return { userId, teamId: target?.lease?.teamId ?? teamId, apiKeyId, sessionId }
 }
 
 function outcomeOf(end: AttemptEnd): string {

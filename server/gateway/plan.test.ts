@@ -5,13 +5,14 @@ import { createMovableClock, START } from '../../test/support/account-rooms.ts'
 import { PLAN_CALLER, PROVIDER_KEY } from '../../test/support/planned-keys.ts'
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { BorrowedKey } from '../features/teams/borrowed.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { Secret } from '../kernel/secret.ts'
 import { createModelNames } from '../catalog/model-names.ts'
 import { createProviders } from '../providers/registry.ts'
 import { createHealth } from './health.ts'
-import { createPlanner, healthName, type PlanRequest, type Shared, readFallbackHeader, serverKeyName } from './plan.ts'
+import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
 
 const HOUR = 3_600_000
 
@@ -21,7 +22,7 @@ interface Situation {
   readonly request?: Partial<PlanRequest>
   readonly serverFallback?: readonly string[]
   readonly serverKey?: boolean
-  readonly shared?: readonly Shared[]
+  readonly shared?: readonly BorrowedKey[]
 }
 
 function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true, shared = [], ...rest }: Situation) {

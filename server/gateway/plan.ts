@@ -3,13 +3,15 @@
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { BorrowedKey } from '../features/teams/borrowed.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
+import { parsePublicId } from '../kernel/ids.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
-import { createChain, type Chain, type ChainParts, type Grants, type KeyFate, type Lease } from './chain.ts'
+import { createChain, type Chain, type ChainParts, type Grants, type KeyFate, type OwnKey } from './chain.ts'
 import type { Health } from './health.ts'
 
 export interface PlanRequest {
@@ -19,18 +21,20 @@ export interface PlanRequest {
   readonly model: string | null
   /** Bare id of the key to try first among the caller's own, if it is one of them. */
   readonly preferredKey?: string | null
+  /** Bare id of the key the request names, to be tried first; a refusal where the caller has no such key. */
+  readonly namedKey?: string | null
+  /** What is stored belongs to one account: the named key or the first usable one, and no other. */
+  readonly oneKey?: boolean
+  /** Models are used that cannot be seen: keys for certain models only do not serve. */
+  readonly hidesModels?: boolean
+  /** Which rate limits count, where that is not the model's. */
+  readonly scope?: string
   /** Value of `x-uniroute-fallback`; null when the header is absent. */
   readonly fallbackHeader: string | null
   /** The request reaches what an account stores: own keys only. */
   readonly ownKeysOnly: boolean
   /** Bare id of a key to leave out, as if it had been deleted: for previews. */
   readonly withoutKey?: string
-}
-
-/** A key shared with the caller, under its terms. */
-export interface Shared {
-  readonly record: ProviderKeyRecord
-  readonly lease: Lease
 }
 
 export interface Planner {
@@ -41,7 +45,7 @@ export interface Planner {
   whyUnusable(record: ProviderKeyRecord, model: string | null): Unusable | null
 }
 
-export type Unusable = 'disabled' | 'expired' | 'model_not_allowed'
+export type Unusable = 'disabled' | 'expired' | 'model_not_allowed' | 'keys_not_taken'
 
 export interface PlannerOptions {
   readonly providers: Providers
@@ -50,7 +54,7 @@ export interface PlannerOptions {
   readonly clock: Clock
   readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
   /** Keys shared with this caller; with a team's API key, those shared with that team, the caller's own among them. */
-  readonly sharedFor: (caller: ApiKeyContext) => readonly Shared[] | Promise<readonly Shared[]>
+  readonly sharedFor: (caller: ApiKeyContext) => readonly BorrowedKey[] | Promise<readonly BorrowedKey[]>
   /** Reasons the operator grants. */
   readonly serverFallback: ReadonlySet<string>
   readonly invalidGraceMs: number
@@ -70,18 +74,21 @@ export function createPlanner(options: PlannerOptions): Planner {
   const { providers, modelNames, health, clock, chainFor, sharedFor, serverFallback, invalidGraceMs } = options
 
   async function weighKeys(request: PlanRequest): Promise<ChainParts> {
-    const { caller, provider, model, preferredKey = null, fallbackHeader, ownKeysOnly, withoutKey } = request
+    const { caller, provider, model, fallbackHeader, ownKeysOnly, withoutKey } = request
+    const preferredKey = request.namedKey ?? request.preferredKey ?? null
     const { userId, teamId } = caller.principal
     const shared = await sharedFor(caller)
     // A team's API key uses what is shared with the team, and its maker's other keys never.
     const mine = teamId === null ? await chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
     const records = mine.filter((record) => record.provider === provider.id && record.id !== withoutKey)
+    if (request.namedKey != null && !records.some(({ id }) => id === request.namedKey)) throw unknownKey(provider)
     const payers = caller.allowedPayers
     const [mayUserPay, mayTeamPay] = [payers === null || payers.has('user'), payers === null || payers.has('team')]
-    const ownKeys = records
+    const judged = records
       // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
       .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
-      .map((record) => ({ record, fate: mayUserPay ? judgeKey(record, model) : 'unusable' }) as const)
+      .map((record) => ({ record, fate: mayUserPay ? judgeFor(record, request) : 'unusable' }) as const)
+    const ownKeys = request.oneKey ? takeOne(judged, request.namedKey ?? null) : judged
     const sharedKeys = ownKeysOnly
       ? []
       : shared
@@ -110,15 +117,21 @@ export function createPlanner(options: PlannerOptions): Planner {
 
   function whyUnusable(record: ProviderKeyRecord, model: string | null): Unusable | null {
     if (!record.isActive) return 'disabled'
+    // The operator may have stopped taking users' keys since it was stored.
+    if (!providers.takesKeys(record.provider)) return 'keys_not_taken'
     if (record.expiresAt !== null && record.expiresAt <= clock.now()) return 'expired'
     const wanted = model === null ? null : { provider: record.provider, model }
     return wanted && !isAllowedModel(modelNames, record.allowedModels, wanted) ? 'model_not_allowed' : null
   }
 
-  function judgeKey(record: ProviderKeyRecord, model: string | null): KeyFate | null {
+  function judgeFor(record: ProviderKeyRecord, { model, hidesModels, scope }: PlanRequest): KeyFate | null {
+    return hidesModels && record.allowedModels !== null ? 'unusable' : judgeKey(record, model, scope)
+  }
+
+  function judgeKey(record: ProviderKeyRecord, model: string | null, scope = model ?? ''): KeyFate | null {
     if (whyUnusable(record, model) !== null) return 'unusable'
     const name = healthName(record)
-    const fate = health.keyFate(name, model ?? '')
+    const fate = health.keyFate(name, scope)
     const isOver = (fate === 'invalid' || fate === 'exhausted') && record.status !== fate
     if (!isOver) return fate
     // The record knows better: the key passed a test since.
@@ -126,7 +139,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     return null
   }
 
-  function judgeShared({ record, lease }: Shared, model: string | null): KeyFate | null {
+  function judgeShared({ record, lease }: BorrowedKey, model: string | null): KeyFate | null {
     if (lease.expiresAt !== null && lease.expiresAt <= clock.now()) return 'unusable'
     const wanted = model === null ? null : { provider: record.provider, model }
     if (wanted && !isAllowedModel(modelNames, lease.allowedModels, wanted)) return 'unusable'
@@ -141,12 +154,34 @@ export function createPlanner(options: PlannerOptions): Planner {
   }
 }
 
-function isOwnedBy({ record }: Shared, userId: string): boolean {
+function isOwnedBy({ record }: BorrowedKey, userId: string): boolean {
   return record.userId === userId
 }
 
-function recordsOf(shared: readonly Shared[]): ProviderKeyRecord[] {
+function recordsOf(shared: readonly BorrowedKey[]): ProviderKeyRecord[] {
   return shared.map(({ record }) => record)
+}
+
+/** Ids mean nothing to another account: one key serves, or says why it cannot. */
+function takeOne(keys: readonly OwnKey[], named: string | null): readonly OwnKey[] {
+  const one = keys.find(({ record, fate }) => (named === null ? fate !== 'unusable' : record.id === named))
+  return one ? [one] : keys
+}
+
+function unknownKey(provider: Provider): GatewayError {
+  return new GatewayError('no_usable_key', {
+    message: `x-uniroute-key names none of your keys for ${provider.name}. Send the id of one, as GET /admin/provider-keys lists it, or leave the header out.`,
+  })
+}
+
+/** The key a request names by `x-uniroute-key: pk_…`, bare; null without the header. */
+export function readKeyHeader(value: string | undefined): string | null {
+  if (value === undefined) return null
+  const id = parsePublicId('pk', value.trim())
+  if (id !== undefined) return id
+  throw new GatewayError('bad_request', {
+    message: 'The header x-uniroute-key takes the id of one of your provider keys: pk_….',
+  })
 }
 
 /** A request can only narrow: an unknown word is refused rather than read as permission. */

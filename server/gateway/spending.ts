@@ -2,8 +2,9 @@
 // API key, the owner's cap on the provider key, and the user's daily allowance on the server's keys.
 import type { Prices } from '../catalog/prices.ts'
 import { estimateTokens } from '../catalog/prices.ts'
-import type { BudgetPeriod, Budgets, Reservation, SpendingLimit } from '../features/limits/budgets.ts'
+import type { Budgets, Reservation, SpendingLimit } from '../features/limits/budgets.ts'
 import { GatewayError } from '../kernel/errors.ts'
+import type { BudgetPeriod } from '../kernel/periods.ts'
 import type { Exchange, Target } from './exchange.ts'
 
 export interface Spending {
@@ -34,6 +35,10 @@ export function createSpending(tools: {
     if (key && key.capUsdNanos !== null && key.capPeriod !== null) {
       limits.push({ kind: 'provider-key', id: key.id, usdNanos: key.capUsdNanos, period: readPeriod(key.capPeriod) })
     }
+    const { lease } = target
+    if (lease && lease.capUsdNanos !== null && lease.capPeriod !== null) {
+      limits.push({ kind: 'lease', id: lease.id, usdNanos: lease.capUsdNanos, period: readPeriod(lease.capPeriod) })
+    }
     if (target.payer === 'server' && allowanceUsdNanosPerDay !== null) {
       const { userId } = caller.principal
       limits.push({ kind: 'allowance', id: userId, usdNanos: allowanceUsdNanosPerDay, period: 'day' })
@@ -56,15 +61,25 @@ export function createSpending(tools: {
   return {
     async reserve(exchange, target) {
       const limits = limitsOf(exchange, target)
-      if (limits.length === 0) return UNLIMITED
+      if (limits.length === 0 || (exchange.pass && !exchange.pass.billed)) return UNLIMITED
+      if (exchange.pass) return refuseUncounted(limits)
       // At least one nano-dollar, so that a limit with nothing left refuses what cannot be priced as well.
       const verdict = await budgets.reserve(limits, Math.max(estimate(exchange, target), 1))
       if (verdict.ok) return verdict.reservation
-      if (verdict.limit.kind === 'provider-key') return 'capped'
+      if (verdict.limit.kind === 'provider-key' || verdict.limit.kind === 'lease') return 'capped'
       if (verdict.limit.kind === 'allowance') return 'allowance_spent'
       throw new GatewayError('budget_exceeded', { message: explainBudget(verdict.limit, verdict.resetsAt) })
     },
   }
+}
+
+/** What cannot be counted cannot be bounded: it is not done under a limit at all. */
+function refuseUncounted(limits: readonly SpendingLimit[]): 'capped' {
+  if (!limits.some(({ kind }) => kind === 'api-key')) return 'capped'
+  throw new GatewayError('budget_exceeded', {
+    message:
+      'This UniRoute API key has a budget, and UniRoute cannot know what this request costs. Use a key without a budget.',
+  })
 }
 
 // An unreadable period bounds for good.

@@ -30,7 +30,7 @@ afterAll(async () => {
   await fake?.close()
 })
 
-const TABLES = ['users', 'user_provider_keys', 'api_keys', 'key_registry', 'vault_secrets', 'attempts']
+const TABLES = ['users', 'user_provider_keys', 'api_keys', 'key_registry', 'vault_secrets', 'attempts', 'teams', 'team_members', 'leases']
 
 /** What a refused request must not have changed. Whoever is let in leaves a row in `requests`, so that is not here. */
 async function takePicture(): Promise<string> {
@@ -73,6 +73,15 @@ const BODIES: Readonly<Record<string, (version: number) => unknown>> = {
   'POST /admin/provider-keys/:ref/test': () => ({}),
   'PATCH /auth/api-keys/:id': () => ({ name: 'taken' }),
   'POST /auth/api-keys/:id/rotate': () => ({}),
+  'PATCH /admin/teams/:id': () => ({ name: 'taken' }),
+  'PUT /admin/teams/:id/members/:user_id': () => ({ role: 'admin' }),
+  'POST /admin/teams/:id/invites': () => ({}),
+  'PATCH /admin/leases/:id': (version) => ({ cap: null, version }),
+}
+
+/** The path of one object; what lies below it is named by `others`. */
+function fill(path: string, id: string, others: Readonly<Record<string, string>>): string {
+  return path.replace(/:(\w+)/g, (_, name: string) => others[name] ?? id)
 }
 
 describe('another tenant’s object', () => {
@@ -88,6 +97,12 @@ describe('another tenant’s object', () => {
     await uniroute.readReceipt(owner.apiKey, requestId)
     await untilKeyIsActive()
     const keyId = owner.providerKeyIds['openai']![0]!
+    const { token } = owner
+    const team = (await uniroute.call('POST', '/admin/teams', { token, body: { name: 'Ours' } })).body.id
+    const lease = (
+      await uniroute.call('POST', '/admin/leases', { token, body: { provider_key: 'openai', team_id: team } })
+    ).body.id
+    const invite = (await uniroute.call('POST', `/admin/teams/${team}/invites`, { token, body: {} })).body.id
     const before = await takePicture()
     const sessions = await uniroute.call('GET', '/auth/sessions', { token: owner.token })
     const objects = [
@@ -95,13 +110,15 @@ describe('another tenant’s object', () => {
       ['/api-keys/', owner.apiKeyId],
       ['/sessions/', sessions.body.sessions[0].id],
       ['/generations/', requestId],
+      ['/teams/', team],
+      ['/leases/', lease],
     ] as const
     const tried: string[] = []
     for (const route of objectRoutes()) {
       const name = `${route.method} ${route.path}`
       const object = objects.find(([part]) => name.includes(part))![1]
       const call = (caller: Caller, id: string) =>
-        uniroute.call(route.method, route.path.replace(/:\w+/, id), {
+        uniroute.call(route.method, fill(route.path, id, { user_id: owner.id, invite_id: invite }), {
           token: route.credential === 'api-key' ? caller.apiKey : caller.token,
           ...(BODIES[name] && { body: BODIES[name](1) }),
         })

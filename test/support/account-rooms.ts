@@ -104,7 +104,14 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
     ...options.settings,
   }
   const accounts = createAccounts({ database, clock, audit, key: options.key ?? randomBytes(32), settings, announce })
-  const apiKeys = createApiKeys({ database, clock, audit, announce })
+  const apiKeys = createApiKeys({
+    database,
+    clock,
+    audit,
+    announce,
+    // There are no teams in these rooms.
+    isTeamMember: async () => false,
+  })
   const authenticator = createAuthenticate({ accounts, apiKeys })
   const http = await startTestHttp({
     routes: [...accounts.routes, ...apiKeys.routes],

@@ -1,6 +1,8 @@
 // UniRoute's own API keys (`ur_…`), with which programs call the data plane: issuing them and knowing their holder.
 // May import features/audit; knows no provider keys and no sessions.
+import type { Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
+import type { Schema } from '../../database/schema.ts'
 import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -17,6 +19,7 @@ export interface ApiKeysOptions {
   readonly clock: Clock
   readonly audit: Audit
   readonly log?: Log
+  readonly isTeamMember: (teamId: string, userId: string) => Promise<boolean>
   /** Told the id of a key that changed, after the commit: for other instances. */
   readonly announce?: (keyId: string) => void
 }
@@ -29,6 +32,8 @@ export interface ApiKeys {
   peekApiKey(key: string): ApiKeyContext | undefined
   /** What a call of this user with this key (without one, where null) would be allowed; null where it no longer would. */
   describeCaller(userId: string, keyId: string | null, sessionId?: string | null): Promise<ApiKeyContext | null>
+  /** As part of a transaction of whoever ends a membership; `invalidate` the ids once it is committed. */
+  revokeTeamKeys(teamId: string, userId: string | null, tx: Transaction<Schema>): Promise<readonly string[]>
   /** Notes a use; written in the background. */
   touch(keyId: string): void
   flushTouches(): Promise<void>
@@ -47,6 +52,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     store,
     clock,
     audit,
+    isTeamMember: options.isTeamMember,
     changed(keyId) {
       memory.invalidate(keyId)
       announce?.(keyId)
@@ -65,6 +71,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
       const context = state ? buildContext(state, state.key_hash) : null
       return typeof context === 'string' ? null : context
     },
+    revokeTeamKeys: (teamId, userId, tx) => store.revokeOfTeam(teamId, userId, clock.now(), tx),
     touch: (keyId) => lastUsed.touch(keyId),
     flushTouches: () => lastUsed.flush(),
     invalidate: (id) => memory.invalidate(id),

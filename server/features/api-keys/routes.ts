@@ -104,6 +104,7 @@ function describeApiKey(row: ApiKeyRow, now: number): object {
   return {
     id: toPublicId('ak', row.id),
     name: row.name,
+    team_id: row.team_id === null ? null : toPublicId('team', row.team_id),
     prefix: KEY_PREFIX,
     last4: row.last4,
     is_active: row.is_active,

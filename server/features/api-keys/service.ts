@@ -5,7 +5,7 @@ import type { CreateApiKeyBody, UpdateApiKeyBody } from '../../../contract/api-k
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
-import { createUlid } from '../../kernel/ids.ts'
+import { createUlid, parsePublicId } from '../../kernel/ids.ts'
 import type { Audit } from '../audit/audit.ts'
 import { digestApiKey, generateApiKey } from './key-format.ts'
 import type { ApiKeyChange, ApiKeyRow, ApiKeyStore } from './store.ts'
@@ -29,6 +29,7 @@ export interface ApiKeyServiceOptions {
   readonly clock: Clock
   readonly audit: Audit
   readonly changed: (keyId: string) => void
+  readonly isTeamMember: (teamId: string, userId: string) => Promise<boolean>
 }
 
 export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyService {
@@ -55,6 +56,13 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
     changed(id)
   }
 
+  async function readTeam(team: string | null, userId: string): Promise<string | null> {
+    if (team === null) return null
+    const id = parsePublicId('team', team)
+    if (id !== undefined && (await options.isTeamMember(id, userId))) return id
+    throw new GatewayError('not_found', { message: 'You are in no such team.' })
+  }
+
   async function getRow(id: string, userId: string): Promise<ApiKeyRow> {
     const row = await store.find(id, userId)
     if (!row) throw notFound()
@@ -65,11 +73,12 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
     async create(fields, { userId, ip }) {
       const now = clock.now()
       assertFuture(fields.expires_at, now)
+      const teamId = await readTeam(fields.team_id ?? null, userId)
       const key = generateApiKey()
       const row: ApiKeyRow = {
         id: createUlid(now),
         user_id: userId,
-        team_id: null,
+        team_id: teamId,
         key_hash: digestApiKey(key),
         last4: key.slice(-4),
         previous_hash: null,
@@ -100,7 +109,7 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
             action: 'api-key.created',
             targetType: 'api-key',
             targetId: row.id,
-            details: { name: row.name, last4: row.last4 },
+            details: { name: row.name, last4: row.last4, team_id: row.team_id },
           },
           tx,
         )

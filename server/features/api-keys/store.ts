@@ -48,6 +48,8 @@ export interface ApiKeyStore {
     query: Query,
   ): Promise<boolean>
   revoke(target: { id: string; userId: string }, now: number, query: Query): Promise<boolean>
+  /** All keys of a team, or those one user made for it; their ids. */
+  revokeOfTeam(teamId: string, userId: string | null, now: number, query: Query): Promise<string[]>
   /** Dates the last use of many keys; a later date is never replaced by an earlier one. */
   markUsed(uses: ReadonlyMap<string, number>): Promise<void>
 }
@@ -138,6 +140,23 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
         .where('is_active', '=', true)
         .executeTakeFirst()
       return result.numUpdatedRows === 1n
+    },
+    async revokeOfTeam(teamId, userId, now, query) {
+      const rows = await query
+        .updateTable('api_keys')
+        .set((expression) => ({
+          is_active: false,
+          previous_hash: null,
+          previous_expires_at: null,
+          version: expression('version', '+', 1),
+          updated_at: now,
+        }))
+        .where('team_id', '=', teamId)
+        .where('is_active', '=', true)
+        .$if(userId !== null, (update) => update.where('user_id', '=', userId!))
+        .returning('id')
+        .execute()
+      return rows.map(({ id }) => id)
     },
     async markUsed(uses) {
       if (uses.size === 0) return

@@ -4,7 +4,8 @@ import { describeOnEachDatabase } from '../../../test/support/databases.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { createUlid } from '../../kernel/ids.ts'
-import { createBudgets, endOfPeriod, startOfPeriod, type SpendingLimit } from './budgets.ts'
+import { endOfPeriod, startOfPeriod } from '../../kernel/periods.ts'
+import { createBudgets, type SpendingLimit } from './budgets.ts'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
 const DAY = 86_400_000

@@ -5,13 +5,15 @@
 // folded into it; a reservation is settled exactly once; money is whole nano-dollars. Held in memory, for one process.
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
-
-export type BudgetPeriod = 'day' | 'month' | 'total'
+import { endOfPeriod, startOfPeriod, type BudgetPeriod } from '../../kernel/periods.ts'
 
 export interface SpendingLimit {
-  /** api-key: all an API key causes · provider-key: all one key pays · allowance: all server keys pay for one user. */
-  readonly kind: 'api-key' | 'provider-key' | 'allowance'
-  /** Bare id of the key or the user. */
+  /**
+   * api-key: all an API key causes · provider-key: all one key pays · lease: what its borrowers spend · allowance: all
+   * server keys pay for one user.
+   */
+  readonly kind: 'api-key' | 'provider-key' | 'lease' | 'allowance'
+  /** Bare id of the key, the lease or the user. */
   readonly id: string
   readonly usdNanos: number
   readonly period: BudgetPeriod
@@ -120,20 +122,8 @@ async function readSpent(database: Pick<Database, 'query'>, limit: SpendingLimit
     .where('created_at', '>=', since)
   if (limit.kind === 'api-key') query = query.where('api_key_id', '=', limit.id)
   else if (limit.kind === 'provider-key') query = query.where('provider_key_id', '=', limit.id)
+  else if (limit.kind === 'lease') query = query.where('lease_id', '=', limit.id)
   else query = query.where('user_id', '=', limit.id).where('billed_to', '=', 'server')
   const row = await query.executeTakeFirst()
   return Number(row?.spent ?? 0)
-}
-
-/** Periods begin at UTC midnight. */
-export function startOfPeriod(period: BudgetPeriod, now: number): number {
-  const date = new Date(now)
-  if (period === 'day') return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate())
-  return period === 'month' ? Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) : 0
-}
-
-export function endOfPeriod(period: BudgetPeriod, now: number): number | null {
-  const date = new Date(now)
-  if (period === 'day') return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate() + 1)
-  return period === 'month' ? Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) : null
 }

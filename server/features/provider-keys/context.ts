@@ -20,6 +20,8 @@ export interface KeyActor {
 
 export interface KnownProviders {
   has(id: string): boolean
+  /** Does the operator let users bring keys for it? */
+  takesKeys(id: string): boolean
   readonly names: readonly string[]
   findKeyPrefix(id: string, key: string): string
 }
@@ -43,6 +45,8 @@ export interface ProviderKeysOptions {
   testKey: TestKey
   allowUserBaseUrls: boolean
   explain?: ExplainWithout
+  /** With whom each of a user's keys is shared, by bare key id. */
+  namesSharedWith?: (userId: string) => Promise<ReadonlyMap<string, readonly string[]>>
   /** How long to wait before erasing is tried again. */
   retryMs?: number
 }

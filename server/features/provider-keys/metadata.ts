@@ -6,7 +6,7 @@ import type { StoredProviderKey } from './record.ts'
 
 const SHOWN_FINGERPRINT = 8
 
-export function describeProviderKey(key: StoredProviderKey, now: number): ProviderKey {
+export function describeProviderKey(key: StoredProviderKey, now: number, sharedWith: readonly string[]): ProviderKey {
   return {
     id: toPublicId('pk', key.id),
     provider: key.provider,
@@ -26,7 +26,7 @@ export function describeProviderKey(key: StoredProviderKey, now: number): Provid
     allowed_models: key.allowedModels === null ? null : [...key.allowedModels],
     key_version: key.keyVersion,
     version: key.version,
-    shared_with: [],
+    shared_with: [...sharedWith],
     created_at: new Date(key.createdAt).toISOString(),
     updated_at: new Date(key.updatedAt).toISOString(),
   }

@@ -54,7 +54,11 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
   const store = createProviderKeyStore(options.database)
   const states = createKeyStates({ ...options, store })
   const context: KeyContext = { ...options, store, states, shredder: createShredder(options) }
-  const show = (key: StoredProviderKey): ProviderKey => describeProviderKey(states.overlay(key), options.clock.now())
+  const showAll = async (userId: string, keys: readonly StoredProviderKey[]): Promise<ProviderKey[]> => {
+    const names = keys.length === 0 ? undefined : await options.namesSharedWith?.(userId)
+    return keys.map((key) => describeProviderKey(states.overlay(key), options.clock.now(), names?.get(key.id) ?? []))
+  }
+  const show = async (key: StoredProviderKey): Promise<ProviderKey> => (await showAll(key.userId, [key]))[0]!
 
   return {
     async addProviderKey(actor, input) {
@@ -63,7 +67,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       return show(key)
     },
 
-    listProviderKeys: async (userId) => (await store.list(userId)).map(show),
+    listProviderKeys: async (userId) => showAll(userId, await store.list(userId)),
 
     getProviderKey: async (userId, ref) => show(await findKey(context, userId, ref)),
 
@@ -73,7 +77,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
         const key = existing
           ? await replaceSecret(context, actor, existing, input)
           : await insertKey(context, actor, { provider: ref, ...input }, true)
-        if (key !== undefined) return { created: existing === undefined, key: show(key) }
+        if (key !== undefined) return { created: existing === undefined, key: await show(key) }
       }
       throw new GatewayError('version_conflict')
     },

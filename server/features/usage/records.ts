@@ -32,6 +32,8 @@ export interface AttemptIntent {
   readonly requestedModel: string | null
   readonly providerKeyId: string | null
   readonly billedTo: PayerName
+  /** The lease of a shared key. Absent in journals of earlier releases. */
+  readonly leaseId?: string | null
   /** Estimated prompt tokens. */
   readonly promptEstimate: number | null
   readonly streamed: boolean
@@ -121,6 +123,7 @@ export function toAttemptRow({ intent, settled }: RecordedAttempt): AttemptTable
     ...toCostColumns(settled.cost),
     first_byte_ms: toInteger(settled.firstByteMs),
     duration_ms: toInteger(settled.durationMs) ?? 0,
+    lease_id: intent.leaseId ?? null,
   }
 }
 

@@ -1,0 +1,147 @@
+// Teams and leases: people who work together, and provider keys that one of them shares with the others without showing
+// them. A lease's borrower uses the key; its owner pays and keeps it.
+import { z } from 'zod'
+import { emailSchema } from './accounts.ts'
+import { budgetSchema, momentSchema, timestampSchema } from './common.ts'
+
+/** owner: everything, and the last one cannot leave · admin: people and leases · member: uses what is shared. */
+export const TEAM_ROLES = ['owner', 'admin', 'member'] as const
+export const teamRoleSchema = z.enum(TEAM_ROLES).meta({ id: 'TeamRole' })
+export type TeamRole = z.infer<typeof teamRoleSchema>
+
+const teamNameSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^\P{Cc}*$/u, 'Leave out control characters')
+
+export const teamBodySchema = z.strictObject({ name: teamNameSchema }).meta({ id: 'TeamBody' })
+export const teamParamsSchema = z.strictObject({ id: z.string().max(64) })
+export const memberParamsSchema = z.strictObject({ id: z.string().max(64), user_id: z.string().max(64) })
+export const memberBodySchema = z.strictObject({ role: teamRoleSchema }).meta({ id: 'TeamMemberBody' })
+
+const personSchema = z.object({ id: z.string(), email: z.string(), name: z.string() }).meta({ id: 'Person' })
+export type Person = z.infer<typeof personSchema>
+
+export const teamSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    /** The caller's own. */
+    role: teamRoleSchema,
+    members: z.number(),
+    leases: z.number(),
+    created_at: timestampSchema,
+  })
+  .meta({ id: 'Team' })
+export type Team = z.infer<typeof teamSchema>
+export const teamListSchema = z.object({ teams: z.array(teamSchema) }).meta({ id: 'TeamList' })
+
+export const teamMemberSchema = z
+  .object({ ...personSchema.shape, role: teamRoleSchema, joined_at: timestampSchema })
+  .meta({ id: 'TeamMember' })
+export const teamInviteSchema = z
+  .object({
+    id: z.string(),
+    email: z.string().nullable(),
+    role: teamRoleSchema,
+    created_at: timestampSchema,
+    expires_at: timestampSchema,
+  })
+  .meta({ id: 'TeamInvite' })
+export const teamDetailsSchema = z
+  .object({
+    team: teamSchema,
+    members: z.array(teamMemberSchema),
+    /** Open ones; empty for members, who do not invite. */
+    invites: z.array(teamInviteSchema),
+  })
+  .meta({ id: 'TeamDetails' })
+export type TeamDetails = z.infer<typeof teamDetailsSchema>
+
+export const createTeamInviteBodySchema = z
+  .strictObject({
+    /** When given, only the account with this address can use the invitation. */
+    email: emailSchema.optional(),
+    role: z.enum(['admin', 'member']).default('member'),
+    expires_in_hours: z
+      .number()
+      .int()
+      .min(1)
+      .max(24 * 30)
+      .default(72),
+  })
+  .meta({ id: 'CreateTeamInviteBody' })
+export type CreateTeamInviteBody = z.infer<typeof createTeamInviteBodySchema>
+export const newTeamInviteSchema = z
+  .object({ ...teamInviteSchema.shape, url: z.string(), code: z.string() })
+  .meta({ id: 'NewTeamInvite' })
+export const inviteParamsSchema = z.strictObject({ id: z.string().max(64), invite_id: z.string().max(64) })
+export const joinTeamBodySchema = z.strictObject({ code: z.string().min(1).max(200) }).meta({ id: 'JoinTeamBody' })
+
+const allowedModelsSchema = z.array(z.string().trim().min(1).max(200)).min(1).max(500)
+const termFields = {
+  allowed_models: allowedModelsSchema.nullable().optional(),
+  /** What all borrowers of this lease together may spend. */
+  cap: budgetSchema.nullable().optional(),
+  expires_at: momentSchema.nullable().optional(),
+}
+export const createLeaseBodySchema = z
+  .strictObject({
+    /** A provider key of one's own: `pk_…`, or a provider's name for the first one. */
+    provider_key: z.string().min(1).max(64),
+    team_id: z.string().max(64),
+    /** One member; all members where absent. */
+    user_id: z.string().max(64).nullable().optional(),
+    ...termFields,
+  })
+  .meta({ id: 'CreateLeaseBody' })
+export type CreateLeaseBody = z.infer<typeof createLeaseBodySchema>
+/** Only the fields sent are changed. */
+export const updateLeaseBodySchema = z
+  .strictObject({ ...termFields, version: z.number().int().min(1).optional() })
+  .meta({ id: 'UpdateLeaseBody' })
+export type UpdateLeaseBody = z.infer<typeof updateLeaseBodySchema>
+
+export const leaseSchema = z
+  .object({
+    id: z.string(),
+    /** Its label is shown to its owner only; to nobody more than its last characters. */
+    provider_key: z.object({ id: z.string(), provider: z.string(), label: z.string().nullable(), last4: z.string() }),
+    owner: personSchema,
+    team: z.object({ id: z.string(), name: z.string() }),
+    borrower: personSchema.nullable(),
+    allowed_models: z.array(z.string()).nullable(),
+    cap: budgetSchema.nullable(),
+    /** Within the period of the cap; of all time without one. */
+    spent_usd_micros: z.number(),
+    expires_at: timestampSchema.nullable(),
+    version: z.number(),
+    created_at: timestampSchema,
+  })
+  .meta({ id: 'Lease' })
+export type LeaseAnswer = z.infer<typeof leaseSchema>
+/** `lent`: of one's own keys · `borrowed`: one may use. */
+export const leaseListSchema = z
+  .object({ lent: z.array(leaseSchema), borrowed: z.array(leaseSchema) })
+  .meta({ id: 'LeaseList' })
+export const leaseParamsSchema = z.strictObject({ id: z.string().max(64) })
+
+/** Who used a lease: the owner and the team's admins see everybody, a borrower themselves. */
+export const leaseUsageSchema = z
+  .object({
+    borrowers: z.array(
+      z.object({
+        user: personSchema,
+        requests: z.number(),
+        input_tokens: z.number(),
+        output_tokens: z.number(),
+        cost_usd_micros: z.number(),
+        unknown_cost_requests: z.number(),
+        last_used_at: timestampSchema.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'LeaseUsage' })
+export type LeaseUsage = z.infer<typeof leaseUsageSchema>

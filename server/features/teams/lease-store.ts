@@ -1,0 +1,184 @@
+// The rows of leases, in SQL, with the names of those they concern. What was spent is read from the attempts, which keep
+// the lease they were made under.
+import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { Database } from '../../database/database.ts'
+import type { LeaseTable, Schema } from '../../database/schema.ts'
+
+type Query = Kysely<Schema>
+
+export type LeaseTerms = Partial<Pick<LeaseTable, 'allowed_models' | 'cap_usd_nanos' | 'cap_period' | 'expires_at'>>
+
+/** A lease in force, with the key and the people behind it. */
+export interface LeaseRow extends Readonly<LeaseTable> {
+  readonly provider: string
+  readonly label: string
+  readonly last4: string
+  readonly team_name: string
+  readonly owner_email: string
+  readonly owner_name: string
+  readonly borrower_email: string | null
+  readonly borrower_name: string | null
+}
+
+export interface BorrowerUsage {
+  readonly userId: string
+  readonly email: string
+  readonly name: string
+  readonly requests: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsdNanos: number
+  readonly unknownCosts: number
+  readonly lastUsedAt: number | null
+}
+
+export interface LeaseStore {
+  /** False if the key is shared with them already. */
+  insert(lease: LeaseTable, query: Query): Promise<boolean>
+  find(id: string): Promise<LeaseRow | undefined>
+  listLent(ownerId: string): Promise<LeaseRow[]>
+  /** What a user may use of others', by team membership. */
+  listBorrowed(userId: string): Promise<LeaseRow[]>
+  /** All leases a request of this user may use, their own among them. */
+  listUsable(userId: string): Promise<LeaseRow[]>
+  teamsOf(userId: string): Promise<string[]>
+  /** False if it ended, or its version is no longer that. */
+  update(id: string, version: number, terms: LeaseTerms, now: number, query: Query): Promise<boolean>
+  end(id: string, now: number, query: Query): Promise<boolean>
+  endAllOf(team: { teamId: string; userId?: string }, now: number, query: Query): Promise<void>
+  readUsage(id: string, userId: string | null): Promise<BorrowerUsage[]>
+  /** Nano-dollars by lease since a time. */
+  readSpent(ids: readonly { id: string; since: number }[]): Promise<Map<string, number>>
+}
+
+export function createLeaseStore(database: Database): LeaseStore {
+  const { query: own } = database
+
+  const inForce = () =>
+    own
+      .selectFrom('leases')
+      .innerJoin('user_provider_keys as key', 'key.id', 'leases.provider_key_id')
+      .innerJoin('teams', 'teams.id', 'leases.team_id')
+      .innerJoin('users as owner', 'owner.id', 'leases.owner_id')
+      .leftJoin('users as borrower', 'borrower.id', 'leases.user_id')
+      .selectAll('leases')
+      .select([
+        'key.provider',
+        'key.label',
+        'key.last4',
+        'teams.name as team_name',
+        'owner.email as owner_email',
+        'owner.name as owner_name',
+        'borrower.email as borrower_email',
+        'borrower.name as borrower_name',
+      ])
+      .where('leases.ended_at', 'is', null)
+      .orderBy('leases.created_at')
+      .orderBy('leases.id')
+
+  const usableBy = (userId: string) =>
+    inForce()
+      .innerJoin('team_members as me', 'me.team_id', 'leases.team_id')
+      .innerJoin('team_members as lender', (join) =>
+        join.onRef('lender.team_id', '=', 'leases.team_id').onRef('lender.user_id', '=', 'leases.owner_id'),
+      )
+      .where('me.user_id', '=', userId)
+      .where('owner.is_active', '=', true)
+      .where((where) => where.or([where('leases.user_id', 'is', null), where('leases.user_id', '=', userId)]))
+
+  return {
+    async insert(lease, query) {
+      const result = await query
+        .insertInto('leases')
+        .values(lease)
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst()
+      return result.numInsertedOrUpdatedRows === 1n
+    },
+    find: (id) => inForce().where('leases.id', '=', id).executeTakeFirst(),
+    listLent: (ownerId) => inForce().where('leases.owner_id', '=', ownerId).execute(),
+    listBorrowed: (userId) => usableBy(userId).where('leases.owner_id', '<>', userId).execute(),
+    listUsable: (userId) => usableBy(userId).execute(),
+    async teamsOf(userId) {
+      const rows = await own.selectFrom('team_members').select('team_id').where('user_id', '=', userId).execute()
+      return rows.map((row) => row.team_id)
+    },
+    async update(id, version, terms, now, query) {
+      const result = await query
+        .updateTable('leases')
+        .set({ ...terms, version: version + 1, updated_at: now })
+        .where('id', '=', id)
+        .where('version', '=', version)
+        .where('ended_at', 'is', null)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async end(id, now, query) {
+      const result = await query
+        .updateTable('leases')
+        .set({ ended_at: now, updated_at: now })
+        .where('id', '=', id)
+        .where('ended_at', 'is', null)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async endAllOf({ teamId, userId }, now, query) {
+      await query
+        .updateTable('leases')
+        .set({ ended_at: now, updated_at: now })
+        .where('team_id', '=', teamId)
+        .where('ended_at', 'is', null)
+        .$if(userId !== undefined, (update) =>
+          update.where((where) => where.or([where('owner_id', '=', userId!), where('user_id', '=', userId!)])),
+        )
+        .execute()
+    },
+    async readUsage(id, userId) {
+      const rows = await own
+        .selectFrom('attempts')
+        .innerJoin('users', 'users.id', 'attempts.user_id')
+        .select(['users.id as userId', 'users.email', 'users.name'])
+        .select(sums)
+        .where('attempts.lease_id', '=', id)
+        .$if(userId !== null, (select) => select.where('attempts.user_id', '=', userId!))
+        .groupBy(['users.id', 'users.email', 'users.name'])
+        .orderBy('users.email')
+        .execute()
+      return rows.map((row) => ({
+        userId: row.userId,
+        email: row.email,
+        name: row.name,
+        requests: Number(row.requests),
+        inputTokens: Number(row.inputTokens ?? 0),
+        outputTokens: Number(row.outputTokens ?? 0),
+        costUsdNanos: Number(row.costUsdNanos ?? 0),
+        unknownCosts: Number(row.requests) - Number(row.known),
+        lastUsedAt: row.lastUsedAt === null ? null : Number(row.lastUsedAt),
+      }))
+    },
+    async readSpent(ids) {
+      const spent = new Map<string, number>()
+      for (const { id, since } of ids) {
+        const row = await own
+          .selectFrom('attempts')
+          .select(({ fn }) => fn.sum<number | null>('cost_usd_nanos').as('spent'))
+          .where('lease_id', '=', id)
+          .where('created_at', '>=', since)
+          .executeTakeFirst()
+        spent.set(id, Number(row?.spent ?? 0))
+      }
+      return spent
+    },
+  }
+}
+
+function sums({ fn }: ExpressionBuilder<Schema, 'attempts'>) {
+  return [
+    fn.countAll().as('requests'),
+    fn.sum<number | null>('attempts.input_tokens').as('inputTokens'),
+    fn.sum<number | null>('attempts.output_tokens').as('outputTokens'),
+    fn.sum<number | null>('attempts.cost_usd_nanos').as('costUsdNanos'),
+    fn.count('attempts.cost_usd_nanos').as('known'),
+    fn.max<number | null>('attempts.created_at').as('lastUsedAt'),
+  ] as const
+}
