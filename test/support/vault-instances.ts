@@ -10,7 +10,9 @@ import { systemClock } from '../../server/kernel/clock.ts'
 import { createUlid } from '../../server/kernel/ids.ts'
 import { createLog } from '../../server/kernel/log.ts'
 import { Secret } from '../../server/kernel/secret.ts'
+import { openValue } from '../../server/vault/cipher.ts'
 import { deriveKid, deriveRoot } from '../../server/vault/derivation.ts'
+import { createKeyring } from '../../server/vault/keyring.ts'
 import type { SealedRecord } from '../../server/vault/record.ts'
 import type { Vault } from '../../server/vault/vault.ts'
 
@@ -125,11 +127,18 @@ export async function storeSealedKeys(
 }
 
 /** Opens every provider key as a request would; throws for the first that does not open. */
-export async function openAll(database: Database, vault: Vault): Promise<number> {
+export async function openAll(database: Database, vault: Pick<Vault, 'open'>): Promise<number> {
   const rows = await database.query
     .selectFrom('user_provider_keys')
     .select(['id', 'user_id', 'api_key_encrypted', 'kid'])
     .execute()
   for (const row of rows) vault.open(recordOf(row.user_id, row.id), row.api_key_encrypted, row.kid)
   return rows.length
+}
+
+/** Only for opening, with these secrets. */
+export function createOpener(...secrets: readonly [string, ...string[]]): Pick<Vault, 'open'> {
+  const [first, ...others] = secrets.map((text) => new Secret(text))
+  const keyring = createKeyring(first!, others)
+  return { open: (record, sealed, kid) => new Secret(openValue(keyring, record, sealed, kid).toString('utf8')) }
 }

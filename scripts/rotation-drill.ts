@@ -1,0 +1,45 @@
+// `npm run drill:rotation -- --keys 100000 [--postgres] [--kills 3]`: changes the master key of a real server with that
+// many stored keys, under load and through kill -9, and prints the figures.
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { createPostgresDatabase, dropPostgresDatabase } from '../test/support/databases.ts'
+import { runRotationDrill } from '../test/support/rotation-drill.ts'
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '100000' },
+    kills: { type: 'string', default: '0' },
+    postgres: { type: 'boolean', default: false },
+    /** Waits out leases and the minute before retirement. */
+    patient: { type: 'boolean', default: false },
+  },
+})
+const databaseUrl = values.postgres ? await createPostgresDatabase() : undefined
+try {
+  const figures = await runRotationDrill({
+    keys: Number(values.keys),
+    kills: Number(values.kills),
+    patient: values.patient,
+    say: (line) => console.info(line),
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+  })
+  const { last, metrics: _metrics, failed, ...rest } = figures
+  console.info(
+    JSON.stringify(
+      {
+        database: values.postgres ? 'PostgreSQL' : 'SQLite',
+        node: process.version,
+        cores: cpus().length,
+        ...rest,
+        failed: failed.length,
+        examples: failed.slice(0, 5),
+        rotation: last.rotation,
+      },
+      null,
+      2,
+    ),
+  )
+  process.exitCode = failed.length > 0 || figures.unreadable > 0 || figures.refusal.startsWith('served') ? 1 : 0
+} finally {
+  if (databaseUrl !== undefined) await dropPostgresDatabase(databaseUrl)
+}
