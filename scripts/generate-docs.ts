@@ -35,17 +35,23 @@ ${groups.join('\n')}
 \`\`\`json
 [
   { "id": "groq", "name": "Groq", "base_url": "https://api.groq.com/openai/v1", "api_key_env": "GROQ_API_KEY" },
-  { "id": "lab", "name": "Our own cluster", "base_url": "http://10.0.0.7:8000" }
+  { "id": "lab", "name": "Our own cluster", "base_url": "http://10.0.0.7:8000", "user_keys": false },
+  { "id": "claude-box", "name": "A proxy", "base_url": "https://claude.example.com", "dialect": "anthropic-messages" }
 ]
 \`\`\`
 
 - \`id\`: lower-case letters, digits and single hyphens, beginning with a letter. A model of this provider is asked for as
   \`<id>/<model>\`.
-- \`base_url\`: with a version segment such as \`v1\` anywhere in its path it is taken as it is; without one \`/v1\` is added.
+- \`base_url\`: with a version segment such as \`v1\` anywhere in its path it is taken as it is; without one \`/v1\` is added
+  (\`/v1beta\` where \`dialect\` is \`gemini\`).
 - \`api_key_env\`: the name of the variable that holds the server's own key for this provider; its \`_FILE\` form works too.
 - \`dialect\`: the name of the provider's peculiarities: \`openai\`, \`azure\`, \`deepseek\`, \`mistral\`, \`openrouter\`, \`ollama\`,
   \`vllm\`, \`groq\`, \`xai\`, \`together\`, or \`conservative\` for a server of which nothing is known. Without it the host
-  tells. \`azure\` also sends the key as \`api-key\`.
+  tells. \`azure\` also sends the key as \`api-key\`. All these speak OpenAI's API; a server that speaks one API and no
+  other is said so by its name: \`anthropic-messages\`, \`openai-responses\`, \`gemini\` or \`openai-chat\`.
+- \`user_keys\`: \`false\` where users may not bring keys of their own for this provider. Keys that are stored already then
+  count as switched off. An entry with \`https\` and without \`api_key_env\` serves on users' keys only; one with plain
+  \`http\` and without \`api_key_env\` needs no key.
 `
 }
 

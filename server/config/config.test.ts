@@ -351,15 +351,18 @@ describe('PROVIDERS_FILE', () => {
     load({ PROVIDERS_FILE: write('providers.json', content), ...environment })
 
   test.each([
-    ['https://a.test', '', 'v1'],
-    ['https://a.test/openai', '/openai', 'v1'],
+    ['https://a.test', '', null],
+    ['https://a.test/openai', '/openai', null],
     ['https://a.test/openai/v1/', '/openai', 'v1'],
     ['https://a.test/v2', '', 'v2'],
     ['https://a.test/v1beta/openai', '/v1beta/openai', ''],
-  ])('%s: with a version anywhere it is complete, without one /v1 is added', (base_url, basePath, versionSegment) => {
-    const [provider] = loadProviders([aProvider({ base_url })]).configuredProviders
-    expect(provider?.endpoint).toEqual({ origin: 'https://a.test', basePath, versionSegment })
-  })
+  ])(
+    '%s: with a version anywhere it is complete, without one its API has one',
+    (base_url, basePath, versionSegment) => {
+      const [provider] = loadProviders([aProvider({ base_url })]).configuredProviders
+      expect(provider?.endpoint).toEqual({ origin: 'https://a.test', basePath, versionSegment })
+    },
+  )
 
   test('the key comes from the named variable or its file, and stands among the server keys', () => {
     const providers = [aProvider({ api_key_env: 'GROQ_API_KEY' }), aProvider({ id: 'other', name: 'Other' })]
@@ -367,6 +370,11 @@ describe('PROVIDERS_FILE', () => {
     expect(Object.keys(config.serverKeys)).toEqual(['openai', 'groq'])
     expect(reveal(config.serverKeys['groq'])).toBe('gsk-1')
     expect(config.configuredProviders.map((provider) => provider.apiKeyEnv)).toEqual(['GROQ_API_KEY', null])
+  })
+
+  test('users may bring keys for an entry unless it says otherwise', () => {
+    const entries = [aProvider(), aProvider({ id: 'b', user_keys: true }), aProvider({ id: 'c', user_keys: false })]
+    expect(loadProviders(entries).configuredProviders.map(({ userKeys }) => userKeys)).toEqual([true, true, false])
   })
 
   test('a key that is named but not set gives a warning', () => {
@@ -392,6 +400,7 @@ describe('PROVIDERS_FILE', () => {
     [[aProvider({ api_key_env: 'JWT_SECRET' })], 'a secret of UniRoute itself'],
     [[aProvider({ api_key_env: 'PROVIDER_KEY_ENCRYPTION_KEY' })], 'a secret of UniRoute itself'],
     [[aProvider({ dialect: 3 })], '"dialect" must be'],
+    [[aProvider({ user_keys: 'yes' })], '"user_keys" must be true or false'],
   ])('%j is refused: %s', (content, sentence) => {
     const message = refusal({ PROVIDERS_FILE: write('providers.json', content) })
     expect(message).toContain('PROVIDERS_FILE: ')

@@ -38,6 +38,8 @@ export interface Config {
   /** The entries of PROVIDERS_FILE. */
   readonly configuredProviders: readonly ConfiguredProvider[]
   readonly userBaseUrls: boolean
+  /** Which of Ollama and vLLM users may bring keys for. */
+  readonly userKeysFor: readonly string[]
   /** Reasons for which server keys may serve; empty: never. */
   readonly serverFallback: readonly FallbackReason[]
   readonly invalidGraceMs: number
@@ -91,6 +93,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     ),
     configuredProviders,
     userBaseUrls: read('USER_BASE_URLS'),
+    userKeysFor: read('USER_KEYS_FOR'),
     serverFallback: read('SERVER_FALLBACK'),
     invalidGraceMs: read('INVALID_GRACE'),
     serverAllowanceUsdNanosPerDay: readOptional('SERVER_ALLOWANCE_USD_PER_DAY'),

@@ -1,4 +1,4 @@
-// The operator's own list of OpenAI-compatible providers: PROVIDERS_FILE, a JSON list.
+// The operator's own list of further providers: PROVIDERS_FILE, a JSON list.
 // Invariant: an entry can name only an environment variable made for it as its key, never one of UniRoute's own secrets,
 // which would otherwise travel to that provider. Names are upper-case only, so that a key pasted there is not taken for one.
 import { readFileSync } from 'node:fs'
@@ -13,8 +13,10 @@ export interface ConfiguredProvider {
   readonly endpoint: Endpoint
   /** The variable that holds the server's key for it. */
   readonly apiKeyEnv: string | null
-  /** The name of its peculiarities; its host tells where there is none. */
+  /** The name of its API or of its peculiarities; its host tells where there is none. */
   readonly dialect: string | null
+  /** May users bring keys of their own for it? */
+  readonly userKeys: boolean
 }
 
 /** Ids that mean something else: built-in providers, and words that stand where a provider's id may stand. */
@@ -22,7 +24,7 @@ const RESERVED_IDS = new Set(
   'openai anthropic google ollama vllm custom system server provider models tunedmodels test'.split(' '),
 )
 const ID = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
-const FIELDS = new Set(['id', 'name', 'base_url', 'api_key_env', 'dialect'])
+const FIELDS = new Set(['id', 'name', 'base_url', 'api_key_env', 'dialect', 'user_keys'])
 
 /** Reads and checks the list. `forbiddenKeys` are the names of UniRoute's own secrets. */
 export function readProvidersFile(path: string, forbiddenKeys: ReadonlySet<string>): ConfiguredProvider[] {
@@ -84,17 +86,17 @@ function readProvider(entry: unknown, index: number, forbiddenKeys: ReadonlySet<
     endpoint: readBaseUrl(fields.get('base_url'), refuse),
     apiKeyEnv: readApiKeyEnv(fields.get('api_key_env'), forbiddenKeys, refuse),
     dialect: readDialect(fields.get('dialect'), refuse),
+    userKeys: readUserKeys(fields.get('user_keys'), refuse),
   }
 }
 
 type Refuse = (problem: string) => never
 
-/** With a version anywhere in its path the URL is complete; without one, `/v1` is what such providers serve. */
+/** With a version anywhere in its path the URL is complete; without one, the version of its API is put behind it. */
 function readBaseUrl(value: unknown, refuse: Refuse): Endpoint {
   if (typeof value !== 'string') return refuse('"base_url" must be a URL such as https://api.groq.com/openai/v1')
   try {
-    const endpoint = parseEndpoint(value)
-    return { ...endpoint, versionSegment: endpoint.versionSegment ?? 'v1' }
+    return parseEndpoint(value)
   } catch (error) {
     if (error instanceof WrongValue) return refuse(`"base_url": ${error.message}`)
     throw error
@@ -115,5 +117,11 @@ function readApiKeyEnv(value: unknown, forbiddenKeys: ReadonlySet<string>, refus
 function readDialect(value: unknown, refuse: Refuse): string | null {
   if (value === undefined || value === null) return null
   if (typeof value !== 'string' || !ID.test(value)) return refuse('"dialect" must be a name such as "mistral"')
+  return value
+}
+
+function readUserKeys(value: unknown, refuse: Refuse): boolean {
+  if (value === undefined) return true
+  if (typeof value !== 'boolean') return refuse('"user_keys" must be true or false')
   return value
 }

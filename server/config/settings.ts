@@ -202,7 +202,14 @@ const PROVIDERS = {
     default: null,
     example: './providers.json',
     meaning:
-      'A JSON list of further OpenAI-compatible providers: `{"id", "name", "base_url", "api_key_env"?, "dialect"?}`. Their models are asked for as `<id>/<model>`.',
+      'A JSON list of further providers: `{"id", "name", "base_url", "api_key_env"?, "dialect"?, "user_keys"?}`. Their models are asked for as `<id>/<model>`.',
+  },
+  USER_KEYS_FOR: {
+    kind: kinds.someOf(['ollama', 'vllm']),
+    default: 'never',
+    example: 'vllm',
+    meaning:
+      'Which of the servers that need no key users may bring keys for all the same. Entries of `PROVIDERS_FILE` say so themselves (`user_keys`); the three vendors always take them.',
   },
   USER_BASE_URLS: {
     kind: kinds.onOff,

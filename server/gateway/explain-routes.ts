@@ -30,7 +30,7 @@ export async function explainRoute(
   try {
     const endpoint = { protocol: PROTOCOLS['openai-chat'], operation: PROTOCOLS['openai-chat'].operations['chat']! }
     const [createdAt, startedAt] = [tools.clock.now(), tools.clock.monotonic()]
-    const exchange = createExchange(tools, endpoint, { ...received, caller, body, createdAt, startedAt })
+    const exchange = await createExchange(tools, endpoint, { ...received, caller, body, createdAt, startedAt })
     const simulate = readSimulate(parseJson(Buffer.concat(exchange.body).toString('utf8')))
     const plan = planOf(tools, exchange)
     const situation = await describeSituation(tools, exchange, plan)

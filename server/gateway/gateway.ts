@@ -4,6 +4,7 @@ import { createProfiles } from '../catalog/profiles.ts'
 import { createModelNames } from '../catalog/model-names.ts'
 import type { Authenticator } from '../features/accounts/authenticate.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Catalog } from '../features/catalog/catalog.ts'
 import type { Budgets } from '../features/limits/budgets.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import type { ExplainWithout } from '../features/provider-keys/impact.ts'
@@ -34,6 +35,7 @@ import { createCarrierChoice, createStickiness } from './translate.ts'
 import { createRevocation } from './revocation.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
+import type { ReachedModel } from './shown-models.ts'
 import { createSpending } from './spending.ts'
 import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
 
@@ -46,6 +48,7 @@ export interface GatewayOptions {
   readonly touchApiKey: (keyId: string) => void
   readonly limits: Limits
   readonly providers: Providers
+  readonly catalog: Pick<Catalog, 'overrides' | 'resolveModel' | 'aliasesFor'>
   readonly prices: Prices
   readonly ledger: Ledger
   readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
@@ -72,6 +75,8 @@ export interface Gateway {
   readonly encodeEarlyError: EncodeEarlyError
   /** What requests would get without one of a user's keys. */
   readonly explainWithout: ExplainWithout
+  /** What a caller's keys reach, aliases first. */
+  listModels(caller: ApiKeyContext): Promise<ReachedModel[]>
   close(): void
 }
 
@@ -91,6 +96,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }),
     ],
     explainWithout: createExplainWithout(tools, options.describeCaller),
+    listModels: (caller) => modelLists.listModels(caller),
     encodeEarlyError(path, headers, error, requestId) {
       const protocol = dialectOfPath(path, headers)
       return protocol ? encodeDataError(protocol, error, requestId) : undefined
@@ -112,7 +118,7 @@ function createTools(options: GatewayOptions): PipelineTools {
   const modelNames = createModelNames(providers.routable)
   const adjustments = createAdjustments()
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
-  const profiles = createProfiles()
+  const profiles = createProfiles(options.catalog.overrides)
   const translation = { adjustments, profiles, reasoningState, prices, clock }
   return {
     authenticate: (key) => authenticateKey(options, key),
@@ -121,6 +127,7 @@ function createTools(options: GatewayOptions): PipelineTools {
     }),
     limits,
     modelNames,
+    catalog: options.catalog,
     planner: createPlanner({
       providers,
       modelNames,

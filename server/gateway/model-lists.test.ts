@@ -4,7 +4,9 @@ import { createMovableClock } from '../../test/support/account-rooms.ts'
 import { PLAN_CALLER, PROVIDER_KEY } from '../../test/support/planned-keys.ts'
 import { type ScriptedUpstream, startScriptedUpstream } from '../../test/support/scripted-upstream.ts'
 import { FALLBACK_REASONS, type FallbackReason } from '../../contract/common.ts'
+import { NO_ALIASES } from '../catalog/aliases.ts'
 import { createModelNames } from '../catalog/model-names.ts'
+import { NO_OVERRIDES } from '../catalog/overrides.ts'
 import { Secret } from '../kernel/secret.ts'
 import { createProviders } from '../providers/registry.ts'
 import { createUpstream, type Upstream } from '../upstream/upstream.ts'
@@ -50,6 +52,7 @@ function create(serverFallback: readonly FallbackReason[]) {
   const lists = createModelLists({
     providers,
     modelNames,
+    catalog: { overrides: NO_OVERRIDES, aliasesFor: async () => NO_ALIASES },
     health,
     clock,
     upstream,

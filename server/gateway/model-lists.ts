@@ -1,37 +1,27 @@
 // Which models can this caller's keys reach? Each provider is asked for its own list with the first key that may serve,
 // at most every ten minutes per key (every minute where it failed); an unreachable provider is left out rather than
 // failing the whole list.
-import { asCount, asText, type JsonObject } from '../protocols/read.ts'
+import { asCount, asText } from '../protocols/read.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
-import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
+import type { ModelNames } from '../catalog/model-names.ts'
+import type { Catalog } from '../features/catalog/catalog.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import { judgeRefusal, type Provider, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { OnceResult } from '../upstream/request-once.ts'
 import { readModelEntries, requestModelList } from '../upstream/model-list.ts'
-import type { KeyFate, Step } from './chain.ts'
+import { PAYER_OF, type KeyFate } from './chain.ts'
 import type { Health } from './health.ts'
 import { healthName, serverKeyName, type Planner } from './plan.ts'
+import { showModels, type ListedModel, type ReachedList, type ReachedModel } from './shown-models.ts'
 import type { KeyRing } from './walk.ts'
 
-export interface ListedModel {
-  /** As a client asks for it: bare where the bare name leads to this provider, else `provider/model`. */
-  readonly id: string
-  readonly provider: string
-  readonly displayName: string
-  /** Seconds since the epoch; 0 where unknown. */
-  readonly created: number
-  readonly ownedBy: string
-  /** The provider's own entry, for its own dialect. */
-  readonly raw: JsonObject
-}
-
 export interface ModelLists {
-  listModels(caller: ApiKeyContext): Promise<ListedModel[]>
+  listModels(caller: ApiKeyContext): Promise<ReachedModel[]>
 }
 
 export interface ModelListTools {
@@ -41,6 +31,7 @@ export interface ModelListTools {
   readonly health: Health
   readonly upstream: Upstream
   readonly modelNames: ModelNames
+  readonly catalog: Pick<Catalog, 'overrides' | 'aliasesFor'>
   readonly clock: Clock
 }
 
@@ -56,7 +47,7 @@ export function createModelLists(tools: ModelListTools): ModelLists {
   const held = new Map<string, HeldList>()
   const loading = new Map<string, Promise<HeldList>>()
 
-  async function listOf(caller: ApiKeyContext, provider: Provider): Promise<readonly ListedModel[]> {
+  async function listOf(caller: ApiKeyContext, provider: Provider): Promise<readonly ReachedList[]> {
     const chain = await tools.planner.planChain({
       caller,
       provider,
@@ -72,7 +63,17 @@ export function createModelLists(tools: ModelListTools): ModelLists {
         Promise.resolve(record ? tools.keys.openCredential(record) : tools.providers.serverKey(provider.id))
       const known = findFresh(name)
       const found = known ?? (await loadOnce(name, at, record !== null && record.baseUrl !== null, open))
-      if ('models' in found) return allowedBy(tools.modelNames, step, found.models)
+      if ('models' in found) {
+        return [
+          {
+            provider: provider.id,
+            models: found.models,
+            payer: PAYER_OF[step.kind],
+            providerKeyId: record?.id ?? null,
+            allowed: [record?.allowedModels ?? null, step.kind === 'shared' ? step.lease.allowedModels : null],
+          },
+        ]
+      }
       // Told once: a remembered refusal must not undo a key test that passed since.
       if (!known && record && found.fate === 'invalid') tools.keys.markStatus(record, 'invalid', found.reason)
       chain.report(found.fate)
@@ -117,10 +118,13 @@ export function createModelLists(tools: ModelListTools): ModelLists {
 
   return {
     async listModels(caller) {
-      const lists = await Promise.all(tools.providers.all.map((provider) => listOf(caller, provider).catch(leaveOut)))
-      const models = lists.flat()
-      const allowed = caller.allowedModels
-      return allowed === null ? models : models.filter(({ id }) => allowed.has(id))
+      const [aliases, ...lists] = await Promise.all([
+        tools.catalog.aliasesFor(caller.principal.userId),
+        ...tools.providers.all.map((provider) => listOf(caller, provider).catch(leaveOut)),
+      ])
+      const { modelNames: names, catalog } = tools
+      const { allowedModels } = caller
+      return showModels(lists.flat(), { names, aliases, overrides: catalog.overrides, allowedModels })
     },
   }
 }
@@ -151,27 +155,9 @@ const FATES: Readonly<Record<Verdict, KeyFate>> = {
 }
 
 // A key that cannot be opened leaves its provider out of the list; anything unexpected is not hidden.
-function leaveOut(error: unknown): readonly ListedModel[] {
+function leaveOut(error: unknown): readonly ReachedList[] {
   if (error instanceof GatewayError) return []
   throw error
-}
-
-function allowedBy(
-  names: ModelNames,
-  step: Exclude<Step, { kind: 'none' }>,
-  models: readonly ListedModel[],
-): readonly ListedModel[] {
-  const lists = step.kind === 'server' ? [] : [step.record.allowedModels]
-  if (step.kind === 'shared') lists.push(step.lease.allowedModels)
-  return lists.reduce<readonly ListedModel[]>((left, allowed) => {
-    if (allowed === null) return left
-    return left.filter(({ id, provider }) =>
-      isAllowedModel(names, allowed, {
-        provider,
-        model: id.startsWith(`${provider}/`) ? id.slice(provider.length + 1) : id,
-      }),
-    )
-  }, models)
 }
 
 function parseModelList(provider: Provider, text: string, names: ModelNames): ListedModel[] | null {
@@ -183,6 +169,7 @@ function parseModelList(provider: Provider, text: string, names: ModelNames): Li
       return {
         id: plain.provider === provider.id && plain.model === id ? id : `${provider.id}/${id}`,
         provider: provider.id,
+        model: id,
         displayName: asText(raw['display_name']) ?? asText(raw['displayName']) ?? id,
         created: asCount(raw['created']) ?? (Number.isNaN(date) ? 0 : Math.floor(date / 1000)),
         ownedBy: asText(raw['owned_by']) ?? provider.id,

@@ -1,12 +1,13 @@
 // Anthropic's paging of the model list.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ListedModel } from './model-lists.ts'
+import type { ListedModel } from './shown-models.ts'
 import { encodeModelList } from './model-shapes.ts'
 
 const models: ListedModel[] = Array.from({ length: 45 }, (_, index) => ({
   id: `claude-${index}`,
   provider: 'anthropic',
+  model: `claude-${index}`,
   displayName: `Claude ${index}`,
   created: index,
   ownedBy: 'anthropic',

@@ -3,7 +3,7 @@
 import { GatewayError } from '../kernel/errors.ts'
 import type { ProtocolId } from '../protocols/protocol.ts'
 import type { RequestHeaders } from '../http/route.ts'
-import type { ListedModel } from './model-lists.ts'
+import type { ListedModel } from './shown-models.ts'
 
 export type ModelShape = 'openai' | 'anthropic' | 'gemini' | 'superset'
 

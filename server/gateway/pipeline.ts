@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { estimateTokens } from '../catalog/prices.ts'
 import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Catalog } from '../features/catalog/catalog.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import { readBody, type ByteBudget, type RequestBody } from '../http/body.ts'
 import { readCredential } from '../http/credentials.ts'
@@ -31,6 +32,7 @@ export interface PipelineTools extends WalkTools {
   readonly revocation: Revocation
   readonly limits: Limits
   readonly modelNames: ModelNames
+  readonly catalog: Pick<Catalog, 'overrides' | 'resolveModel' | 'aliasesFor'>
   readonly planner: Planner
   readonly providers: Providers
   /** The key whose reasoning state the conversation carries. */
@@ -62,7 +64,7 @@ export async function servePipeline(
     caller = await authenticateCaller(tools, match)
     admitCaller(tools, caller)
     body = await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
-    exchange = createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
+    exchange = await createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
     const running = exchange
     if (running.streamed) endWatch = watchCaller(tools, running)
     await serveExchange(tools, running)
@@ -124,7 +126,11 @@ interface Received {
   readonly startedAt: number
 }
 
-export function createExchange(tools: PipelineTools, { protocol, operation }: Endpoint, received: Received): Exchange {
+export async function createExchange(
+  tools: PipelineTools,
+  { protocol, operation }: Endpoint,
+  received: Received,
+): Promise<Exchange> {
   const { match, body, caller } = received
   const scan = scanBody(body, protocol.peekKeys)
   const peek = protocol.peek(scan, (key) => {
@@ -135,10 +141,17 @@ export function createExchange(tools: PipelineTools, { protocol, operation }: En
   if (requestedModel === '' && !(operation.modelOptional && peek.storedReference)) {
     throw new GatewayError('bad_request', { message: 'The body names no model. Add "model" with the name of one.' })
   }
-  const { provider: id, model } = tools.modelNames.resolve(requestedModel, protocol.vendor)
+  // Aliases are looked up here and nowhere else: whatever is decided from here on is decided of the real model.
+  const { userId } = caller.principal
+  const { provider: id, model } = await tools.catalog.resolveModel(userId, requestedModel, protocol.vendor)
   if (!isAllowedModel(tools.modelNames, caller.allowedModels, { provider: id, model })) {
     throw new GatewayError('model_not_allowed', {
       message: 'This UniRoute API key may not use that model. Choose one of its allowed models, or change the key.',
+    })
+  }
+  if (tools.catalog.overrides.find(id, model)?.isEnabled === false) {
+    throw new GatewayError('model_not_allowed', {
+      message: 'An administrator of this server has switched that model off. Choose another one.',
     })
   }
   const provider = tools.providers.get(id)

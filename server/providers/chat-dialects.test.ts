@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { StartRefused } from '../kernel/start-refused.ts'
 import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
 import { CHAT_DIALECT_NAMES, findChatServer } from './chat-dialects.ts'
+import { providerPath } from './provider.ts'
 import { createProviders, type CustomProvider, type ProvidersConfig } from './registry.ts'
+import { VENDOR_API_NAMES } from './vendor-apis.ts'
 
 function place(origin: string, dialect: string | null = null): CustomProvider {
   return {
@@ -99,8 +101,67 @@ describe('Azure takes its key in api-key', () => {
   })
 })
 
+describe('a server that speaks a vendor’s own API', () => {
+  const at = (dialect: string | null, versionSegment: string | null) =>
+    create({
+      custom: [{ ...place('https://box.example.com', dialect), endpoint: { ...BOX, versionSegment } }],
+    }).get('one')!
+  const BOX = { origin: 'https://box.example.com', basePath: '/ai' }
+
+  test.each([
+    ['anthropic-messages', 'x-api-key', '/v1'],
+    ['openai-responses', 'authorization', '/v1'],
+    ['gemini', 'x-goog-api-key', '/v1beta'],
+    ['openai-chat', 'authorization', '/v1'],
+  ] as const)('%s: it alone is spoken, with the key in %s, under %s', (dialect, header, version) => {
+    const provider = at(dialect, null)
+    expect([...provider.dialects]).toEqual([dialect])
+    expect(provider.translateVia).toBe(dialect)
+    expect(provider.authHeader({ 'anthropic-version': '2026-10-21' }).name).toBe(header)
+    expect(providerPath(provider, null, '/x')).toBe(`/ai${version}/x`)
+    expect(providerPath(at(dialect, 'v2'), null, '/x')).toBe('/ai/v2/x')
+    expect(providerPath(at(dialect, ''), 'v1', '/x')).toBe('/ai/x')
+  })
+
+  test('it is nobody’s namesake: neither models nor keys nor beta flags of the vendor lead to it', () => {
+    for (const name of VENDOR_API_NAMES) {
+      const provider = at(name, null)
+      expect([provider.modelPrefixes, provider.keyPrefixes, provider.id, provider.keyless]).toEqual([
+        [],
+        [],
+        'one',
+        false,
+      ])
+      expect(provider.forwardHeaders).not.toContain('anthropic-beta')
+    }
+  })
+
+  test('without a word a server has /v1 and no other version', () => {
+    expect(providerPath(at(null, null), 'v1beta', '/x')).toBe('/ai/v1/x')
+  })
+})
+
+describe('users may bring keys', () => {
+  const endpoint = { origin: 'http://127.0.0.1:1', basePath: '', versionSegment: null }
+  const entry = (id: string, userKeys?: boolean): CustomProvider => ({
+    ...place('https://example.com'),
+    id,
+    ...(userKeys === undefined ? {} : { userKeys }),
+  })
+  const config = { endpoints: { ollama: endpoint, vllm: endpoint }, custom: [entry('yes'), entry('no', false)] }
+  const taking = (more: Partial<ProvidersConfig>): string[] => {
+    const providers = create({ ...config, ...more })
+    return providers.names.filter((id) => providers.takesKeys(id))
+  }
+
+  test('for the vendors, and for what the operator does not leave out; where no key is needed, if he says so', () => {
+    expect(taking({})).toEqual(['openai', 'anthropic', 'google', 'yes', 'custom'])
+    expect(taking({ userKeysFor: ['vllm'] })).toEqual(['openai', 'anthropic', 'google', 'vllm', 'yes', 'custom'])
+  })
+})
+
 test('every word an operator may write is in the documentation', () => {
   const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   const line = text.slice(text.indexOf('- `dialect`'))
-  for (const name of CHAT_DIALECT_NAMES) expect(line).toContain(`\`${name}\``)
+  for (const name of [...CHAT_DIALECT_NAMES, ...VENDOR_API_NAMES]) expect(line).toContain(`\`${name}\``)
 })

@@ -124,6 +124,7 @@ const SERVERS: Readonly<Record<string, ChatServer>> = {
   xai: compatible(XAI),
   together: compatible(TOGETHER),
   conservative: compatible(CONSERVATIVE_DIALECT),
+  'openai-chat': compatible(CONSERVATIVE_DIALECT),
 }
 
 /** Endings of well-known hosts, at a dot. */

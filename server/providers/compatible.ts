@@ -1,4 +1,4 @@
-// Servers that speak OpenAI's dialect: Ollama, vLLM and whatever the operator lists in PROVIDERS_FILE.
+// Servers that speak OpenAI's dialect, or another vendor's: Ollama, vLLM and whatever the operator lists in PROVIDERS_FILE.
 // Where a server is unknown, nothing is assumed that an old one might refuse.
 import { StartRefused } from '../kernel/start-refused.ts'
 import {
@@ -10,6 +10,7 @@ import {
 } from './chat-dialects.ts'
 import type { ProtocolId } from '../protocols/protocol.ts'
 import type { AuthHeader, Provider } from './provider.ts'
+import { findVendorApi, VENDOR_API_NAMES } from './vendor-apis.ts'
 
 type ServerFacts = Pick<Provider, 'chatDialect' | 'dialects' | 'translateVia' | 'authHeader'>
 
@@ -51,20 +52,23 @@ export const vllm: Omit<Provider, 'origin' | 'basePath'> = {
 }
 
 /**
- * A provider from PROVIDERS_FILE. `keyless` where the operator names no key for it; `dialect` is the operator's word for
- * its peculiarities, else its host tells.
+ * A provider from PROVIDERS_FILE. `version` null: `/v1`, or what its API has; `keyless` where the operator names no key
+ * for it; `dialect` is the operator's word for its API or its peculiarities, else its host tells.
  */
 export function createCompatibleProvider(entry: {
   id: string
   name: string
   origin: string
   basePath: string
+  /** `/v1`; '' where the base path is complete; null where it does not say. */
   version: string | null
   keyless: boolean
   dialect?: string | null
 }): Provider {
-  const { dialect, ...place } = entry
-  return { ...base, ...factsOf(chooseServer(entry.id, place.origin, dialect ?? null)), ...place }
+  const { dialect = null, version, ...place } = entry
+  const api = dialect === null ? undefined : findVendorApi(dialect)
+  const facts = api ?? { ...base, ...factsOf(chooseServer(entry.id, place.origin, dialect)) }
+  return { ...facts, ...place, version: version === null ? facts.version : version || null }
 }
 
 /** What a well-known host wants of whoever is placed there: the operator may put OpenAI's dialect at Azure's address. */
@@ -78,7 +82,7 @@ function chooseServer(id: string, origin: string, dialect: string | null): ChatS
   const server = findChatServer(dialect)
   if (server) return server
   throw new StartRefused(
-    `PROVIDERS_FILE: "dialect": "${dialect}" of "${id}" is not known; leave it out or write one of ${CHAT_DIALECT_NAMES.join(', ')}.`,
+    `PROVIDERS_FILE: "dialect": "${dialect}" of "${id}" is not known; leave it out or write one of ${[...CHAT_DIALECT_NAMES, ...VENDOR_API_NAMES].join(', ')}.`,
   )
 }
 

@@ -20,8 +20,10 @@ export interface CustomProvider {
   readonly endpoint: Endpoint
   /** The variable with the server's key for it, if any. */
   readonly apiKeyEnv: string | null
-  /** The operator's word for its peculiarities. */
+  /** The operator's word for its API or its peculiarities. */
   readonly dialect?: string | null
+  /** May users bring keys for it? Absent = yes. */
+  readonly userKeys?: boolean
 }
 
 export interface ProvidersConfig {
@@ -30,6 +32,8 @@ export interface ProvidersConfig {
   readonly custom: readonly CustomProvider[]
   readonly serverKeys: Readonly<Partial<Record<string, Secret>>>
   readonly userBaseUrls: boolean
+  /** Which of the servers that need no key, Ollama and vLLM, users may bring keys for all the same. */
+  readonly userKeysFor?: readonly string[]
 }
 
 export interface Providers {
@@ -57,9 +61,11 @@ export function createProviders(config: ProvidersConfig): Providers {
     const endpoint = config.endpoints[definition.id]
     if (endpoint) all.push(place(definition, endpoint))
   }
-  for (const { id, name, endpoint, apiKeyEnv, dialect = null } of config.custom) {
+  const refusingKeys = new Set([ollama.id, vllm.id].filter((id) => !config.userKeysFor?.includes(id)))
+  for (const { id, name, endpoint, apiKeyEnv, dialect = null, userKeys = true } of config.custom) {
     const { origin, basePath, versionSegment } = endpoint
-    const version = versionSegment === null ? '/v1' : versionSegment === '' ? null : `/${versionSegment}`
+    const version = versionSegment === null ? null : versionSegment && `/${versionSegment}`
+    if (!userKeys) refusingKeys.add(id)
     // Without a key named, plain http means a machine of the operator's own; https without one serves users' keys only.
     const keyless = apiKeyEnv === null && origin.startsWith('http:')
     all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless, dialect }))
@@ -74,7 +80,7 @@ export function createProviders(config: ProvidersConfig): Providers {
     all,
     names: [...byId.keys()],
     routable: [...byId.values()],
-    takesKeys: (id) => byId.has(id),
+    takesKeys: (id) => byId.has(id) && !refusingKeys.has(id),
     findKeyPrefix: (id, key) => findKeyPrefix(byId.get(id) ?? { keyPrefixes: [] }, key),
     serverKey: (id) => config.serverKeys[id],
     hasServer: (id) => id !== 'custom' && (config.serverKeys[id] !== undefined || byId.get(id)?.keyless === true),
@@ -92,7 +98,7 @@ function place(definition: Omit<Provider, 'origin' | 'basePath'>, endpoint: Endp
 function customProvider(baseUrl: string): Provider {
   const url = new URL(baseUrl)
   const path = url.pathname.replace(/\/+$/, '')
-  const version = /(?:^|\/)v\d[0-9a-z.]*(?:\/|$)/i.test(path) ? null : '/v1'
+  const version = /(?:^|\/)v\d[0-9a-z.]*(?:\/|$)/i.test(path) ? '' : '/v1'
   return createCompatibleProvider({
     id: 'custom',
     name: url.host,

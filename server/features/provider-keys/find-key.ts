@@ -43,6 +43,9 @@ export function readDestination(
     return readBaseUrl(baseUrl)
   }
   if (!providers.has(provider)) throw unknownProvider(providers.names)
+  if (!providers.takesKeys(provider)) {
+    throw refuse('provider', `This server takes no keys for "${provider}". Use it without one, or ask the operator.`)
+  }
   if (provider === CUSTOM) throw refuse('base_url', 'Give the https URL of your endpoint.')
   return null
 }

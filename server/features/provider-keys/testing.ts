@@ -71,6 +71,7 @@ export function setUp(database: Database, more: Partial<ProviderKeysOptions> = {
     audit,
     providers: {
       has: (id) => Object.hasOwn(PREFIXES, id) && (id !== 'custom' || more.allowUserBaseUrls === true),
+      takesKeys: () => true,
       names: ['openai', 'anthropic'],
       findKeyPrefix: (id, key) =>
         (PREFIXES[id] ?? []).filter((prefix) => key.startsWith(prefix)).toSorted((a, b) => b.length - a.length)[0] ??

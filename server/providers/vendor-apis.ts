@@ -1,0 +1,35 @@
+// Servers of PROVIDERS_FILE that speak a vendor's own API instead of OpenAI's chat dialect, by the word the operator
+// writes. They are taken for the vendor in what they say and refuse, but not in whose models they serve, how their keys
+// look, or which of the client's headers they may see.
+import { anthropic } from './anthropic.ts'
+import { google } from './google.ts'
+import { openai } from './openai.ts'
+import type { Provider } from './provider.ts'
+
+/** All of a provider but its place and name. */
+export type ServedApi = Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | 'keyless'>
+
+const NOBODYS = { modelPrefixes: [], keyPrefixes: [] } as const
+
+const APIS: Readonly<Record<string, ServedApi>> = {
+  'anthropic-messages': {
+    ...anthropic,
+    ...NOBODYS,
+    // Beta flags are Anthropic's own: another server refuses the whole request for one it does not know.
+    forwardHeaders: ['anthropic-version'],
+    authHeader: () => ({ name: 'x-api-key', scheme: '' }),
+  },
+  'openai-responses': {
+    ...openai,
+    ...NOBODYS,
+    dialects: new Set(['openai-responses']),
+    forwardHeaders: [],
+  },
+  gemini: { ...google, ...NOBODYS },
+}
+
+export const VENDOR_API_NAMES: readonly string[] = Object.keys(APIS)
+
+export function findVendorApi(name: string): ServedApi | undefined {
+  return Object.hasOwn(APIS, name) ? APIS[name] : undefined
+}
