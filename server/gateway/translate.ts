@@ -124,6 +124,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
         model,
         restoreTool: (name) => restoreTool(encoded.toolNames, name),
         dialect: encoding.profile.dialect,
+        requestId: toPublicId('req', exchange.id),
       },
       encoding: answering,
       headers,

@@ -1,7 +1,7 @@
 // How a dialect becomes the middle model and back. Whole answers and streams go through the same parts, so a kind of
 // block is switched on once per dialect. Codecs are pure: sealed reasoning state, fetched media and stored state are
 // handed in by the gateway.
-import type { ChatRequest, ChatResponse, Loss, Signature, StreamEvent } from './canonical.ts'
+import type { ChatRequest, ChatResponse, FinishUnified, Loss, Signature, StreamEvent } from './canonical.ts'
 import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
@@ -58,6 +58,8 @@ export interface ResponseDecoding {
   restoreTool(name: string): KnownTool
   /** Peculiarities of the server that answers, where the dialect has many servers. */
   readonly dialect?: ChatDialect
+  /** Ours, `req_…`: calls that the provider leaves without an id get one that no other answer of a conversation has. */
+  readonly requestId?: string
 }
 
 /** Writing an answer for the client. */
@@ -120,11 +122,11 @@ export interface Codec {
   streamEncoder(encoding: ResponseEncoding): StreamEncoder
 }
 
-export function createLossReport(): LossReport {
-  const found = new Map<string, Loss>()
 /** Reasons are added to one name's until they are so long. */
 const LONGEST_WHY = 300
 
+export function createLossReport(): LossReport {
+  const found = new Map<string, Loss>()
   const note = (path: LossName, action: Loss['action'], why: string): void => {
     const key = `${action} ${path}`
     const known = found.get(key)
@@ -140,4 +142,9 @@ const LONGEST_WHY = 300
       return [...found.values()]
     },
   }
+}
+
+/** For dialects in which an answer that only pauses looks like one that is over. */
+export function reportPause(unified: FinishUnified, losses: LossReport): void {
+  if (unified === 'pause') losses.approximate('finish_reason', 'the provider paused; the answer can be asked to go on')
 }

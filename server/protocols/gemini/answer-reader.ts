@@ -150,7 +150,7 @@ export class AnswerReader {
   #readCall(content: ReadPart['content'] & { kind: 'call' }, slot: unknown, extra: Extras | undefined): void {
     const { name, namespace, style } = this.#decoding.restoreTool(content.name)
     const text = argsTextOf(content.args, style)
-    const id = content.id ?? `call_${this.#responseId === '' ? '' : `${this.#responseId}_`}${this.#calls}`
+    const id = content.id ?? this.#nameCall()
     this.#calls++
     const meta: PartMeta = {
       kind: 'call',
@@ -161,6 +161,12 @@ export class AnswerReader {
       ...(extra ? { extra } : {}),
     }
     this.#addWhole(meta, slot, text === '' ? undefined : { kind: 'args', text })
+  }
+
+  /** Clients and kept state know calls by their ids, so those of two answers must differ. */
+  #nameCall(): string {
+    const answer = this.#decoding.requestId?.replace(/^req_/, '') ?? this.#responseId
+    return answer === '' ? `call_${this.#calls}` : `call_${answer}_${this.#calls}`
   }
 
   #addWhole(meta: PartMeta, slot: unknown, delta?: PartDelta): void {

@@ -10,7 +10,7 @@ import {
   type StreamEvent,
   type Usage,
 } from '../canonical.ts'
-import type { ResponseEncoding } from '../codec.ts'
+import { reportPause, type ResponseEncoding } from '../codec.ts'
 import type { JsonObject } from '../read.ts'
 import { compact, GEMINI, isEmpty, toCamel } from './fields.ts'
 import { reasonOf } from './finish.ts'
@@ -75,6 +75,7 @@ export class AnswerWriter {
   /** The answer's last words, around the parts that are left. */
   end({ finish, extensions }: FinishEvent, parts: readonly JsonObject[]): JsonObject {
     const { promptFeedback, ...kept } = this.#takeOwn(extensions)
+    reportPause(finish.unified, this.#encoding.losses)
     const last = [...parts, ...this.#takePending()]
     const told = { ...usageMetadata(this.#usage), ...this.#names() }
     if (promptFeedback !== undefined && last.length === 0) return { promptFeedback, ...told }

@@ -15,8 +15,8 @@ export function wireCallId(id: string, rule: 'any' | 'alnum9', hash8: (text: str
 }
 
 /** An id for the call of this number in an answer that gave it none: the same whether it was streamed or not. */
-export function missingCallId(responseId: string, number: number): string {
-  const clean = responseId.replace(/[^a-zA-Z0-9]/g, '').slice(-24)
+export function missingCallId(answerId: string, number: number): string {
+  const clean = answerId.replace(/[^a-zA-Z0-9]/g, '').slice(-24)
   return clean === '' ? `call_${number}` : `call_${clean}_${number}`
 }
 

@@ -1,6 +1,6 @@
 // Whole answers, both ways. A message has one order: thoughts, text, refusal, pictures, calls.
 import type { ChatResponse, Citation, Item, Signature } from '../canonical.ts'
-import type { ResponseDecoding, ResponseEncoding } from '../codec.ts'
+import { reportPause, type ResponseDecoding, type ResponseEncoding } from '../codec.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
 import { createAnswerFields, ownFields } from './answer-fields.ts'
 import { callItem, finishArgs, readCallPiece, readThought, writeThought } from './calls.ts'
@@ -77,7 +77,7 @@ function decodeCalls(message: JsonObject, answerId: string, decoding: ResponseDe
     const piece = readCallPiece(raw)
     const tool = decoding.restoreTool(piece.name)
     if (tool.asText) return { kind: 'text', turn: 0, role: 'assistant', text: piece.args }
-    const id = piece.id === '' ? missingCallId(answerId, number) : piece.id
+    const id = piece.id === '' ? missingCallId(decoding.requestId ?? answerId, number) : piece.id
     const signature = piece.thought ? answerState(decoding)(piece.thought, { kind: 'thought' }) : undefined
     return callItem(piece, { turn: 0, id, tool, signature, raw: {} })
   })
@@ -94,7 +94,7 @@ export function encodeChatResponse(response: ChatResponse, encoding: ResponseEnc
   const { message, said } = writer.write()
   const own = ownFields(response.extensions)
   const reason = writeFinish(response.finish, { ...said, legacy: encoding.request.legacyCalls === true })
-  reportPause(response.finish.unified, encoding)
+  reportPause(response.finish.unified, encoding.losses)
   const choice = {
     index: 0,
     message: { ...message, ...own.message },
@@ -111,10 +111,6 @@ export function encodeChatResponse(response: ChatResponse, encoding: ResponseEnc
     usage: writeUsage(response.usage),
     ...own.top,
   })
-}
-
-export function reportPause(unified: string, { losses }: ResponseEncoding): void {
-  if (unified === 'pause') losses.approximate('finish_reason', 'the provider paused; this dialect has no word for it')
 }
 
 /** The name a client of this dialect knows a call by: it has no namespaces. */

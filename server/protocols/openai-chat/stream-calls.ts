@@ -60,10 +60,10 @@ export class StreamCalls {
     this.push({ index: 0, function: raw })
   }
 
-  /** The stream is over: what is still unknown is settled, and every call ended. `responseId` names nameless ids. */
-  end(responseId: string): void {
+  /** The stream is over: what is still unknown is settled, and every call ended. `answerId` names nameless ids. */
+  end(answerId: string): void {
     for (const [number, call] of this.#calls.entries()) {
-      if (call.id === '') call.id = missingCallId(responseId, number)
+      if (call.id === '') call.id = missingCallId(answerId, number)
       this.#describe(call)
       const tool = this.#decoding.restoreTool(call.name)
       if (tool.asText) this.#parts.delta(call.key, { kind: 'text', text: call.args })

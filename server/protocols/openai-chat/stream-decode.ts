@@ -92,7 +92,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     if (!this.#cited && this.#lastText !== null) {
       for (const citation of this.#sources) this.#parts.delta(this.#lastText, { kind: 'citation', citation })
     }
-    this.#calls.end(this.#responseId)
+    this.#calls.end(this.#decoding.requestId ?? this.#responseId)
     this.#parts.endAll()
     const said = { calls: this.#calls.any, refusal: this.#refused }
     const finish = readFinish(this.#reason, this.#met, said)

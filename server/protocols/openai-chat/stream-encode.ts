@@ -2,7 +2,7 @@
 // asked for, [DONE]. A call's first chunk has its index, id, type and name and empty arguments; later ones only index
 // and arguments.
 import type { PartDelta, PartMeta, StreamEvent, Usage } from '../canonical.ts'
-import type { ResponseEncoding, StreamEncoder } from '../codec.ts'
+import { reportPause, type ResponseEncoding, type StreamEncoder } from '../codec.ts'
 import { openaiErrorObject } from '../openai-error.ts'
 import type { ErrorView } from '../protocol.ts'
 import { ownFields } from './answer-fields.ts'
@@ -10,7 +10,7 @@ import { writeThought } from './calls.ts'
 import { writeAnnotation } from './citations.ts'
 import { writeFinish } from './finish.ts'
 import { BETWEEN_THOUGHTS, sealedDetail } from './reasoning.ts'
-import { answerId, callName, reportPause, writeImage } from './response.ts'
+import { answerId, callName, writeImage } from './response.ts'
 import { writeUsage } from './usage-encode.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 
@@ -215,7 +215,7 @@ export class ChatStreamEncoder implements StreamEncoder {
       const message = 'The provider sent an answer that cannot be read.'
       return line({ error: { message, type: 'server_error', param: null, code: 'upstream_malformed' } })
     }
-    reportPause(finish.unified, this.#encoding)
+    reportPause(finish.unified, this.#encoding.losses)
     const own = ownFields(extensions ?? {})
     let out = this.#say({ ...own.message }, reason, own.choice, own.top)
     for (const { index, message, finish_reason } of own.choices) {

@@ -10,7 +10,7 @@ import {
   type StreamEvent,
   type Usage,
 } from '../canonical.ts'
-import type { ResponseEncoding } from '../codec.ts'
+import { reportPause, type ResponseEncoding } from '../codec.ts'
 import { asObject, asText } from '../read.ts'
 import { describeAnswer } from './answer-echo.ts'
 import { OWN } from './media.ts'
@@ -162,6 +162,7 @@ export class AnswerWriter {
   #finish(finish: Finish): void {
     if (finish.unified === 'refusal' && !this.#refused) this.#sayRefusal(finish)
     this.#items.closeMessage()
+    reportPause(finish.unified, this.#encoding.losses)
     const reason = INCOMPLETE[finish.unified]
     if (finish.unified === 'malformed') this.#end('response.failed', { status: 'failed', error: MALFORMED })
     else if (reason === undefined) this.#end('response.completed', { status: 'completed' })

@@ -1,6 +1,6 @@
 // What an answer of `/v1/chat` has a place for: text, and the pages it cites. Everything else is reported.
 import type { Citation, FinishUnified, PartKind, Usage } from '../canonical.ts'
-import type { LossReport, ResponseEncoding } from '../codec.ts'
+import { reportPause, type LossReport, type ResponseEncoding } from '../codec.ts'
 import type { LossName } from '../losses.ts'
 
 const NO_PLACE: Readonly<Partial<Record<PartKind, LossName>>> = {
@@ -29,7 +29,7 @@ const REASONS: Readonly<Record<FinishUnified, string>> = {
 }
 
 export function encodeFinish(unified: FinishUnified, losses: LossReport): string {
-  if (unified === 'pause') losses.approximate('finish_reason', 'the provider paused; the answer can be asked to go on')
+  reportPause(unified, losses)
   return REASONS[unified]
 }
 
