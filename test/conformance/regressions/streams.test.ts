@@ -173,6 +173,22 @@ test.each(CALLS_WITHOUT_INDEX)(
   },
 )
 
+test('5. calls of a server that gives no ids get ones that no other answer has (ollama#15457, LibreChat-agents#260)', async () => {
+  const nameless = chatStream([
+    callChunk({ index: 0, function: { name: 'get_weather', arguments: '{}' } }),
+    chunk({}, 'tool_calls'),
+    usageChunk(),
+  ])
+  const ids = new Set<string>()
+  for (let round = 0; round < 2; round++) {
+    gateway.answerWith(nameless)
+    const { text } = await askMessages('ollama-like/qwen3')
+    for (const { id } of readAnthropic(text).content) ids.add(id)
+  }
+  expect(ids.size).toBe(2)
+  for (const id of ids) expect(id).toMatch(/^[a-zA-Z0-9_-]{1,64}$/)
+})
+
 test('6. text, thinking, text become Anthropic blocks 0, 1 and 2, each closed (ollama#17101)', async () => {
   gateway.answerWith(
     chatStream([
