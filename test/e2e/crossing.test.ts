@@ -116,9 +116,40 @@ describe('losses', () => {
     expect(fake.requests).toHaveLength(before)
   })
 
-  test('what has no counterpart at all is a 400 that names it', async () => {
-    const reply = await post('/v1/chat/completions', { ...body, n: 2 })
-    expect([reply.status, reply.body.error.code]).toEqual([400, 'unsupported_parameter'])
+  describe('several answers at once', () => {
+    const contents = [{ role: 'user', parts: [{ text: 'hi' }] }]
+    const gemini = (model: string, candidateCount: number): [string, Json] => [
+      `/v1beta/models/${model}:generateContent`,
+      { contents, generationConfig: { candidateCount } },
+    ]
+    const chat = (model: string, n: number): [string, Json] => [
+      '/v1/chat/completions',
+      { model, messages: [{ role: 'user', content: 'hi' }], n },
+    ]
+
+    test.each([
+      ['Chat → Anthropic', ...chat('claude-sonnet-5', 2)],
+      ['Chat → Gemini', ...chat('gemini-3.5-flash', 2)],
+      ['Gemini → Anthropic', ...gemini('claude-sonnet-5', 2)],
+      ['Gemini → Responses', ...gemini('gpt-5', 2)],
+    ])('are refused where the request crosses: %s', async (_pair, path, asked) => {
+      const before = fake.requests.length
+      const reply = await post(path, asked)
+      expect(reply.status).toBe(400)
+      const { code, status, message } = reply.body.error
+      expect(status ?? code).toBe(path.startsWith('/v1beta') ? 'INVALID_ARGUMENT' : 'unsupported_parameter')
+      expect(message).toMatch(/one answer|Several answers/)
+      expect(fake.requests).toHaveLength(before)
+    })
+
+    test('go through in the dialect that has them, and one is no wish', async () => {
+      for (const [path, asked] of [chat('gpt-4o', 2), gemini('gemini-3.5-flash', 2)]) {
+        expect((await post(path, asked)).status).toBe(200)
+        expect(fake.requests.at(-1)!.rawBody.toString()).toMatch(/"(?:n|candidateCount)":2/)
+      }
+      const one = await post(...chat('gemini-3.5-flash', 1))
+      expect([one.status, one.headers.get('x-uniroute-warnings')]).toEqual([200, null])
+    })
   })
 })
 

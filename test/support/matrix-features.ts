@@ -270,9 +270,8 @@ function expectedWarnings(
   // The AI SDK asks Anthropic models it does not know for JSON through a forced tool, one call at a time.
   const byTool = schema !== undefined && driver.name === 'ai-sdk anthropic' && upstream.name !== 'Anthropic'
   // The AI SDK hands back no thoughts that nobody signed, and this server signs none: the turn goes on without thinking.
-  const losesThoughts =
-    turns.some(({ by }) => by === 'tools') &&
-    (driver.name === 'ai-sdk openai' || (stream && driver.name === 'ai-sdk anthropic'))
+  // Anthropic clients get them in an envelope.
+  const losesThoughts = turns.some(({ by }) => by === 'tools') && driver.name === 'ai-sdk openai'
   const dropped = says(
     stream && (tools || byTool) && driver.name === 'ai-sdk anthropic' && 'eager_input_streaming',
     // Anthropic's own SDK is asked without a title.
