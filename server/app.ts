@@ -107,6 +107,7 @@ export function createApp(options: AppOptions): App {
     testKey: (input) => testProviderKey({ upstream, providers }, input),
     allowUserBaseUrls: config.userBaseUrls,
     explain: (input) => gateway.explainWithout(input),
+    readHealth: (key) => gateway.readKeyHealth(key),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
   })
   const rotation = createVaultRotation({ database, booted, audit, clock, log })

@@ -8,6 +8,7 @@ import type { Catalog } from '../features/catalog/catalog.ts'
 import type { Budgets } from '../features/limits/budgets.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import type { ExplainWithout } from '../features/provider-keys/impact.ts'
+import type { ReadHealth } from '../features/provider-keys/model-health.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
 import type { EncodeEarlyError } from '../http/answers.ts'
@@ -28,7 +29,7 @@ import { createMeter } from './meter.ts'
 import type { Metrics } from './metrics.ts'
 import { createModelLists } from './model-lists.ts'
 import { servePipeline, type PipelineTools } from './pipeline.ts'
-import { createPlanner, type PlannerOptions } from './plan.ts'
+import { createPlanner, healthName, type PlannerOptions } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
 import { createCarrierChoice, createStickiness } from './translate.ts'
@@ -75,6 +76,8 @@ export interface Gateway {
   readonly encodeEarlyError: EncodeEarlyError
   /** What requests would get without one of a user's keys. */
   readonly explainWithout: ExplainWithout
+  /** Models that one of the users' keys does not serve just now. */
+  readonly readKeyHealth: ReadHealth
   /** What a caller's keys reach, aliases first. */
   listModels(caller: ApiKeyContext): Promise<ReachedModel[]>
   close(): void
@@ -96,6 +99,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       }),
     ],
     explainWithout: createExplainWithout(tools, options.describeCaller),
+    readKeyHealth: (key) =>
+      tools.health.listModels(healthName(key)).map(({ model, fate, until }) => ({
+        model,
+        status: fate === 'rate_limited' ? 'cooling' : 'restricted',
+        until,
+      })),
     listModels: (caller) => modelLists.listModels(caller),
     encodeEarlyError(path, headers, error, requestId) {
       const protocol = dialectOfPath(path, headers)

@@ -108,3 +108,18 @@ test('invented model names cannot push out the state of the whole key', () => {
   for (let i = 0; i < 1_000; i++) health.cool('k', `m${i}`, 1_000)
   expect(health.keyFate('k', 'x')).toBe('invalid')
 })
+
+test('the models a key does not serve are listed with the wall time of their end; its own state is not among them', () => {
+  const { clock, health } = create()
+  expect(health.listModels('k')).toEqual([])
+  health.cool('k', 'a', 60_000)
+  health.restrict('k', 'b')
+  health.suspend('k', 'exhausted')
+  health.cool('other', 'c', 60_000)
+  expect(health.listModels('k')).toEqual([
+    { model: 'a', fate: 'rate_limited', until: clock.now() + 60_000 },
+    { model: 'b', fate: 'restricted', until: clock.now() + HOUR },
+  ])
+  clock.advance(60_000)
+  expect(health.listModels('k')).toMatchObject([{ model: 'b' }])
+})

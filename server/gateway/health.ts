@@ -15,6 +15,8 @@ export interface Health {
   forgetKey(keyId: string): void
   /** Milliseconds until the key serves this model again; null when nothing holds it back. */
   cooldownLeft(keyId: string, model: string): number | null
+  /** The models this key does not serve just now, and until when (epoch ms). States of the whole key are not among them. */
+  listModels(keyId: string): readonly { readonly model: string; readonly fate: KeyFate; readonly until: number }[]
 }
 
 const FIRST_COOLDOWN_MS = 5_000
@@ -84,6 +86,12 @@ export function createHealth({ clock }: { clock: Clock }): Health {
     cooldownLeft(keyId, model) {
       const state = live(keyId, model)
       return state?.fate === 'rate_limited' ? Math.ceil(state.until - clock.monotonic()) : null
+    },
+    listModels(keyId) {
+      const [now, monotonic] = [clock.now(), clock.monotonic()]
+      return [...(keys.get(keyId) ?? [])]
+        .filter(([model, state]) => model !== WHOLE_KEY && state.until > monotonic)
+        .map(([model, { fate, until }]) => ({ model, fate, until: Math.ceil(now + until - monotonic) }))
     },
   }
 }

@@ -61,6 +61,26 @@ describe.each(VENDORS)('%s', (vendor, dialect) => {
     expect(fake.requests.at(-1)!.key).toBe(serverKeys[vendor])
   })
 
+  test.each([
+    ['ratelimit120', 'cooling', 'rate limited'],
+    ['forbidden-model', 'restricted', 'not enabled for this account'],
+  ])(
+    'a key that is %s for one model is listed as %s, with model and end; a new secret starts afresh',
+    async (scenario, status, words) => {
+      const caller = await uniroute.createCaller({ keys: keyFor(vendor, scenario), accountFallback: 'never' })
+      await ask(uniroute, dialect, caller.apiKey)
+      const id = caller.providerKeyIds[vendor]![0]!
+      const read = async () =>
+        (await uniroute.call('GET', '/admin/provider-keys', { token: caller.token })).body.keys[0]
+      const key = await read()
+      expect(key).toMatchObject({ status, is_active: true })
+      expect(key.status_reason).toContain(`${words}: ${dialect.model} until 20`)
+      const body = { api_key: createFakeKey(vendor) }
+      await uniroute.call('PUT', `/admin/provider-keys/${id}`, { token: caller.token, body })
+      expect(await read()).toMatchObject({ status: 'active', status_reason: null })
+    },
+  )
+
   test('a rejected key: the server key serves, the key is marked and not tried again, a new secret heals it', async () => {
     const keys = keyFor(vendor, 'invalid')
     const caller = await uniroute.createCaller({ keys })

@@ -8,6 +8,7 @@ import type { Vault } from '../../vault/vault.ts'
 import type { Audit, AuditEntry } from '../audit/audit.ts'
 import type { ExplainWithout } from './impact.ts'
 import type { KeyStates } from './key-states.ts'
+import type { ReadHealth } from './model-health.ts'
 import { describeBinding, type StoredProviderKey } from './record.ts'
 import type { Shredder } from './shredder.ts'
 import type { ProviderKeyStore } from './store.ts'
@@ -45,6 +46,8 @@ export interface ProviderKeysOptions {
   testKey: TestKey
   allowUserBaseUrls: boolean
   explain?: ExplainWithout
+  /** Models a key does not serve just now. */
+  readHealth?: ReadHealth
   /** With whom each of a user's keys is shared, by bare key id. */
   namesSharedWith?: (userId: string) => Promise<ReadonlyMap<string, readonly string[]>>
   /** How long to wait before erasing is tried again. */

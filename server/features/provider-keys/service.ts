@@ -16,6 +16,7 @@ import { findKey, findKeyOrNothing, readDestination } from './find-key.ts'
 import { describeImpact, IMPACT_WINDOW_MS } from './impact.ts'
 import { createKeyStates, type KeyStates } from './key-states.ts'
 import { describeProviderKey } from './metadata.ts'
+import { withModelHealth } from './model-health.ts'
 import { readPastedKey } from './pasted-key.ts'
 import type { StoredProviderKey } from './record.ts'
 import { createShredder } from './shredder.ts'
@@ -56,7 +57,9 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
   const context: KeyContext = { ...options, store, states, shredder: createShredder(options) }
   const showAll = async (userId: string, keys: readonly StoredProviderKey[]): Promise<ProviderKey[]> => {
     const names = keys.length === 0 ? undefined : await options.namesSharedWith?.(userId)
-    return keys.map((key) => describeProviderKey(states.overlay(key), options.clock.now(), names?.get(key.id) ?? []))
+    const now = options.clock.now()
+    const shown = keys.map((key) => withModelHealth(states.overlay(key), options.readHealth))
+    return shown.map((key) => describeProviderKey(key, now, names?.get(key.id) ?? []))
   }
   const show = async (key: StoredProviderKey): Promise<ProviderKey> => (await showAll(key.userId, [key]))[0]!
 

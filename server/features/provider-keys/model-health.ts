@@ -1,0 +1,48 @@
+// What a key's owner is told of models it does not serve just now: rate limits and missing entitlements, which the
+// gateway knows from answers and which are in no row. They say nothing of the key as a whole, so a state of its own
+// stands above them.
+import type { ProviderKeyRecord } from './record.ts'
+
+/** A model that a key does not serve for a while. */
+export interface ModelHealth {
+  readonly model: string
+  readonly status: 'cooling' | 'restricted'
+  /** When it is tried again, epoch ms. */
+  readonly until: number
+}
+
+/** What this process knows of a key; handed in by the gateway. Another secret is another key. */
+export type ReadHealth = (key: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>) => readonly ModelHealth[]
+
+const MOST_NAMED = 5
+const LONGEST_NAME = 100
+
+/** The key as its owner sees it: one that works, but not for every model, says for which and until when. */
+export function withModelHealth<Key extends ProviderKeyRecord>(key: Key, readHealth: ReadHealth | undefined): Key {
+  const works = key.isActive && (key.status === 'active' || key.status === 'untested')
+  const models = works ? (readHealth?.(key) ?? []) : []
+  if (models.length === 0) return key
+  const cooling = models.filter(({ status }) => status === 'cooling')
+  const restricted = models.filter(({ status }) => status === 'restricted')
+  // The temporary one is the news; the lasting one is told beside it.
+  const parts = [
+    ...(cooling.length > 0 ? [`rate limited: ${nameModels(cooling)}`] : []),
+    ...(restricted.length > 0 ? [`not enabled for this account: ${nameModels(restricted)}`] : []),
+    'other models work',
+  ]
+  return { ...key, status: cooling.length > 0 ? 'cooling' : 'restricted', statusReason: parts.join('; ') }
+}
+
+/** Those that wait longest first. */
+function nameModels(models: readonly ModelHealth[]): string {
+  const named = models
+    .toSorted((a, b) => b.until - a.until)
+    .slice(0, MOST_NAMED)
+    .map(({ model, until }) => `${shorten(model)} until ${new Date(until).toISOString()}`)
+  const more = models.length - named.length
+  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ')
+}
+
+function shorten(model: string): string {
+  return model.length > LONGEST_NAME ? `${model.slice(0, LONGEST_NAME)}…` : model
+}
