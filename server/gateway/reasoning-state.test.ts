@@ -3,11 +3,23 @@ import { describe, expect, test } from 'vitest'
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../kernel/clock.ts'
 import type { Item, Signature } from '../protocols/canonical.ts'
-import { createReasoningState } from './reasoning-state.ts'
+import { createReasoningState, type ReasoningState } from './reasoning-state.ts'
 
 const signature: Signature = { provider: 'anthropic', account: '01K', model: 'm', kind: 'signature', value: 'c2ln' }
-const state = (): ReturnType<typeof createReasoningState> =>
-  createReasoningState({ secret: randomBytes(32), clock: systemClock })
+type Kept = Omit<ReasoningState, 'restore'> & {
+  restore(tenant: string, items: readonly Item[], provider?: string): readonly Item[]
+}
+
+function state(): Kept {
+  const one = createReasoningState({ secret: randomBytes(32), clock: systemClock })
+  return {
+    ...one,
+    restore: (tenant, items, provider = 'anthropic') => one.restore(tenant, items, provider),
+    get size() {
+      return one.size
+    },
+  }
+}
 
 describe('the envelope', () => {
   test('opens for its tenant and for nobody else', () => {
@@ -79,6 +91,12 @@ describe('the store', () => {
     expect(one.restore('bob', bare)).toEqual(bare)
   })
 
+  test('another provider gets nothing that it could not read', () => {
+    const one = state()
+    one.remember('alice', answer)
+    expect(one.restore('alice', bare, 'google')).toEqual(bare)
+  })
+
   test('every call of a turn gets back what led to it', () => {
     const one = state()
     const second = { ...signature, value: 'second' }
@@ -120,7 +138,7 @@ describe('turns without calls', () => {
       { ...said('Yes'), signature: thought },
       { kind: 'reasoning', turn: 0, text: '', signature: behind },
     ])
-    const [text, last, ...more] = one.restore('alice', [said('Yes', 3)])
+    const [text, last, ...more] = one.restore('alice', [said('Yes', 3)], 'google')
     expect([text, last, more]).toMatchObject([
       { kind: 'text', signature: thought },
       { kind: 'reasoning', text: '', signature: behind },
@@ -160,7 +178,7 @@ describe('visible thoughts', () => {
   })
   const call: Item = { kind: 'call', turn: 2, id: 'c1', name: 'f', argsText: '{}', style: 'json' }
   const bare = (text: string): Item => ({ kind: 'reasoning', turn: 2, text })
-  const stored = (): ReturnType<typeof state> => {
+  const stored = (): Kept => {
     const one = state()
     one.remember('alice', [shown('First I think.', 'one'), shown('Then more.', 'two'), { ...call, turn: 0 }])
     return one
@@ -198,7 +216,7 @@ describe('visible thoughts', () => {
       { kind: 'reasoning', turn: 0, text: 'A summary', summary: true, signature: encrypted },
       call,
     ])
-    expect(one.restore('alice', [bare('A summary'), call])).toMatchObject([
+    expect(one.restore('alice', [bare('A summary'), call], 'openai')).toMatchObject([
       { kind: 'reasoning', text: 'A summary', summary: true, signature: encrypted },
       { kind: 'call' },
     ])

@@ -28,8 +28,8 @@ export interface ReasoningState {
   open(tenant: string, text: string): Signature | null
   /** Keeps the state of an answer. */
   remember(tenant: string, items: readonly Item[]): void
-  /** The items with what a client dropped put back, where a call or the words are known. */
-  restore(tenant: string, items: readonly Item[]): readonly Item[]
+  /** The items with what `provider` made and a client dropped put back, where a call or the words are known. */
+  restore(tenant: string, items: readonly Item[], provider: string): readonly Item[]
   /** Notes whose key made a value that a client carries as the provider wrote it. */
   noteProducer(tenant: string, value: string, producer: Producer): void
   producerOf(tenant: string, value: string): Producer | null
@@ -78,24 +78,25 @@ export function createReasoningState({
     return { place, sealed: seal(tenant, signature), words: seen }
   }
 
-  function openStates(tenant: string, kept: readonly KeptState[]): State<SeenWords>[] {
+  function openStates(tenant: string, kept: readonly KeptState[], provider: string): State<SeenWords>[] {
     return kept.flatMap(({ place, sealed, words }) => {
       const signature = open(tenant, sealed)
-      if (!signature) return []
+      // What another provider could not read was not sent, so nothing is lost.
+      if (signature?.provider !== provider) return []
       const matches = (text: string): boolean => digest(tenant, text) === words?.digest
       return [{ place, signature, words: words && { length: words.length, matches } }]
     })
   }
 
   /** By the ids of calls; where one is not known, by what was said and called. */
-  function findStates(tenant: string, run: readonly Item[], segments: readonly Segment[]): State<SeenWords>[][] | null {
+  function findStates(tenant: string, run: readonly Item[], segments: readonly Segment[]): Kept | null {
     const byCall = segments.map(({ call }) => (call ? shelf.get(tenant, callName(call.id))?.[0] : undefined))
     const isWhole = segments.every(({ call }, at) => call === null || byCall[at] !== undefined)
     const content = isWhole && segments.length > 1 ? '' : contentOf(run)
     const whole = content === '' ? undefined : shelf.get(tenant, contentName(digest(tenant, content)))
     const fits = whole?.length === segments.length
     if (!fits && byCall.every((kept) => kept === undefined)) return null
-    return segments.map((_, at) => openStates(tenant, byCall[at] ?? (fits ? whole[at]! : [])))
+    return segments.map((_, at) => byCall[at] ?? (fits ? whole[at]! : []))
   }
 
   return {
@@ -112,13 +113,13 @@ export function createReasoningState({
       const content = contentOf(run)
       if (content !== '') keep(tenant, contentName(digest(tenant, content)), kept)
     },
-    restore(tenant, items) {
+    restore(tenant, items, provider) {
       if (!shelf.holdsFor(tenant)) return items
       return splitRuns(items).flatMap((run) => {
         if (!isAssistants(run[0]!)) return run
         const segments = splitSegments(run)
-        const states = findStates(tenant, run, segments)
-        return states ? placeStates(segments, states) : run
+        const states = findStates(tenant, run, segments)?.map((kept) => openStates(tenant, kept, provider))
+        return states?.some((some) => some.length > 0) ? placeStates(segments, states) : run
       })
     },
     noteProducer(tenant, value, { provider, account }) {

@@ -179,7 +179,7 @@ function decodeOnce(tools: TranslateTools, exchange: Exchange, client: Pick<Code
     }),
   )
   // With what a client dropped put back.
-  const items = tools.reasoningState.restore(tenant, request.items)
+  const items = tools.reasoningState.restore(tenant, request.items, exchange.provider.id)
   const decoded = { request: { ...request, items }, losses: losses.losses }
   decodedExchanges.set(exchange, decoded)
   return decoded

@@ -166,6 +166,16 @@ describe.each(UPSTREAMS)('the account that made the state: $name', ({ vendor, mo
   })
 })
 
+test('a conversation that moved to another provider loses nothing that its client had not dropped', async () => {
+  const asked = { reasoning_effort: 'high', tools, messages: [{ role: 'user', content: 'call the tool' }] }
+  const first = await two.ask(CHAT, { ...asked, model: 'claude-sonnet-5' })
+  const message = keepBare(first, false)
+  const result = { role: 'tool', tool_call_id: message.tool_calls[0].id, content: '42' }
+  const moved = { ...asked, model: 'gemini-3.5-flash', messages: [...asked.messages, message, result] }
+  const reply = await two.ask(CHAT, moved, { 'x-uniroute-strict': 'true' })
+  expect([reply.status, reply.text]).toEqual([200, expect.stringContaining('42')])
+})
+
 describe('a tool loop against manual thinking', () => {
   const body = {
     model: 'claude-sonnet-4-5',
