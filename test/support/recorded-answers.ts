@@ -18,15 +18,15 @@ export interface RecordedAnswer {
 
 const GENERATING = /^(?:openai-chat|openai-responses|anthropic-messages|gemini-generate|gemini-stream)$/
 
-/** The answers, and how many recordings are none, by reason. */
-export function readAnswers(): { answers: RecordedAnswer[]; skipped: ReadonlyMap<string, number> } {
-  const skipped = new Map<string, number>()
-  const skip = (why: string): [] => {
-    skipped.set(why, (skipped.get(why) ?? 0) + 1)
-    return []
-  }
+/** The answers, and the recordings that are none, by reason. */
+export function readAnswers(): { answers: RecordedAnswer[]; failures: ReadonlyMap<string, readonly Recording[]> } {
+  const failures = new Map<string, Recording[]>()
   const answers = readRecordings().flatMap((recording): RecordedAnswer[] => {
     if (!GENERATING.test(recording.file)) return []
+    const skip = (why: string): [] => {
+      failures.set(why, [...(failures.get(why) ?? []), recording])
+      return []
+    }
     if (recording.status >= 400) return skip('an error, not an answer')
     const from = recording.protocol.id as Dialect
     const decoding = decodingOf(undefined, findChatServer(recording.provider.id)?.chatDialect)
@@ -41,7 +41,7 @@ export function readAnswers(): { answers: RecordedAnswer[]; skipped: ReadonlyMap
     if (body['error'] !== undefined && body['error'] !== null) return skip('an error with status 200')
     return [{ recording, from, response: CODECS[from].decodeResponse(body, decoding), events: null, request }]
   })
-  return { answers, skipped }
+  return { answers, failures }
 }
 
 /**

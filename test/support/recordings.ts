@@ -34,6 +34,8 @@ export interface Recording {
   readonly requestBody: Record<string, unknown> | null
   /** As it went over the wire, as far as the recorder kept it. */
   readonly answer: string
+  /** What the collection found in it: `tool_call`, `images`. */
+  readonly features: readonly string[]
   /** Server-sent events; a stream without them (Gemini's JSON array) is none here. */
   readonly isSse: boolean
 }
@@ -57,7 +59,7 @@ export function readRecordings(): Recording[] {
 }
 
 function readLine(file: RecordingFile, line: string): Recording {
-  const { id, provider, status, request_body, response_body, response_stream } = JSON.parse(line)
+  const { id, provider, status, features, request_body, response_body, response_stream } = JSON.parse(line)
   const isSse = typeof response_stream === 'string'
   return {
     id,
@@ -66,6 +68,7 @@ function readLine(file: RecordingFile, line: string): Recording {
     provider: providerOf(file, provider),
     status,
     requestBody: request_body,
+    features,
     answer: isSse ? response_stream : JSON.stringify(response_body),
     isSse,
   }

@@ -41,6 +41,7 @@ function addDelta(block: Json, delta: Json): void {
   else if (delta.type === 'thinking_delta') block.thinking += delta.thinking
   else if (delta.type === 'signature_delta') block.signature = delta.signature
   else if (delta.type === 'input_json_delta') block.json += delta.partial_json
+  else if (delta.type === 'citations_delta') block.citations = [...(block.citations ?? []), delta.citation]
   else throw new Error(`No delta of this kind belongs here: ${JSON.stringify(delta)}`)
 }
 
@@ -51,7 +52,9 @@ function closeBlock({ json, ...block }: Json): Json {
 /** A Chat stream merged by index: first deltas of calls are whole, later ones bring arguments only. */
 export function readChat(text: string): {
   content: string
+  refusal: string
   reasoning: string
+  /** Those of freeform tools are `custom`. */
   calls: Json[]
   finish: string
   usage: Json
@@ -59,6 +62,7 @@ export function readChat(text: string): {
   const chunks = readEvents(text)
   const calls: Json[] = []
   let content = ''
+  let refusal = ''
   let reasoning = ''
   const finishes: string[] = []
   let usage: Json
@@ -66,20 +70,23 @@ export function readChat(text: string): {
     if (choices.length === 0) usage = counted
     for (const { delta, finish_reason } of choices) {
       content += delta.content ?? ''
+      refusal += delta.refusal ?? ''
       reasoning += delta.reasoning_content ?? ''
-      for (const { index, id, type, function: called } of delta.tool_calls ?? []) {
+      for (const { index, id, type, function: called, custom } of delta.tool_calls ?? []) {
+        const { name, arguments: said = custom?.input } = called ?? custom
         if (calls[index] === undefined) {
-          expect([index, type, typeof id, typeof called.name]).toEqual([calls.length, 'function', 'string', 'string'])
-          calls.push({ id, name: called.name, arguments: '' })
-        } else expect([id, called.name]).toEqual([undefined, undefined])
-        calls[index].arguments += called.arguments ?? ''
+          const kind = custom ? 'custom' : 'function'
+          expect([index, type, typeof id, typeof name]).toEqual([calls.length, kind, 'string', 'string'])
+          calls.push({ id, name, arguments: '', ...(custom && { custom: true }) })
+        } else expect([id, name]).toEqual([undefined, undefined])
+        calls[index].arguments += said ?? ''
       }
       if (finish_reason) finishes.push(finish_reason)
     }
   }
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
   expect(finishes).toHaveLength(1)
-  return { content, reasoning, calls, finish: finishes[0]!, usage }
+  return { content, refusal, reasoning, calls, finish: finishes[0]!, usage }
 }
 
 /** A Responses stream: numbered events, one id, every item announced once and done, and the last event has them all. */
