@@ -47,6 +47,53 @@ test('a provider in front decides, whatever the rest looks like', () => {
   )
 })
 
+describe('a name nobody has heard of goes, as it is, to whoever plausibly owns it', () => {
+  const anyName = fc.oneof(
+    fc.string(),
+    fc.stringMatching(/^[A-Za-z0-9._:@-]{1,30}(?:\/[A-Za-z0-9._:@-]{1,30}){0,2}$/),
+    fc
+      .tuple(fc.constantFrom(...all.flatMap(({ id, modelPrefixes }) => [id, `${id}/`, ...modelPrefixes])), fc.string())
+      .map((parts) => parts.join('')),
+  )
+  const isConfigured = (id: string): boolean => all.some((provider) => provider.id === id)
+
+  test('always to exactly one: the provider it names, the owner of its beginning, or the client’s vendor', () => {
+    fc.assert(
+      fc.property(anyName, fc.constantFrom('openai', 'anthropic', 'google'), (name, vendor) => {
+        const { provider, model } = names.resolve(name, vendor)
+        expect(isConfigured(provider)).toBe(true)
+        const named = all.find(({ id }) => name.startsWith(`${id}/`) && name.length > id.length + 1)
+        if (named) {
+          expect({ provider, model }).toEqual({ provider: named.id, model: name.slice(named.id.length + 1) })
+          return
+        }
+        // Nothing is taken off or put on, and no other model is put in its place.
+        expect(model).toBe(name)
+        const owners = all.filter(({ modelPrefixes }) => modelPrefixes.some((prefix) => name.startsWith(prefix)))
+        if (owners.length === 0) expect(provider).toBe(vendor)
+        else expect(owners.map(({ id }) => id)).toContain(provider)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test('a name of a vendor’s own make leads to that vendor from every dialect', () => {
+    const beginnings = all.flatMap(({ id, modelPrefixes }) => modelPrefixes.map((prefix) => [id, prefix] as const))
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...beginnings),
+        fc.stringMatching(/^[a-z0-9.-]{0,20}$/),
+        fc.constantFrom('openai', 'anthropic', 'google'),
+        ([id, prefix], rest, vendor) => {
+          const name = prefix + rest
+          const longer = beginnings.some(([, other]) => other.length > prefix.length && name.startsWith(other))
+          if (!longer) expect(names.resolve(name, vendor)).toEqual({ provider: id, model: name })
+        },
+      ),
+    )
+  })
+})
+
 test('a provider that is not configured is none', () => {
   const without = createModelNames(all.filter(({ id }) => id !== 'ollama'))
   expect(without.resolve('ollama/llama3', 'openai')).toEqual({ provider: 'openai', model: 'ollama/llama3' })

@@ -41,6 +41,35 @@ function relay(sent: Sent): { text: string; usageInjected: boolean } {
   return { text: Buffer.concat(relayed.body).toString(), usageInjected: relayed.usageInjected }
 }
 
+describe('the model’s name where it stands in the path', () => {
+  const embed = (text: string, operation = 'batch-embed') =>
+    relay({ text, protocol: 'gemini', operation, streamed: false, requestedModel: 'fast', model: 'gemini-embedding-2' })
+  test.each([
+    [
+      '{"requests":[{"model" : "models/fast","n":1e400},{"content":{"model":"fast"},"model":"fast"},7,{"model":5}]}',
+      '{"requests":[{"model" : "models/gemini-embedding-2","n":1e400},{"content":{"model":"fast"},"model":"models/gemini-embedding-2"},7,{"model":5}]}',
+    ],
+    ['{"model":"models\\/fast","x":1}', '{"model":"models/gemini-embedding-2","x":1}'],
+    [
+      '{"generateContentRequest":{"model":"models/fast","contents":[{"text":"fast"}]}}',
+      '{"generateContentRequest":{"model":"models/gemini-embedding-2","contents":[{"text":"fast"}]}}',
+    ],
+    [
+      '{"requests":[{"model":"models/another"}], "fast":"fast"}',
+      '{"requests":[{"model":"models/another"}], "fast":"fast"}',
+    ],
+    ['{"requests":[{"model":"fast"', '{"requests":[{"model":"fast"'],
+  ])('%s becomes %s', (sent, relayed) => {
+    expect(embed(sent).text).toBe(relayed)
+  })
+
+  test('is left alone where the client wrote the provider’s own', () => {
+    const text = '{"requests":[{"model":"models/gemini-embedding-2"}]}'
+    const names = { requestedModel: 'gemini-embedding-2', model: 'gemini-embedding-2' }
+    expect(relay({ text, protocol: 'gemini', operation: 'batch-embed', streamed: false, ...names }).text).toBe(text)
+  })
+})
+
 describe('usage in streams', () => {
   test.each([
     [

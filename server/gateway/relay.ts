@@ -10,6 +10,7 @@ import type { Edit } from '../kernel/json-tree.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
 import type { Carrier } from './carrier.ts'
 import type { Exchange, Target } from './exchange.ts'
+import { editModelName } from './relay-model.ts'
 import { editState, watchState, type StateTools } from './relay-state.ts'
 import { StreamRelay } from './relay-stream.ts'
 import { WholeRelay } from './relay-whole.ts'
@@ -47,11 +48,7 @@ export function buildRelayedRequest(
   target: Target,
   stateEdits: readonly Edit[] = [],
 ): RelayedRequest {
-  const edits: Edit[] = [...stateEdits]
-  const modelRange = exchange.operation.modelIn === 'body' ? exchange.scan.values.get('model') : undefined
-  if (modelRange && target.model !== exchange.requestedModel) {
-    edits.push({ ...modelRange, text: JSON.stringify(target.model) })
-  }
+  const edits: Edit[] = [...stateEdits, ...editModelName(exchange, target)]
   const usageEdit = exchange.streamed && target.provider.streamUsage ? editForUsage(exchange) : null
   if (usageEdit) edits.push(usageEdit)
   let body = exchange.body

@@ -134,6 +134,13 @@ describeOnEachDatabase('the catalogue', (open) => {
     expect(await here.memory.resolveModel('ann', 'fast', 'x')).toEqual(GPT)
     expect(await here.memory.resolveModel('bob', 'fast', 'x')).toEqual({ provider: 'lab', model: 'llama' })
     expect([...(await here.memory.aliasesFor('ann'))]).toEqual([['fast', GPT]])
+    // What memory holds of them gives way at once.
+    await here.service.putAlias('ann', 'fast', 'claude-opus-5', ACTOR)
+    expect(await here.memory.resolveModel('ann', 'fast', 'x')).toEqual({
+      provider: 'anthropic',
+      model: 'claude-opus-5',
+    })
+    await here.service.putAlias('ann', 'fast', 'gpt-5', ACTOR)
     expect(await here.service.listAliases('bob')).toEqual([])
     expect(await codeOf(here.service.removeAlias('bob', 'fast', ACTOR))).toBe('not_found')
     clock.advance(4_999)
