@@ -119,7 +119,7 @@ class Attempt implements UpstreamSink, Watched {
       {
         origin: this.#target.provider.origin,
         guarded: this.#target.key?.baseUrl != null,
-        method: 'POST',
+        method: this.#carrier.method ?? 'POST',
         path: this.#carrier.path,
         headers: this.#carrier.buildHeaders(text),
         body: this.#carrier.body,

@@ -79,6 +79,7 @@ function dialectIdOfPath(path: string, headers: RequestHeaders): ProtocolId | nu
   if (/^\/(?:anthropic\/)?v1\/(?:v1\/)?messages(?:\/|$)/.test(path) || /^\/anthropic(?:\/|$)/.test(path)) {
     return 'anthropic-messages'
   }
+  if (/^\/(?:upload|ws)\//.test(path)) return 'gemini'
   if (/^\/v1(?:alpha|beta)/.test(path) || /^\/gemini(?:\/|$)/.test(path) || /:[A-Za-z]+$/.test(path)) return 'gemini'
   if (/^\/(?:openai\/)?v1\/(?:v1\/)?responses(?:\/|$)/.test(path)) return 'openai-responses'
   if (/^\/openai(?:\/|$)/.test(path)) return 'openai-chat'

@@ -29,6 +29,8 @@ import { createMeter } from './meter.ts'
 import type { Metrics } from './metrics.ts'
 import { createModelLists } from './model-lists.ts'
 import { servePipeline, type PipelineTools } from './pipeline.ts'
+import { createPassRelay } from './pass-relay.ts'
+import { createPassRoutes } from './pass-routes.ts'
 import { createPlanner, healthName, type PlannerOptions } from './plan.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
@@ -65,6 +67,8 @@ export interface GatewayOptions {
   /** What the server's keys may cost one user in a day; null = unlimited. */
   readonly allowanceUsdNanosPerDay: number | null
   readonly bodyBudget: ByteBudget
+  /** Where clients reach this server: stands in answers instead of a vendor's address. */
+  readonly publicUrl: () => string
   readonly metrics: Metrics
   readonly clock: Clock
   readonly log: Log
@@ -89,6 +93,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     routes: [
       ...createDataRoutes((endpoint, request, response, match) =>
+        servePipeline(tools, endpoint, request, response, match),
+      ),
+      ...createPassRoutes((endpoint, request, response, match) =>
         servePipeline(tools, endpoint, request, response, match),
       ),
       ...createReadRoutes({
@@ -129,6 +136,7 @@ function createTools(options: GatewayOptions): PipelineTools {
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
   const profiles = createProfiles(options.catalog.overrides)
   const translation = { adjustments, profiles, reasoningState, prices, clock }
+  const carry = createCarrierChoice(translation)
   return {
     authenticate: (key) => authenticateKey(options, key),
     revocation: createRevocation({
@@ -151,7 +159,8 @@ function createTools(options: GatewayOptions): PipelineTools {
     prices,
     keys,
     adjustments,
-    createCarrier: createCarrierChoice(translation),
+    createCarrier: (exchange, target) =>
+      exchange.pass ? createPassRelay(exchange, target, exchange.pass, options.publicUrl()) : carry(exchange, target),
     preferKey: createStickiness(translation),
     spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay }),
     health,

@@ -20,10 +20,13 @@ import { isAccountModel, namesStoredThings } from '../protocols/stored-reference
 import type { Providers } from '../providers/registry.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
-import type { Endpoint, Exchange } from './exchange.ts'
+import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
 import type { Metered } from './meter.ts'
+import { createPassExchange } from './pass-exchange.ts'
+import { takesBody } from './pass-table.ts'
 import { describeException, JSON_TYPE } from '../http/answers.ts'
-import type { Planner, PlanRequest } from './plan.ts'
+import { readKeyHeader, type Planner, type PlanRequest } from './plan.ts'
+import { PASSED_POLICY } from './relay-bytes.ts'
 import type { Revocation } from './revocation.ts'
 import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
 
@@ -45,6 +48,7 @@ export interface PipelineTools extends WalkTools {
 }
 
 const DEEPEST_JSON = 128
+const NO_BODY: RequestBody = { chunks: [], length: 0, release: () => undefined }
 
 /** Serves one request; every error leaves in the caller's dialect. */
 export async function servePipeline(
@@ -63,10 +67,12 @@ export async function servePipeline(
   try {
     caller = await authenticateCaller(tools, match)
     admitCaller(tools, caller)
-    body = await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
+    body = takesBody(match.route.method)
+      ? await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
+      : NO_BODY
     exchange = await createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
     const running = exchange
-    if (running.streamed) endWatch = watchCaller(tools, running)
+    if (running.streamed || running.pass) endWatch = watchCaller(tools, running)
     await serveExchange(tools, running)
   } catch (thrown) {
     const error = toGatewayError(thrown)
@@ -114,23 +120,13 @@ function watchCaller(tools: PipelineTools, exchange: Exchange): (() => void) | n
   return tools.revocation.watch(new Secret(shown.key), (error) => exchange.cut?.(error))
 }
 
-interface Received {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly match: RouteMatch
-  readonly caller: ApiKeyContext
-  readonly body: RequestBody
-  /** Wall time, epoch ms. */
-  readonly createdAt: number
-  /** Monotonic ms. */
-  readonly startedAt: number
-}
-
 export async function createExchange(
   tools: PipelineTools,
-  { protocol, operation }: Endpoint,
+  endpoint: Endpoint,
   received: Received,
 ): Promise<Exchange> {
+  const { protocol, operation, pass } = endpoint
+  if (pass) return createPassExchange(tools, endpoint, pass, received)
   const { match, body, caller } = received
   const scan = scanBody(body, protocol.peekKeys)
   const peek = protocol.peek(scan, (key) => {
@@ -217,13 +213,22 @@ function needsOwnKey({ peek, model, body }: Exchange): boolean {
 
 /** What the planner is asked for this request. */
 export function planOf(tools: PipelineTools, exchange: Exchange): PlanRequest {
-  const { provider, caller, model, match } = exchange
+  const { provider, caller, model, match, pass } = exchange
+  const fallbackHeader = match.headers['x-uniroute-fallback'] ?? null
+  const namedKey = readKeyHeader(match.headers['x-uniroute-key'])
+  if (pass) {
+    const { stored: oneKey } = pass
+    const [scope, hidesModels] = [scopeOf(exchange), pass.hidesModels || model === '']
+    const asked = { caller, provider, model: model || null, namedKey, fallbackHeader }
+    return { ...asked, oneKey, hidesModels, scope, ownKeysOnly: true }
+  }
   return {
     caller,
     provider,
     model,
+    namedKey,
     preferredKey: tools.preferKey(exchange),
-    fallbackHeader: match.headers['x-uniroute-fallback'] ?? null,
+    fallbackHeader,
     ownKeysOnly: tools.providers.hasServer(provider.id) && needsOwnKey(exchange),
   }
 }
@@ -264,6 +269,7 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
       setForwardedHeaders(response, end.result.headers)
       response.setHeader('x-uniroute-error-source', 'upstream')
       response.setHeader('content-type', end.result.headers['content-type'] ?? 'application/json')
+      if (exchange.pass) response.setHeader('content-security-policy', PASSED_POLICY)
       response.setHeader('content-length', String(end.body.length))
       response.writeHead(status)
       response.end(end.body)

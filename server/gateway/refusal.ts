@@ -38,7 +38,7 @@ const RANK: readonly KeyFate[] = [
 ]
 
 /** What a refusal is about. */
-export type RefusalContext = Pick<Exchange, 'provider' | 'model' | 'protocol'>
+export type RefusalContext = Pick<Exchange, 'provider' | 'model' | 'protocol' | 'pass'>
 
 export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): GatewayError {
   const { provider, model } = exchange
@@ -59,24 +59,36 @@ export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): G
         message: `${provider.name} says that the account behind ${key} has no credit or quota left. Top it up at ${provider.name}, or use another key.`,
       })
     case 'capped':
-      return new GatewayError('own_cap_reached', { message: `The spending cap of ${key} is reached.` })
+      return new GatewayError('own_cap_reached', {
+        message: exchange.pass
+          ? `UniRoute cannot know what this request costs, and ${key} has a spending cap. Use a key without one.`
+          : `The spending cap of ${key} is reached.`,
+      })
     case 'allowance_spent':
       return new GatewayError('server_allowance_spent', {
         message: `Today's allowance on the server's keys has no room for this request. Use a key of your own for ${provider.name}, or wait until UTC midnight.`,
       })
     case 'restricted':
       return new GatewayError('model_not_enabled', {
-        message: `${provider.name} does not let the account behind ${key} use ${model}. The key itself works.`,
+        message: `${provider.name} does not let the account behind ${key} use ${model || 'this address'}. The key itself works.`,
       })
     case 'invalid':
       return new GatewayError('provider_key_invalid', {
         message: `${provider.name} rejected ${key}, and no other key may serve this request. Replace the key in UniRoute under Settings, Provider keys.`,
       })
     case 'unusable':
+      if (exchange.pass) return explainOwnKeyOnly(provider.name)
       return new GatewayError('no_usable_key', {
         message: `You have no usable key for ${provider.name}, and no other key may serve this request. Add one in UniRoute under Settings, Provider keys.`,
       })
   }
+}
+
+/** Where a key is for certain models only, it is not usable for what hides its models either. */
+function explainOwnKeyOnly(provider: string): GatewayError {
+  return new GatewayError('no_usable_key', {
+    message: `You have no usable key for ${provider}: this endpoint holds account data and needs your own key. Add one in UniRoute under Settings, Provider keys; one that is for certain models only does not serve here.`,
+  })
 }
 
 function explainOutage(exchange: RefusalContext, outage: OutageFacts | null): GatewayError {

@@ -3,6 +3,7 @@
 import { providerPath } from '../providers/provider.ts'
 import type { RequestHeaders } from '../http/route.ts'
 import type { Exchange, Target } from './exchange.ts'
+import { takesBody } from './pass-table.ts'
 
 const USER_AGENT = 'uniroute'
 
@@ -25,6 +26,17 @@ export function buildUpstreamHeaders(exchange: Exchange, target: Target, credent
   const client = exchange.match.headers
   const accept = client['accept'] ?? acceptOf(exchange)
   return buildHeaders(target, accept, client, credential)
+}
+
+/** What is passed through keeps its kind of body, and Google's uploads the headers that steer them. */
+export function buildPassHeaders(exchange: Exchange, target: Target, credential: string | null): string[] {
+  const client = exchange.match.headers
+  const headers = buildHeaders(target, client['accept'] ?? '*/*', client, credential)
+  // The first pair is the kind of body that everything else sends.
+  const type = client['content-type']
+  headers.splice(0, 2, ...(type !== undefined && takesBody(exchange.pass?.method ?? '') ? ['content-type', type] : []))
+  if (exchange.pass?.prefix === '/upload') pushForwarded(headers, client, 'x-goog-upload-*')
+  return headers
 }
 
 /** A translated request carries none of the client's own headers: they belong to another dialect. */

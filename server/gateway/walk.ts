@@ -14,7 +14,7 @@ import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
 import type { BreakerKey, Breakers } from './breaker.ts'
 import type { Carrier } from './carrier.ts'
 import { PAYER_OF, type Chain, type KeyFate, type Step } from './chain.ts'
-import type { Exchange, Target } from './exchange.ts'
+import { scopeOf, type Exchange, type Target } from './exchange.ts'
 import type { Health } from './health.ts'
 import type { Metered, Meter } from './meter.ts'
 import { healthName, serverKeyName } from './plan.ts'
@@ -115,7 +115,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
       outage = outageOf(result.end, { verdict, repeated, retryAfterSeconds: retryAfterOf(result, tools.clock) })
     }
     if (fate === 'rate_limited') {
-      const left = (tools.health.cooldownLeft(nameOf(target), exchange.model) ?? 5_000) / 1000
+      const left = (tools.health.cooldownLeft(nameOf(target), scopeOf(exchange)) ?? 5_000) / 1000
       cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, left)
     }
     chain.report(fate)
@@ -149,7 +149,7 @@ async function tryWithinLimits(
 async function tryTarget(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
   let tried = await callOnce(tools, exchange, target)
   if (hasLearned(tools, exchange, target, tried)) tried = await callOnce(tools, exchange, target)
-  if (!isSafeToRepeat(tried) || exchange.attempts >= MOST_CALLS || isClientRetrying(exchange)) return tried
+  if (!isSafeToRepeat(exchange, tried) || exchange.attempts >= MOST_CALLS || isClientRetrying(exchange)) return tried
   if (exchange.response.destroyed || !tools.retryBudget.take(exchange.provider.id)) return tried
   await sleep(Math.random() * LONGEST_RETRY_DELAY_MS)
   if (!exchange.response.destroyed) tried = { ...(await callOnce(tools, exchange, target)), repeated: true }
@@ -163,7 +163,7 @@ function hasLearned(
   target: Target,
   { result, verdict, relaysErrors }: Try,
 ): boolean {
-  if (verdict !== 'request' || result.status !== 400 || result.end.kind !== 'refused') return false
+  if (exchange.pass || verdict !== 'request' || result.status !== 400 || result.end.kind !== 'refused') return false
   if (exchange.attempts >= MOST_CALLS || exchange.response.destroyed) return false
   return tools.adjustments.learn(exchange, target, result.end.error, relaysErrors) !== null
 }
@@ -188,8 +188,10 @@ function judge(tools: WalkTools, exchange: Exchange, target: Target, status: num
   return verdict === 'restricted' && status === 404 && !isKnownModel(tools, exchange) ? 'model_not_found' : verdict
 }
 
-function isSafeToRepeat({ result, verdict }: Try): boolean {
+function isSafeToRepeat({ pass }: Exchange, { result, verdict }: Try): boolean {
   if (result.end.kind === 'failed') return !result.end.sent
+  // Nobody knows whether a failed order was carried out; a second batch or job would be a second bill.
+  if (pass && pass.method !== 'GET') return false
   return (verdict === 'failed' || verdict === 'overloaded') && SAFE_TO_REPEAT.has(result.status ?? 0)
 }
 
@@ -250,7 +252,7 @@ function rememberFailure(tools: WalkTools, exchange: Exchange, target: Target, t
       return verdict
     case 'cooling':
       breakers.release(breakerKeyOf(target))
-      health.cool(name, exchange.model, retryAfterMs(result, tools.clock))
+      health.cool(name, scopeOf(exchange), retryAfterMs(result, tools.clock))
       return 'rate_limited'
     case 'restricted':
       breakers.release(breakerKeyOf(target))
@@ -330,7 +332,7 @@ function earliestCooldown(tools: WalkTools, exchange: Exchange, chain: Chain): n
   for (const { fate, record } of chain.obstacles) {
     if (fate !== 'rate_limited') continue
     const name = record ? healthName(record) : serverKeyName(exchange.provider.id)
-    const left = tools.health.cooldownLeft(name, exchange.model)
+    const left = tools.health.cooldownLeft(name, scopeOf(exchange))
     if (left !== null) earliest = Math.min(earliest ?? Infinity, left / 1000)
   }
   return earliest

@@ -14,7 +14,7 @@ export interface Operation {
   /** Stands in the ledger, for example `chat` or `count-tokens`. */
   readonly id: string
   /** What it is for; operations of one task are each other's counterparts in other dialects. */
-  readonly task: 'generate' | 'embed' | 'count'
+  readonly task: 'generate' | 'embed' | 'count' | 'other'
   /** Path behind the version segment at the provider, `/chat/completions`; `model` is percent-encoded where it stands in the path. */
   upstreamPath(model: string): string
   /** Where the model's name stands in a request. */

@@ -117,10 +117,10 @@ describe.each(EVERY)('%s', (_name, dialect) => {
 
 describe('unknown addresses', () => {
   test.each([
-    ['openai', '/v1/files', 'openai'],
+    ['openai', '/v1/assistants', 'openai'],
     ['openai', '/v1/does/not/exist', 'openai'],
-    ['anthropic', '/v1/messages/batches', 'anthropic'],
-    ['gemini', '/v1beta/files', 'gemini'],
+    ['anthropic', '/v1/messages/nothing', 'anthropic'],
+    ['gemini', '/v1beta/tunedModels', 'gemini'],
     ['gemini', '/v1beta/models/gemini-3.5-flash:doSomething', 'gemini'],
   ] as const)('%s %s: 404 in the envelope', async (_name, path, family) => {
     const dialect = CHAT_DIALECTS.find((candidate) => candidate.family === family)!

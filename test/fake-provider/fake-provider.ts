@@ -122,7 +122,8 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
 
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
-      if (response.destroyed || request.destroyed) return
+      // Not `request.destroyed`: a request that was read to its end is that as well.
+      if (response.destroyed) return
       response.writeHead(599, { 'content-type': 'text/plain' })
       response.end(`The fake provider failed: ${error instanceof Error ? error.stack : String(error)}`)
     })
