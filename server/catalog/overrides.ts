@@ -44,6 +44,7 @@ export const NO_OVERRIDES: Overrides = { find: () => undefined }
 
 /** The most particular one holds alone: the name itself, else the longest beginning. */
 export function createOverrides(all: readonly ModelOverride[]): Overrides {
+  if (all.length === 0) return NO_OVERRIDES
   const exact = new Map<string, ModelOverride>()
   const beginnings = new Map<string, ModelOverride[]>()
   for (const override of all) {

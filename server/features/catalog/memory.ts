@@ -4,12 +4,12 @@
 // nobody has aliases of their own.
 import { createAliasTable, NO_ALIASES, resolveName, type AliasTable } from '../../catalog/aliases.ts'
 import { createModelNames, type ModelName } from '../../catalog/model-names.ts'
-import { createOverrides, NO_OVERRIDES, type Overrides } from '../../catalog/overrides.ts'
+import { createOverrides, NO_OVERRIDES, type ModelOverride, type Overrides } from '../../catalog/overrides.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { createFreshCache } from '../../kernel/fresh-cache.ts'
 import type { Providers } from '../../providers/registry.ts'
 import { toModelOverride } from './override-shapes.ts'
-import type { CatalogStore } from './store.ts'
+import type { CatalogStore, OverrideRow } from './store.ts'
 
 /** With a query, a change elsewhere is seen within five seconds. */
 const FRESH_MS = 4_000
@@ -46,6 +46,18 @@ export function createCatalogMemory(options: {
   let loads = 0
   let latestLoad = 0
 
+  /** Rows that are as they were a moment ago are not read again: there may be thousands. */
+  let read = new Map<string, ModelOverride>()
+  function readOverrides(rows: readonly OverrideRow[]): ModelOverride[] {
+    read = new Map(
+      rows.map((row) => {
+        const text = JSON.stringify(row)
+        return [text, read.get(text) ?? toModelOverride(row)]
+      }),
+    )
+    return [...read.values()]
+  }
+
   const shared = createFreshCache<'all', Shared>({
     async load() {
       const load = ++loads
@@ -56,7 +68,7 @@ export function createCatalogMemory(options: {
       ])
       const loaded = {
         aliases: createAliasTable(aliases, providers.has),
-        overrides: createOverrides(overrides.map(toModelOverride)),
+        overrides: createOverrides(readOverrides(overrides)),
         anyOwn,
       }
       // A slow read that began before a change must not come back over it.
