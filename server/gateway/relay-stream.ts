@@ -4,6 +4,7 @@
 import { findFirstEvent, parseSseEvent, SseTap } from '../kernel/sse.ts'
 import type { ErrorView } from '../protocols/protocol.ts'
 import type { Answer, PushResult } from './answer.ts'
+import { createArrayGuard, type ArrayGuard } from './array-guard.ts'
 import { createStreamGuard, type CredentialScan, type StreamGuard } from './credential-scan.ts'
 import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
 import type { Usage } from '../protocols/canonical.ts'
@@ -22,8 +23,9 @@ export class StreamRelay implements Answer {
   readonly #filter: UsageChunkFilter | null
   readonly #watch: StateTap | null
   readonly #tap: SseTap
-  /** JSON array streams (Gemini without alt=sse) have no events to look for. */
+  /** Server-sent events; a JSON array otherwise (Gemini without alt=sse). */
   readonly #framed: boolean
+  readonly #array: ArrayGuard | null
   readonly #guard: StreamGuard | null
   /** The provider's error event repeats the key: it is not passed on, and the answer ends in ours. */
   #leaked = false
@@ -51,6 +53,7 @@ export class StreamRelay implements Answer {
     this.#watch = answer.watch ?? null
     this.#framed = answer.framed
     this.#guard = answer.framed ? createStreamGuard(answer.scan, exchange.protocol.stream) : null
+    this.#array = answer.framed ? null : createArrayGuard(answer.scan, exchange.protocol.stream)
     this.#filter = answer.usageInjected ? createUsageChunkFilter() : null
   }
 
@@ -62,21 +65,21 @@ export class StreamRelay implements Answer {
     this.bytes += chunk.length
     this.#watch?.push(chunk)
     const progress = this.#tap.push(chunk)
+    if (this.#array) return this.#pushArray(this.#array, chunk)
     if (this.#begun) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     // Without a line end no event can have become complete.
     const mayEnd = chunk.includes(0x0a) || chunk.includes(0x0d)
-    if (this.#framed && !mayEnd && this.#heldBytes < MOST_HELD) return { error: null, progress, full: false }
+    if (!mayEnd && this.#heldBytes < MOST_HELD) return { error: null, progress, full: false }
     const bytes = this.#held.length === 1 ? chunk : Buffer.concat(this.#held)
-    if (this.#framed) {
-      const first = findFirstEvent(bytes)
-      if (first === null && this.#heldBytes < MOST_HELD) return { error: null, progress, full: false }
-      this.#firstEvent = first?.text ?? ''
-      const error = first ? this.#exchange.protocol.stream.readError(parseSseEvent(first.text)) : null
-      if (error) return { error, progress, full: false }
-    }
-    return { error: null, progress: true, full: !this.#begin(bytes), enough: this.#leaked }
+    const first = findFirstEvent(bytes)
+    if (first === null && this.#heldBytes < MOST_HELD) return { error: null, progress, full: false }
+    this.#firstEvent = first?.text ?? ''
+    const error = first ? this.#exchange.protocol.stream.readError(parseSseEvent(first.text)) : null
+    if (error) return { error, progress, full: false }
+    this.#begin()
+    return { error: null, progress: true, full: !this.#forward(bytes), enough: this.#leaked }
   }
 
   keepAlive(): void {
@@ -87,14 +90,14 @@ export class StreamRelay implements Answer {
 
   isComplete(): boolean {
     if (!this.#begun || this.#leaked) return false
-    if (!this.#framed) return /\]\s*$/.test(this.#tap.tail)
+    if (this.#array) return this.#array.closed
     const { lastEventHead, tail, marked } = this.#tap
     return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail, marked })
   }
 
   finish(): void {
-    const rest = this.#guard?.flush()
-    if (rest?.bytes) this.#write(rest.bytes)
+    const rest = this.#array ? this.#array.flush() : this.#guard?.flush().bytes
+    if (rest) this.#write(rest)
     for (const part of this.#filter?.flush() ?? []) this.#exchange.response.write(part)
     this.#exchange.response.end()
   }
@@ -109,7 +112,7 @@ export class StreamRelay implements Answer {
   }
 
   get endedInError(): boolean {
-    return this.#framed && this.#exchange.protocol.stream.isError(this.#tap.lastEventHead)
+    return this.#array?.endedInError ?? this.#exchange.protocol.stream.isError(this.#tap.lastEventHead)
   }
 
   readUsage(): Usage {
@@ -117,7 +120,16 @@ export class StreamRelay implements Answer {
     return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail)
   }
 
-  #begin(bytes: Buffer): boolean {
+  #pushArray(array: ArrayGuard, chunk: Buffer): PushResult {
+    const { bytes, leak, progress } = array.push(chunk)
+    this.#leaked = leak
+    if (!this.#begun && array.firstError) return { error: array.firstError, progress, full: false }
+    if (bytes === null) return { error: null, progress, full: false, enough: leak }
+    if (!this.#begun) this.#begin()
+    return { error: null, progress, full: !this.#write(bytes), enough: leak }
+  }
+
+  #begin(): void {
     const { response } = this.#exchange
     setPlanHeaders(this.#exchange)
     setForwardedHeaders(response, this.#headers)
@@ -126,7 +138,6 @@ export class StreamRelay implements Answer {
     response.writeHead(this.#status)
     this.#begun = true
     this.#held = []
-    return this.#forward(bytes)
   }
 
   #forward(chunk: Buffer): boolean {

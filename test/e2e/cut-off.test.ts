@@ -65,3 +65,27 @@ test('an error event that repeats the key stops the stream before it', async () 
   await upstream.close()
   expect(server.scanAndRemove()).toEqual([])
 })
+
+test('so it is where Gemini streams a JSON array: what came before stays, and the array closes with our error', async () => {
+  const key = createFakeKey('google')
+  const upstream = await startScriptedUpstream()
+  const said = { candidates: [{ content: { role: 'model', parts: [{ text: 'Hello' }] } }] }
+  upstream.play = (response) => {
+    response.writeHead(200, { 'content-type': 'application/json; charset=UTF-8' })
+    response.write(`[${JSON.stringify(said, null, 2)}`)
+    const error = { code: 400, message: `API key not valid: ${key}`, status: 'INVALID_ARGUMENT' }
+    setTimeout(() => response.end(`,\r\n${JSON.stringify({ error }, null, 2)}]`), 50)
+  }
+  const server = await startUniRoute({ env: upstream.env })
+  const caller = await server.createCaller({ keys: { google: key } })
+  const body = { contents: [{ role: 'user', parts: [{ text: 'x' }] }] }
+  const path = '/v1beta/models/gemini-3.5-flash:streamGenerateContent'
+  const reply = await server.call('POST', path, { token: caller.apiKey, body })
+  expect(reply.body).toEqual([said, { error: expect.objectContaining({ message: expect.any(String) }) }])
+  expect(reply.text).not.toContain(key.slice(8, 24))
+  const receipt = await server.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+  expect(receipt.attempts).toMatchObject([{ outcome: 'broken' }])
+  await server.stop()
+  await upstream.close()
+  expect(server.scanAndRemove()).toEqual([])
+})

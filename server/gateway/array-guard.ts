@@ -1,0 +1,127 @@
+// Stands between a provider's JSON array and the client (Gemini streams without `alt=sse`), as the stream guard does for
+// events: elements go on when they are whole, so that an error can still be looked through for the key it was asked with;
+// one too long to be an error goes on as it comes. Bytes are followed, nothing is decoded but what may be an error.
+import { parseSseEvent } from '../kernel/sse.ts'
+import type { StreamFacts, UpstreamError } from '../protocols/protocol.ts'
+import type { CredentialScan, GuardedBytes } from './credential-scan.ts'
+
+export interface ArrayGuard {
+  /** `progress`: an element ended in these bytes. */
+  push(chunk: Buffer): GuardedBytes & { readonly progress: boolean }
+  /** What was held back when the stream ended. */
+  flush(): Buffer | null
+  /** The error that the array begins with. */
+  readonly firstError: UpstreamError | null
+  /** The latest element reports an error. */
+  readonly endedInError: boolean
+  /** The array has closed. */
+  readonly closed: boolean
+}
+
+/** Of an element that is not complete; an error is never so long. */
+const MOST_HELD = 64 * 1024
+
+export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): ArrayGuard {
+  const follower = createFollower()
+  let held: Buffer | null = null
+  /** Inside an element too long to hold. */
+  let passing = false
+  let elements = 0
+  let firstError: UpstreamError | null = null
+  let endedInError = false
+
+  /** May this element go on? What stands before it in the array (brackets, commas) is part of `bytes`. */
+  function judge(bytes: Buffer): boolean {
+    endedInError = false
+    if (!bytes.includes('"error"')) return true
+    // No JSON string holds a bare line end, so an element is one line of data.
+    const text = bytes.toString('utf8').replace(/^[\s,[]+/, '')
+    const event = `data: ${text.replace(/[\r\n]+/g, ' ')}\n\n`
+    const error = stream.readError(parseSseEvent(event))
+    endedInError = error !== null
+    if (elements === 0) firstError = error
+    return scan.mayRelayEvent(stream, event)
+  }
+
+  return {
+    push(chunk) {
+      const before = held?.length ?? 0
+      const bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk])
+      const ends = follower.push(chunk).map((end) => end + before)
+      held = null
+      let start = 0
+      for (const end of ends) {
+        if (!passing && !judge(bytes.subarray(start, end))) {
+          return { bytes: start === 0 ? null : bytes.subarray(0, start), leak: true, progress: true }
+        }
+        passing = false
+        elements++
+        start = end
+      }
+      const progress = ends.length > 0
+      if (passing || bytes.length - start > MOST_HELD) {
+        passing = true
+        return { bytes, leak: false, progress }
+      }
+      if (start < bytes.length) held = bytes.subarray(start)
+      return { bytes: start === 0 ? null : bytes.subarray(0, start), leak: false, progress }
+    },
+    flush() {
+      const rest = held
+      held = null
+      return rest
+    },
+    get firstError() {
+      return firstError
+    },
+    get endedInError() {
+      return endedInError
+    },
+    get closed() {
+      return follower.closed
+    },
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPENERS = new Set([0x5b, 0x7b])
+const CLOSERS = new Set([0x5d, 0x7d])
+const OPEN_BRACKET = 0x5b
+
+/** Where elements end, in any cut of the bytes. An answer that is one object instead of an array is its own element. */
+function createFollower(): { push(chunk: Buffer): number[]; readonly closed: boolean } {
+  let isArray = false
+  let begun = false
+  let closed = false
+  let depth = 0
+  let inString = false
+  let escaped = false
+
+  return {
+    push(chunk) {
+      const ends: number[] = []
+      for (let index = 0; index < chunk.length; index++) {
+        const byte = chunk[index]!
+        if (escaped) escaped = false
+        else if (inString) {
+          if (byte === BACKSLASH) escaped = true
+          else if (byte === QUOTE) inString = false
+        } else if (byte === QUOTE) inString = true
+        else if (OPENERS.has(byte)) {
+          isArray = begun ? isArray : byte === OPEN_BRACKET
+          begun = true
+          depth++
+        } else if (CLOSERS.has(byte) && depth > 0) {
+          depth--
+          if (depth === 0 && isArray) closed = true
+          else if (depth === (isArray ? 1 : 0)) ends.push(index + 1)
+        }
+      }
+      return ends
+    },
+    get closed() {
+      return closed
+    },
+  }
+}
