@@ -108,6 +108,27 @@ test('a file that only passes on what others export is refused', () => {
   expect(problemsOf({ 'server/kernel/a.ts': "export * from './b.ts'\n" }).join()).toContain('only passes on')
 })
 
+describe('names of providers', () => {
+  const choose = (on: string, ...names: string[]) =>
+    `export function f(x: any) {\n  switch (${on}) {\n${names.map((name) => `    case '${name}':\n`).join('')}      return 1\n  }\n}\n`
+
+  test.each([
+    ['server/gateway/a.ts', choose('x.provider', 'openai'), 1],
+    ['server/gateway/a.ts', choose('x.provider.id', 'custom'), 1],
+    ['server/catalog/a.ts', choose('providerId', 'anthropic'), 1],
+    ['server/features/a/a.ts', choose('x', 'openai', 'google'), 1],
+    ['server/providers/a.ts', choose('x.provider', 'openai', 'google'), 0],
+    ['server/gateway/a.test.ts', choose('x.provider', 'openai'), 0],
+    ['server/gateway/a.ts', choose('x.shape', 'openai', 'anthropic', 'gemini'), 0],
+    ['server/gateway/a.ts', choose('x.provider.kind', 'a', 'b'), 0],
+    ['test/a.ts', choose('x.provider', 'google'), 0],
+  ])('in %s, %#', (path, text, count) => {
+    expect(problemsOf({ [path]: text }).filter((problem) => problem.includes('a field of Provider'))).toHaveLength(
+      count,
+    )
+  })
+})
+
 describe('sizes', () => {
   const lines = (count: number) => 'x()\n'.repeat(count)
   const functionOf = (count: number) => `export function f() {\n${lines(count - 2)}}\n`
@@ -118,6 +139,9 @@ describe('sizes', () => {
     ['server/kernel/a.ts', `// What for.\n// size: one table\n${lines(500)}`, []],
     ['server/kernel/a.ts', `// What for.\n// size:\n${lines(500)}`, ['502 lines']],
     ['server/kernel/a.test.ts', lines(900), []],
+    ['server/protocols/gemini/a.ts', `// What for.\n// size: one table\n${lines(400)}`, ['402 lines, more than 400']],
+    ['server/protocols/gemini/a.test.ts', lines(401), ['401 lines, more than 400: split it by meaning']],
+    ['server/protocols/gemini/a.test.ts', functionOf(90), []],
     ['server/app.ts', lines(151), ['151 lines, more than 150']],
     ['server/kernel/a.ts', functionOf(60), []],
     ['server/kernel/a.ts', functionOf(61), ['a function of 61 lines']],

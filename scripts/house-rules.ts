@@ -56,6 +56,7 @@ export function findProblems(files: readonly SourceFile[]): Problem[] {
       ),
       ...checkShape(file),
       ...checkSizes(file),
+      ...checkProviderNames(file),
     ]),
     ...findCycles(byPath),
   ]
@@ -195,20 +196,22 @@ const REASON = /^\s*\/\/ size: \S/
 /** How far down a file the reason for its length may stand. */
 const HEADER_LINES = 15
 
-/** Size alarms: what is longer needs a written reason, `// size: …`, at the head of the file or above the function. */
+/**
+ * Size alarms: what is longer needs a written reason, `// size: …`, at the head of the file or above the function. In
+ * protocols/ no reason is good enough for a file, not even for a test.
+ */
 function checkSizes(file: ParsedFile): Problem[] {
-  if (isTest(file.path)) return []
+  const strict = roomOf(file.path) === 'protocols'
+  if (isTest(file.path) && !strict) return []
   const lines = file.text.split('\n')
   const problems: Problem[] = []
   const count = lines.length - (lines.at(-1) === '' ? 1 : 0)
   const most = file.path === 'server/app.ts' ? LONGEST_APP : LONGEST_FILE
-  if (count > most && !lines.slice(0, HEADER_LINES).some((line) => REASON.test(line))) {
-    problems.push({
-      path: file.path,
-      line: 1,
-      message: `${count} lines, more than ${most}: split it by meaning, or say why in a line "// size: …"`,
-    })
+  if (count > most && (strict || !lines.slice(0, HEADER_LINES).some((line) => REASON.test(line)))) {
+    const how = strict ? 'split it by meaning' : 'split it by meaning, or say why in a line "// size: …"'
+    problems.push({ path: file.path, line: 1, message: `${count} lines, more than ${most}: ${how}` })
   }
+  if (isTest(file.path)) return problems
   const visit = (node: ts.Node): void => {
     if (isFunction(node)) {
       const own = countOwnLines(file.syntax, node)
@@ -260,6 +263,41 @@ function hasReason(lines: readonly string[], line: number): boolean {
     if (REASON.test(lines[index]!)) return true
   }
   return false
+}
+
+/** Names that are providers' only; `openai` and `anthropic` are also shapes of answers. */
+const PROVIDERS_ONLY: ReadonlySet<string> = new Set(
+  'google ollama vllm azure deepseek mistral groq xai together openrouter'.split(' '),
+)
+
+/** What is particular to a provider is data in providers/, so that one more is one more file there. */
+function checkProviderNames(file: ParsedFile): Problem[] {
+  const room = roomOf(file.path)
+  if (room === null || room === 'web' || room === 'providers' || isTest(file.path)) return []
+  const problems: Problem[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isSwitchStatement(node) && isAboutProviders(node)) {
+      problems.push({
+        path: file.path,
+        line: lineOf(file.syntax, node.getStart()),
+        message: 'a switch on names of providers: make it a field of Provider, which providers/ fills in',
+      })
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(file.syntax)
+  return problems
+}
+
+function isAboutProviders({ expression, caseBlock }: ts.SwitchStatement): boolean {
+  const names = caseBlock.clauses.flatMap((clause) =>
+    ts.isCaseClause(clause) && ts.isStringLiteralLike(clause.expression) ? [clause.expression.text] : [],
+  )
+  if (names.length === 0) return false
+  return (
+    /provider(?:id)?$|provider\.(?:id|name)$/i.test(expression.getText()) ||
+    names.some((name) => PROVIDERS_ONLY.has(name))
+  )
 }
 
 /** Circles of imports, each told once. Types count: what needs each other to be understood belongs together. */
