@@ -1,5 +1,4 @@
 // Crossing from one dialect to another as the gateway does it, without a gateway: the codecs, and what they are handed.
-import { createHash } from 'node:crypto'
 import { createProfiles } from '../../server/catalog/profiles.ts'
 import { parseSseEvent } from '../../server/kernel/sse.ts'
 import type { ChatRequest, ChatResponse, StreamEvent } from '../../server/protocols/canonical.ts'
@@ -13,6 +12,7 @@ import {
 import { CODECS } from '../../server/protocols/codecs.ts'
 import { createCollector } from '../../server/protocols/collect.ts'
 import { CONSERVATIVE_DIALECT, type ChatDialect, type ModelProfile } from '../../server/protocols/profile.ts'
+import { hash8 } from '../../server/protocols/testing.ts'
 import { restoreTool, type KnownTool } from '../../server/protocols/tool-names.ts'
 import { OPENAI_DIALECT } from '../../server/providers/chat-dialects.ts'
 
@@ -54,8 +54,6 @@ export function profileFor(dialect: Dialect, which = 0): ModelProfile {
   const [model, chatDialect] = MODELS[dialect][which % MODELS[dialect].length]!
   return profiles.profileOf('any', model, chatDialect)
 }
-
-export const hash8 = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8)
 
 export function decodeRequest(from: Dialect, body: Json, losses = createLossReport()): ChatRequest {
   return CODECS[from].decodeRequest(body, { model: 'asked-for', stream: false, openEnvelope: () => null, losses })

@@ -1,6 +1,5 @@
 // What tests of the Responses codec hand in for what the gateway knows: a model that takes everything, envelopes that
 // are only marked, and a stream's text as its events.
-import { createHash } from 'node:crypto'
 import { parseSseEvent } from '../../server/kernel/sse.ts'
 import {
   UNKNOWN_USAGE,
@@ -25,6 +24,7 @@ import {
 import { eventsOf } from '../../server/protocols/collect.ts'
 import { openaiResponsesCodec as codec } from '../../server/protocols/openai-responses/codec.ts'
 import { CONSERVATIVE_DIALECT, type ModelProfile } from '../../server/protocols/profile.ts'
+import { hash8 } from '../../server/protocols/testing.ts'
 
 export const CAPABLE: ModelProfile = {
   model: 'gpt-5.6',
@@ -50,8 +50,6 @@ export function openMarked(text: string): Signature | null {
   if (!text.startsWith(ENVELOPE) || text === `${ENVELOPE}broken`) return null
   return JSON.parse(Buffer.from(text.slice(ENVELOPE.length), 'base64url').toString()) as Signature
 }
-
-const hash8 = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8)
 
 export function requestDecoding(
   more: Partial<RequestDecoding & { stream: boolean }> = {},

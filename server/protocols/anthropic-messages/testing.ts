@@ -1,5 +1,4 @@
 // What the suites of this codec share: encodings with everything known, decodings, streams cut into events.
-import { createHash } from 'node:crypto'
 import { UNKNOWN_USAGE, type ChatRequest, type Item, type StreamEvent } from '../canonical.ts'
 import {
   createLossReport,
@@ -11,10 +10,11 @@ import {
 import { eventsOf } from '../collect.ts'
 import { CONSERVATIVE_DIALECT, type ModelProfile } from '../profile.ts'
 import { restoreTool, type KnownTool } from '../tool-names.ts'
-import { parseSseEvent, type SseEvent } from '../../kernel/sse.ts'
+import { eventsOfStream, hash8, lossNames, openEnvelope, requestOf, sealEnvelope } from '../testing.ts'
 import { anthropicMessagesCodec } from './codec.ts'
 
 export const codec = anthropicMessagesCodec
+export { eventsOfStream, hash8, lossNames, requestOf, sealEnvelope } from '../testing.ts'
 
 /** A model of the 5 family, as far as this codec asks. */
 export const PROFILE: ModelProfile = {
@@ -39,26 +39,6 @@ export const BUDGET_PROFILE: ModelProfile = {
   efforts: [],
   sampling: 'one',
   midSystem: false,
-}
-
-export function hash8(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8)
-}
-
-export function requestOf(fields: Partial<ChatRequest>): ChatRequest {
-  return {
-    model: 'm',
-    stream: false,
-    streamUsage: true,
-    instructions: [],
-    items: [{ kind: 'text', role: 'user', turn: 0, text: 'hello' }],
-    tools: [],
-    builtins: [],
-    sampling: {},
-    stop: [],
-    extensions: {},
-    ...fields,
-  }
 }
 
 export function encodingOf(fields: Partial<RequestEncoding> = {}): RequestEncoding {
@@ -88,15 +68,6 @@ export function decode(body: Record<string, unknown>, losses = createLossReport(
   })
 }
 
-/** Envelopes of these suites are readable: `urs1.` and the signature as JSON. */
-export function sealEnvelope(signature: unknown): string {
-  return `urs1.${JSON.stringify(signature)}`
-}
-
-function openEnvelope(text: string) {
-  return text.startsWith('urs1.{') ? JSON.parse(text.slice(5)) : null
-}
-
 export function decodingOf(toolNames: ReadonlyMap<string, KnownTool> = new Map()): ResponseDecoding {
   return {
     provider: 'anthropic',
@@ -116,17 +87,6 @@ export function responseEncodingOf(losses: LossReport = createLossReport()): Res
     request: requestOf({}),
     losses,
   }
-}
-
-export function lossNames({ losses }: LossReport): string[] {
-  return losses.map(({ path, action }) => `${action === 'dropped' ? 'dropped' : 'approx'}=${path}`)
-}
-
-export function eventsOfStream(text: string): SseEvent[] {
-  return text
-    .split(/\r?\n\r?\n/)
-    .filter((event) => event.trim() !== '')
-    .map(parseSseEvent)
 }
 
 export function decodeStream(text: string, decoding = decodingOf()): StreamEvent[] {

@@ -1,20 +1,13 @@
 // What the suites of this codec share: encodings with everything known, decodings, streams cut into events.
-import { createHash } from 'node:crypto'
 import type { ChatRequest, ChatResponse, Item, Signature, StreamEvent, Usage } from '../canonical.ts'
-import {
-  createLossReport,
-  type LossReport,
-  type RequestEncoding,
-  type ResponseDecoding,
-  type ResponseEncoding,
-} from '../codec.ts'
+import { createLossReport, type RequestEncoding, type ResponseDecoding, type ResponseEncoding } from '../codec.ts'
 import { CONSERVATIVE_DIALECT, type ModelProfile } from '../profile.ts'
 import { restoreTool, type KnownTool } from '../tool-names.ts'
-import { parseSseEvent, type SseEvent } from '../../kernel/sse.ts'
+import { eventsOfStream, hash8, lossNames, openEnvelope, requestOf, sealEnvelope } from '../testing.ts'
 import { geminiCodec } from './codec.ts'
 
 export const codec = geminiCodec
-export { RUNS } from '../../../test/support/properties.ts'
+export { eventsOfStream, lossNames, openEnvelope, requestOf, sealEnvelope } from '../testing.ts'
 
 /** A Gemini 3 model, as far as this codec asks. */
 export const PROFILE: ModelProfile = {
@@ -42,26 +35,6 @@ export const BUDGET_PROFILE: ModelProfile = {
   needsThoughtSignature: false,
 }
 
-export function hash8(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8)
-}
-
-export function requestOf(fields: Partial<ChatRequest>): ChatRequest {
-  return {
-    model: 'm',
-    stream: false,
-    streamUsage: true,
-    instructions: [],
-    items: [{ kind: 'text', role: 'user', turn: 0, text: 'hello' }],
-    tools: [],
-    builtins: [],
-    sampling: {},
-    stop: [],
-    extensions: {},
-    ...fields,
-  }
-}
-
 export function encodingOf(fields: Partial<RequestEncoding> = {}): RequestEncoding {
   return {
     profile: PROFILE,
@@ -82,15 +55,6 @@ export function encode(fields: Partial<ChatRequest>, encoding: Partial<RequestEn
 
 export function decode(body: Record<string, unknown>, losses = createLossReport()): ChatRequest {
   return codec.decodeRequest(body, { model: 'm', stream: false, openEnvelope, losses })
-}
-
-/** Envelopes of these suites are readable: `urs1.` and the signature as JSON. */
-export function sealEnvelope(signature: Signature): string {
-  return `urs1.${JSON.stringify(signature)}`
-}
-
-export function openEnvelope(text: string): Signature | null {
-  return text.startsWith('urs1.{') ? (JSON.parse(text.slice(5)) as Signature) : null
 }
 
 /** What stands in the slot for a signature. */
@@ -118,17 +82,6 @@ export function responseEncodingOf(fields: Partial<ResponseEncoding> = {}): Resp
     losses: createLossReport(),
     ...fields,
   }
-}
-
-export function lossNames({ losses }: LossReport): string[] {
-  return losses.map(({ path, action }) => `${action === 'dropped' ? 'dropped' : 'approx'}=${path}`)
-}
-
-export function eventsOfStream(text: string): SseEvent[] {
-  return text
-    .split(/\r?\n\r?\n/)
-    .filter((event) => event.trim() !== '')
-    .map(parseSseEvent)
 }
 
 export function decodeStream(text: string, decoding = decodingOf()): StreamEvent[] {

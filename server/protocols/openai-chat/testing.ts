@@ -1,20 +1,14 @@
 // What the suites of this codec share: servers that know everything and servers that know little, decodings, streams
 // cut into events.
-import { createHash } from 'node:crypto'
-import type { ChatRequest, Signature, StreamEvent } from '../canonical.ts'
-import {
-  createLossReport,
-  type LossReport,
-  type RequestEncoding,
-  type ResponseDecoding,
-  type ResponseEncoding,
-} from '../codec.ts'
+import type { ChatRequest, StreamEvent } from '../canonical.ts'
+import { createLossReport, type RequestEncoding, type ResponseDecoding, type ResponseEncoding } from '../codec.ts'
 import { CONSERVATIVE_DIALECT, type ChatDialect, type ModelProfile } from '../profile.ts'
 import { restoreTool, type KnownTool } from '../tool-names.ts'
-import { parseSseEvent, type SseEvent } from '../../kernel/sse.ts'
+import { eventsOfStream, hash8, lossNames, openEnvelope, requestOf, sealEnvelope } from '../testing.ts'
 import { openaiChatCodec } from './codec.ts'
 
 export const codec = openaiChatCodec
+export { eventsOfStream, hash8, lossNames, requestOf, sealEnvelope } from '../testing.ts'
 
 /** A server that takes everything there is in this dialect. */
 export const RICH_DIALECT: ChatDialect = {
@@ -58,26 +52,6 @@ export function profileWith(dialect: Partial<ChatDialect>, more: Partial<ModelPr
 /** An unknown server. */
 export const POOR_PROFILE: ModelProfile = { ...PROFILE, thinking: 'none', efforts: [], dialect: CONSERVATIVE_DIALECT }
 
-export function hash8(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8)
-}
-
-export function requestOf(fields: Partial<ChatRequest>): ChatRequest {
-  return {
-    model: 'm',
-    stream: false,
-    streamUsage: true,
-    instructions: [],
-    items: [{ kind: 'text', role: 'user', turn: 0, text: 'hello' }],
-    tools: [],
-    builtins: [],
-    sampling: {},
-    stop: [],
-    extensions: {},
-    ...fields,
-  }
-}
-
 export function encodingOf(fields: Partial<RequestEncoding> = {}): RequestEncoding {
   return {
     profile: PROFILE,
@@ -100,15 +74,6 @@ export type Json = Record<string, any>
 
 export function decode(body: Json, losses = createLossReport()): ChatRequest {
   return codec.decodeRequest(body, { model: 'm', stream: body['stream'] === true, openEnvelope, losses })
-}
-
-/** Envelopes of these suites are readable: `urs1.` and the signature as JSON. */
-export function sealEnvelope(signature: Signature): string {
-  return `urs1.${JSON.stringify(signature)}`
-}
-
-export function openEnvelope(text: string): Signature | null {
-  return text.startsWith('urs1.{') ? JSON.parse(text.slice(5)) : null
 }
 
 export function decodingOf(
@@ -135,17 +100,6 @@ export function responseEncodingOf(fields: Partial<ResponseEncoding> = {}): Resp
     losses: createLossReport(),
     ...fields,
   }
-}
-
-export function lossNames({ losses }: LossReport): string[] {
-  return losses.map(({ path, action }) => `${action === 'dropped' ? 'dropped' : 'approx'}=${path}`)
-}
-
-export function eventsOfStream(text: string): SseEvent[] {
-  return text
-    .split(/\r?\n\r?\n/)
-    .filter((event) => /^(?:data|event):/m.test(event))
-    .map(parseSseEvent)
 }
 
 export function decodeStream(text: string, decoding = decodingOf()): StreamEvent[] {
