@@ -18,6 +18,7 @@ const ROOMS = [
   'gateway',
   'app',
   'main',
+  'cli',
 ] as const
 
 interface Import {

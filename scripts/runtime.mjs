@@ -114,6 +114,19 @@ export function createEnvironment(node) {
   return { NODE_COMPILE_CACHE: cache, ...process.env, PATH: path }
 }
 
+/**
+ * Runs UniRoute itself. Its memory holds keys, so nothing may write it to disk: no core dumps (ulimit), no environment in
+ * diagnostic reports, and no debugger by signal.
+ */
+export async function runUniRoute(entry, args) {
+  await ensureInstalled()
+  const node = findNode()
+  const words = ['--report-exclude-env', '--disable-sigusr1', '--enable-source-maps', entry, ...args]
+  const options = { env: createEnvironment(node) }
+  if (process.platform === 'win32' || !existsSync('/bin/sh')) return runForeground(node, words, options)
+  return runForeground('/bin/sh', ['-c', 'ulimit -c 0; exec "$0" "$@"', node, ...words], options)
+}
+
 /** Runs a program in the foreground: its signals, its streams, its exit code. */
 export async function runForeground(command, words, options = {}) {
   const { code, error } = await waitFor(spawn(command, words, { stdio: 'inherit', ...options }))

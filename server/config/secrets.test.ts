@@ -7,7 +7,8 @@ import { revealSecret } from '../kernel/secret.ts'
 import { StartRefused } from '../kernel/start-refused.ts'
 import type { Environment } from './environment.ts'
 import { judgeSecret } from './secret-policy.ts'
-import { createSecretText, generateJwtSecret, generateMasterKey, resolveSecrets, type SecretsMode } from './secrets.ts'
+import { createSecretText, discardOldMasterKey, exchangeMasterKey } from './secret-files.ts'
+import { generateJwtSecret, generateMasterKey, resolveSecrets, type SecretsMode } from './secrets.ts'
 
 const GOOD = 'b5f1c0de9a47382e6d10fb94c7a2e853'
 const OTHER = '07c3e9d2814fab56b0e6d1f7a9c4582e'
@@ -201,5 +202,28 @@ describe('generating', () => {
   test('prints 32 random bytes', () => {
     expect(Buffer.from(createSecretText(), 'base64url')).toHaveLength(32)
     expect(createSecretText()).not.toBe(createSecretText())
+  })
+})
+
+describe('exchanging the generated master key', () => {
+  test('keeps the one before for opening, until it is discarded', () => {
+    const first = generateMasterKey(dataDir)
+    exchangeMasterKey(dataDir)
+    const exchanged = resolve({})
+    expect(exchanged.current!.source).toBe('generated')
+    expect(revealSecret(exchanged.current!.value)).not.toBe(revealSecret(first.value))
+    expect(exchanged.old.map(revealSecret)).toEqual([revealSecret(first.value)])
+    expect(readdirSync(dataDir).toSorted()).toEqual(['master.key', 'master.key.old'])
+    expect(statSync(join(dataDir, 'master.key.old')).mode & 0o777).toBe(0o600)
+    discardOldMasterKey(dataDir)
+    expect(resolve({}).old).toEqual([])
+    expect(readdirSync(dataDir)).toEqual(['master.key'])
+  })
+
+  test('an old one is read beside those that are given', () => {
+    keep('master.key', GOOD)
+    keep('master.key.old', OTHER)
+    const { old } = resolve({ PROVIDER_KEY_ENCRYPTION_KEYS_OLD: `${WEAK}` })
+    expect(old.map(revealSecret)).toEqual([WEAK, OTHER])
   })
 })

@@ -2,13 +2,11 @@
 // from, whether they are good enough for this mode, and how they are made on a first run.
 // Nothing here writes unless a generate function is called, and those are called only after the database has been asked
 // whether anything depends on a secret that is missing: a new secret beside old data would hide the loss.
-import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { revealSecret, Secret } from '../kernel/secret.ts'
 import { StartRefused } from '../kernel/start-refused.ts'
-import { type Environment, errorCode, readEnvironment, readSecretText } from './environment.ts'
+import { type Environment, readEnvironment, readSecretText } from './environment.ts'
 import { splitList } from './kinds.ts'
+import { generateSecretFile, JWT_KEY_FILE, MASTER_KEY_FILE, readOldMasterKey, readSecretFile } from './secret-files.ts'
 import { judgeSecret } from './secret-policy.ts'
 import { WrongValue } from './wrong-value.ts'
 
@@ -53,7 +51,7 @@ export interface SecretsMode {
 const MASTER = 'PROVIDER_KEY_ENCRYPTION_KEY'
 const OLD = 'PROVIDER_KEY_ENCRYPTION_KEYS_OLD'
 const JWT = 'JWT_SECRET'
-const FILES = { [MASTER]: 'master.key', [JWT]: 'jwt.key' } as const
+const FILES = { [MASTER]: MASTER_KEY_FILE, [JWT]: JWT_KEY_FILE } as const
 
 /** Reads the secrets and refuses all that needs no database to be refused. Writes nothing. */
 export function resolveSecrets(
@@ -65,6 +63,8 @@ export function resolveSecrets(
   const given = readOne(merged, MASTER, dataDir, options.cwd)
   const jwt = readOne(merged, JWT, dataDir, options.cwd)
   const old = splitList(readText(merged, OLD, options.cwd) ?? '').map((text) => new Secret(text))
+  const exchanged = readOldMasterKey(dataDir)
+  if (exchanged !== null) old.push(exchanged)
   const warnings = new Set<SecretWarning>()
 
   if (given === null) refuseMissing(MASTER, jwt, options)
@@ -84,17 +84,12 @@ export function resolveSecrets(
 
 /** Makes `DATA_DIR/master.key`. If another process made it meanwhile, that one counts. */
 export function generateMasterKey(dataDir: string): ResolvedSecret {
-  return generateSecretFile(dataDir, FILES[MASTER])
+  return { value: generateSecretFile(dataDir, FILES[MASTER]), source: 'generated' }
 }
 
 /** Makes `DATA_DIR/jwt.key`, by the same rules. */
 export function generateJwtSecret(dataDir: string): ResolvedSecret {
-  return generateSecretFile(dataDir, FILES[JWT])
-}
-
-/** 32 random bytes as text: what `uniroute keys generate` prints. */
-export function createSecretText(): string {
-  return randomBytes(32).toString('base64url')
+  return { value: generateSecretFile(dataDir, FILES[JWT]), source: 'generated' }
 }
 
 function refuseMissing(name: typeof MASTER | typeof JWT, jwt: ResolvedSecret | null, mode: SecretsMode): void {
@@ -139,7 +134,7 @@ function readOne(
 ): ResolvedSecret | null {
   const given = readText(environment, name, cwd)
   const kept = readSecretFile(dataDir, FILES[name])
-  if (given !== null && kept !== null && given !== kept) {
+  if (given !== null && kept !== null && given !== revealSecret(kept)) {
     throw new StartRefused(
       `${name} and DATA_DIR/${FILES[name]} are both there and differ; nothing was changed. ` +
         (name === MASTER
@@ -148,7 +143,7 @@ function readOne(
     )
   }
   if (given !== null) return { value: new Secret(given), source: 'given' }
-  return kept === null ? null : { value: new Secret(kept), source: 'generated' }
+  return kept && { value: kept, source: 'generated' }
 }
 
 function readText(environment: Environment, name: string, cwd: string): string | null {
@@ -157,69 +152,5 @@ function readText(environment: Environment, name: string, cwd: string): string |
   } catch (error) {
     if (error instanceof WrongValue) throw new StartRefused(`${name}: ${error.message}; nothing was changed`)
     throw error
-  }
-}
-
-function readSecretFile(dataDir: string, file: string): string | null {
-  let text: string
-  try {
-    text = readFileSync(join(dataDir, file), 'utf8').replace(/\r?\n$/, '')
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null
-    throw new StartRefused(`DATA_DIR/${file} cannot be read (${errorCode(error)}); nothing was changed`)
-  }
-  if (text === '') throw new StartRefused(`DATA_DIR/${file} is empty. Restore it from a backup; nothing was changed`)
-  return text
-}
-
-/** Complete and on disk before it has its name, and never over an existing file. */
-function generateSecretFile(dataDir: string, file: string): ResolvedSecret {
-  const text = createSecretText()
-  const path = join(dataDir, file)
-  const draft = `${path}.${randomBytes(6).toString('hex')}.draft`
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  try {
-    writeDurably(draft, `${text}\n`)
-    linkSync(draft, path)
-  } catch (error) {
-    const code = errorCode(error)
-    if (code === 'EEXIST') return { value: new Secret(readSecretFile(dataDir, file)!), source: 'generated' }
-    if (!LINKS_UNSUPPORTED.has(code)) throw new StartRefused(`DATA_DIR/${file} cannot be created (${code})`)
-    writeDurably(path, `${text}\n`)
-  } finally {
-    removeIfThere(draft)
-  }
-  syncDirectory(dataDir)
-  return { value: new Secret(text), source: 'generated' }
-}
-
-const LINKS_UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
-
-function writeDurably(path: string, text: string): void {
-  const file = openSync(path, 'wx', 0o600)
-  try {
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-}
-
-function syncDirectory(path: string): void {
-  // Windows opens no directories; there the file's own sync has to do.
-  if (process.platform === 'win32') return
-  const directory = openSync(path, 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error
   }
 }

@@ -122,7 +122,8 @@ export async function runRotationDrill(options: DrillOptions): Promise<DrillFigu
       while (!(await uniroute.call('GET', '/admin/encryption', { token })).body.rotation.running) await sleep(20)
       lostMs += performance.now() - from
     }
-    await sleep(20)
+    // Each look counts all values: often enough to see the states, seldom enough to disturb nobody.
+    await sleep(keys / 200)
   }
   const rotationMs = performance.now() - begun - lostMs
   await sleep(500)
@@ -170,14 +171,14 @@ export async function runRotationDrill(options: DrillOptions): Promise<DrillFigu
 /** Callers who ask again as soon as they are answered. */
 function startLoad(uniroute: () => UniRoute, callers: readonly Caller[]) {
   const failed: string[] = []
-  let running = true
+  const load = { running: true }
   let breaksExpected = false
   let requests = 0
   let broken = 0
   let lap: Lap = { ms: [] }
 
   async function lane(caller: Caller): Promise<void> {
-    while (running) {
+    while (load.running) {
       const from = performance.now()
       const asked = uniroute()
       try {
@@ -210,7 +211,7 @@ function startLoad(uniroute: () => UniRoute, callers: readonly Caller[]) {
       breaksExpected = expected
     },
     async stop(): Promise<{ requests: number; failed: string[]; broken: number }> {
-      running = false
+      load.running = false
       await Promise.all(lanes)
       return { requests, failed, broken }
     },

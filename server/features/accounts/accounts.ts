@@ -44,6 +44,8 @@ export interface Accounts {
   }): Promise<{ created: boolean; warning: string | null }>
   /** For the command line: a reset link for the account with this e-mail address; null if there is none. */
   makeResetLinkByEmail(email: string): Promise<{ url: string; expiresAt: number } | null>
+  /** For the command line: sets a password and ends every session; false if there is no such account. */
+  setPasswordByEmail(email: string, password: string): Promise<boolean>
   /** Another instance changed this user or session: drops what is held about it. */
   invalidate(id: string): void
 }
@@ -83,6 +85,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
     async makeResetLinkByEmail(email) {
       const user = await context.users.findByEmail(email.trim().toLowerCase())
       return user ? signIn.makeResetLink(user.id, { actorId: null, ip: null }) : null
+    },
+    async setPasswordByEmail(email, password) {
+      const user = await context.users.findByEmail(email.trim().toLowerCase())
+      if (user) await signIn.setPassword(user.id, password, { actorId: null, ip: null })
+      return user !== undefined
     },
     invalidate: (id) => sessions.invalidate(id),
   }

@@ -64,6 +64,11 @@ export function createPasswords(options: { maxConcurrent?: number } = {}): Passw
   }
 }
 
+/** Can a password be checked against this hash, which another program made? */
+export function isVerifiableHash(stored: string): boolean {
+  return parsePhc(stored) !== undefined
+}
+
 /** What is wrong with a new password, as a sentence; undefined when it is accepted. */
 export function findPasswordFault(password: string, minLength: number): string | undefined {
   const length = [...password].length

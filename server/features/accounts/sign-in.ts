@@ -26,6 +26,8 @@ export interface SignIn {
     by: { actorId: string | null; ip: string | null },
   ): Promise<{ url: string; expiresAt: number }>
   resetPassword(code: string, password: string, ip: string): Promise<void>
+  /** A password that somebody else chose, for example the operator; ends every session. */
+  setPassword(userId: string, password: string, by: { actorId: string | null; ip: string | null }): Promise<void>
 }
 
 export function createSignIn(context: AccountsContext, sessionService: Sessions): SignIn {
@@ -152,6 +154,30 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
             actorId: userId,
             ip,
             action: 'user.password-reset',
+            targetType: 'user',
+            targetId: userId,
+            details: {},
+          },
+          tx,
+        )
+      })
+      context.changed(userId)
+    },
+
+    async setPassword(userId, password, { actorId, ip }) {
+      assertAcceptablePassword(password, settings.passwordMinLength)
+      const passwordHash = await passwords.hash(password)
+      const now = clock.now()
+      await database.transaction(async (tx) => {
+        await users.setPassword(userId, passwordHash, now, tx)
+        await sessions.revokeAll(userId, null, now, tx)
+        await codes.discard(userId, 'reset', tx)
+        await audit.record(
+          {
+            actorType: actorId === null ? 'system' : 'user',
+            actorId,
+            ip,
+            action: 'user.password-set',
             targetType: 'user',
             targetId: userId,
             details: {},

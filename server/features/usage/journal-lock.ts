@@ -1,6 +1,6 @@
 // Whether the process that wrote a journal still lives: it holds a write transaction on a SQLite file, which the kernel
 // ends with the process. Nothing else may open the lock file: closing any other descriptor of it would drop the lock.
-import { closeSync, openSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createUlid } from '../../kernel/ids.ts'
@@ -63,4 +63,16 @@ const SQLITE_BUSY = 5
 
 function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
+}
+
+/** Does a living process hold one of the journals of this folder? Then a server uses the data folder. */
+export function isJournalHeld(directory: string): boolean {
+  if (!existsSync(directory)) return false
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.lock'))
+    .some((name) => {
+      const lock = takeJournalLock(join(directory, name))
+      lock?.release({ remove: false })
+      return lock === undefined
+    })
 }
