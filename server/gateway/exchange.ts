@@ -68,6 +68,8 @@ export interface Exchange extends Endpoint {
   /** What an earlier 400 changed, by name. */
   readonly adjusted: Set<LossName>
   warnings: string[]
+  /** It reaches what an account stores; known where another's key might have served. */
+  needsOwnKey?: boolean
 }
 
 /** What a key's rate limit is remembered for: the model, or what is asked for where none is named. */

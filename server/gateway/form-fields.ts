@@ -30,7 +30,8 @@ export function findFormModel(body: Buffer, contentType: string): ScannedForm {
   let at = opening.length
   let model: FormModel | null = null
   for (;;) {
-    const line = body.toString('latin1', at, at + 4)
+    const line = body.toString('latin1', at, at + 5)
+    // Something behind the last part is a part to another reader.
     if (line.startsWith('--')) return { model, regular: line === '--' || line === '--\r\n' }
     if (!line.startsWith('\r\n')) return IRREGULAR
     const headEnd = body.indexOf(HEAD_END, at)

@@ -204,7 +204,7 @@ function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
   return true
 }
 
-/** Looked at only where a server key might serve, since the whole body is read for it; an unreadable one is refused it. */
+/** Looked at only where another's key might serve, since the whole body is read for it; an unreadable one is refused it. */
 function needsOwnKey({ peek, model, body }: Exchange): boolean {
   if (peek.storedReference || isAccountModel(model)) return true
   const parsed = parseJson(Buffer.concat(body).toString('utf8'))
@@ -229,7 +229,7 @@ export function planOf(tools: PipelineTools, exchange: Exchange): PlanRequest {
     namedKey,
     preferredKey: tools.preferKey(exchange),
     fallbackHeader,
-    ownKeysOnly: tools.providers.hasServer(provider.id) && needsOwnKey(exchange),
+    ownKeysOnly: () => (exchange.needsOwnKey = needsOwnKey(exchange)),
   }
 }
 

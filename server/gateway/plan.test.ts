@@ -128,6 +128,40 @@ describe('who may pay', () => {
     expect(await create({ request: { ownKeysOnly: true }, keys: [{}] }).first()).toBe('key0')
   })
 
+  test('whether it does is asked only where somebody else’s key might serve', async () => {
+    let asked = 0
+    const ownKeysOnly = () => ++asked > 0
+    expect(await create({ serverKey: false, request: { ownKeysOnly } }).first()).toBe('none')
+    expect(asked).toBe(0)
+    expect(await create({ request: { ownKeysOnly } }).first()).toBe('none')
+    expect(asked).toBe(1)
+  })
+
+  test('what belongs to one account is for the first usable key, or the named one, and no other', async () => {
+    const keys = [{ isActive: false }, {}, {}]
+    const walkAll = async (request: object): Promise<string[]> => {
+      const chain = await create({ keys, request: { ownKeysOnly: true, ...request } }).plan()
+      const walked: string[] = []
+      for (let step = chain.next(); step.kind === 'own'; step = chain.next()) {
+        walked.push(step.record.id)
+        chain.report('rate_limited')
+      }
+      return walked
+    }
+    expect(await walkAll({})).toEqual(['key1', 'key2'])
+    expect(await walkAll({ namedKey: 'key2' })).toEqual(['key2', 'key1'])
+    expect(await walkAll({ oneKey: true })).toEqual(['key1'])
+    expect(await walkAll({ oneKey: true, namedKey: 'key2' })).toEqual(['key2'])
+    expect(await walkAll({ oneKey: true, namedKey: 'key0' })).toEqual([])
+    await expect(walkAll({ namedKey: 'of-somebody-else' })).rejects.toMatchObject({ code: 'no_usable_key' })
+  })
+
+  test('where models are hidden, a key for certain models does not serve', async () => {
+    const keys = [{ allowedModels: ['gpt-4o'] }, {}]
+    expect(await create({ keys }).first()).toBe('key0')
+    expect(await create({ keys, request: { hidesModels: true } }).first()).toBe('key1')
+  })
+
   test.each<[string, Situation]>([
     ['operator', { serverFallback: ['outage'] }],
     ['account', { caller: { accountFallback: 'never' } }],
@@ -216,6 +250,20 @@ describe('the key whose state a conversation carries', () => {
   })
 })
 
+describe('what other instances found', () => {
+  test.each<[string, Partial<ProviderKeyRecord>, string]>([
+    ['set aside, not yet to be tried', { status: 'invalid', probe: { at: START + 1, afterMs: HOUR } }, 'key1'],
+    ['out of credit, not yet to be tried', { status: 'exhausted', probe: { at: START + 1, afterMs: HOUR } }, 'key1'],
+    ['set aside, its time has come', { status: 'invalid', probe: { at: START, afterMs: HOUR } }, 'key0'],
+    ['waiting for this model', { models: [{ model: 'gpt-4o', status: 'cooling', until: START + 1 }] }, 'key1'],
+    ['without this model', { models: [{ model: 'gpt-4o', status: 'restricted', until: START + 1 }] }, 'key1'],
+    ['waiting for another model', { models: [{ model: 'gpt-5', status: 'cooling', until: START + 1 }] }, 'key0'],
+    ['waited for this model', { models: [{ model: 'gpt-4o', status: 'cooling', until: START }] }, 'key0'],
+  ])('a key %s', async (_name, key, expected) => {
+    expect(await create({ keys: [key, {}] }).first()).toBe(expected)
+  })
+})
+
 describe('keys shared by others', () => {
   const lease = {
     id: 'L',
@@ -245,6 +293,15 @@ describe('keys shared by others', () => {
     expect(await create({ shared, request: { ownKeysOnly: true } }).first()).toBe('none')
     expect(await create({ shared, caller: { allowedPayers: new Set(['user', 'server'] as const) } }).first()).toBe(
       'server for no_key',
+    )
+  })
+
+  test('are asked about as well where there is no server key', async () => {
+    const shared = [{ record: lent, lease }]
+    const stored = { ownKeysOnly: () => true }
+    expect(await create({ serverKey: false, shared, request: stored }).first()).toBe('none')
+    expect(await create({ serverKey: false, shared, request: { ownKeysOnly: () => false } }).first()).toBe(
+      'lent for no_key',
     )
   })
 

@@ -31,8 +31,8 @@ export interface PlanRequest {
   readonly scope?: string
   /** Value of `x-uniroute-fallback`; null when the header is absent. */
   readonly fallbackHeader: string | null
-  /** The request reaches what an account stores: own keys only. */
-  readonly ownKeysOnly: boolean
+  /** The request reaches what an account stores: own keys only. Asked for where another's key might serve. */
+  readonly ownKeysOnly: boolean | (() => boolean)
   /** Bare id of a key to leave out, as if it had been deleted: for previews. */
   readonly withoutKey?: string
 }
@@ -74,7 +74,7 @@ export function createPlanner(options: PlannerOptions): Planner {
   const { providers, modelNames, health, clock, chainFor, sharedFor, serverFallback, invalidGraceMs } = options
 
   async function weighKeys(request: PlanRequest): Promise<ChainParts> {
-    const { caller, provider, model, fallbackHeader, ownKeysOnly, withoutKey } = request
+    const { caller, provider, model, fallbackHeader, withoutKey } = request
     const preferredKey = request.namedKey ?? request.preferredKey ?? null
     const { userId, teamId } = caller.principal
     const shared = await sharedFor(caller)
@@ -89,10 +89,13 @@ export function createPlanner(options: PlannerOptions): Planner {
       .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
       .map((record) => ({ record, fate: mayUserPay ? judgeFor(record, request) : 'unusable' }) as const)
     const ownKeys = request.oneKey ? takeOne(judged, request.namedKey ?? null) : judged
+    const borrowed = shared.filter((one) => one.record.provider === provider.id && !isOwnedBy(one, userId))
+    const hasOthers = providers.hasServer(provider.id) || borrowed.length > 0
+    const { ownKeysOnly: only } = request
+    const ownKeysOnly = hasOthers && (typeof only === 'function' ? only() : only)
     const sharedKeys = ownKeysOnly
       ? []
-      : shared
-          .filter((one) => one.record.provider === provider.id && !isOwnedBy(one, userId))
+      : borrowed
           .toSorted((a, b) => Number(b.record.id === preferredKey) - Number(a.record.id === preferredKey))
           .map((one) => ({ ...one, fate: mayTeamPay ? judgeShared(one, model) : 'unusable' }) as const)
     const grants: Grants = {

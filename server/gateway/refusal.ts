@@ -38,7 +38,7 @@ const RANK: readonly KeyFate[] = [
 ]
 
 /** What a refusal is about. */
-export type RefusalContext = Pick<Exchange, 'provider' | 'model' | 'protocol' | 'pass'>
+export type RefusalContext = Pick<Exchange, 'provider' | 'model' | 'protocol' | 'pass' | 'needsOwnKey'>
 
 export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): GatewayError {
   const { provider, model } = exchange
@@ -78,6 +78,7 @@ export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): G
       })
     case 'unusable':
       if (exchange.pass) return explainOwnKeyOnly(provider.name)
+      if (exchange.needsOwnKey) return explainOwnThings(provider.name)
       return new GatewayError('no_usable_key', {
         message: `You have no usable key for ${provider.name}, and no other key may serve this request. Add one in UniRoute under Settings, Provider keys.`,
       })
@@ -88,6 +89,13 @@ export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): G
 function explainOwnKeyOnly(provider: string): GatewayError {
   return new GatewayError('no_usable_key', {
     message: `You have no usable key for ${provider}: this endpoint holds account data and needs your own key. Add one in UniRoute under Settings, Provider keys; one that is for certain models only does not serve here.`,
+  })
+}
+
+/** A chat that names something stored: a file, an earlier answer, a cache. */
+function explainOwnThings(provider: string): GatewayError {
+  return new GatewayError('no_usable_key', {
+    message: `You have no usable key for ${provider}: this request names what an account stores and needs your own key. Add one in UniRoute under Settings, Provider keys, or send the content itself.`,
   })
 }
 

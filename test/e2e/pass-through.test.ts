@@ -293,6 +293,30 @@ describe('whose key', () => {
     expect((await send('openai', alice.apiKey, 'GET', `/v1/files/${json.id}`)).status).toBe(200)
   })
 
+  test('a shared key serves chats, and nothing that reaches what its owner’s account stores', async () => {
+    const manage = async (caller: Caller, path: string, body: Json): Promise<Json> => {
+      const reply = await uniroute.call('POST', path, { token: caller.token, body })
+      expect([path, reply.status < 300, reply.text]).toEqual([path, true, expect.any(String)])
+      return reply.body
+    }
+    const { json: file } = await uploadToOpenai(alice, Buffer.from('secret'))
+    const { id } = await manage(alice, '/admin/teams', { name: 'Data' })
+    const member = await uniroute.createCaller()
+    const { code } = await manage(alice, `/admin/teams/${id}/invites`, {})
+    await manage(member, '/admin/teams/join', { code })
+    await manage(alice, '/admin/leases', { provider_key: 'openai', team_id: id })
+    const chat = (part: Json): Promise<Sent> =>
+      send('openai', member.apiKey, 'POST', '/v1/chat/completions', {
+        body: { model: 'gpt-4o', messages: [{ role: 'user', content: [part] }] },
+      })
+    expect((await chat({ type: 'text', text: 'x' })).headers.get('x-uniroute-billed-to')).toBe('team')
+    const before = fake.requests.length
+    const named = await chat({ type: 'file', file: { file_id: file.id } })
+    expect([named.status, named.json.error.message]).toEqual([403, expect.stringContaining('what an account stores')])
+    expect((await send('openai', member.apiKey, 'GET', `/v1/files/${file.id}/content`)).status).toBe(403)
+    expect(fake.requests.length).toBe(before)
+  })
+
   test('what is stored goes to the first key only; x-uniroute-key names another', async () => {
     const keys = [createFakeKey('openai', 'ratelimit30'), createFakeKey('openai', 'second')]
     const carol = await uniroute.createCaller({ keys: { openai: keys } })
