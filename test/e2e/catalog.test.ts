@@ -84,6 +84,21 @@ describe('an alias', () => {
     },
   )
 
+  test('is its model on addresses that one vendor alone serves, and nobody else’s', async () => {
+    await alias('painter', 'openai/gpt-image-1')
+    await alias('writer', 'anthropic/claude-sonnet-5')
+    const draw = (model: string): Promise<Reply> =>
+      uniroute.call('POST', '/v1/images/generations', { token: caller.apiKey, body: { model, prompt: 'a cat' } })
+    await draw('painter')
+    expect([lastSent().path, lastSent().body.model]).toEqual(['/v1/images/generations', 'gpt-image-1'])
+    const sent = fake.requests.length
+    expect((await draw('writer')).status).toBe(404)
+    await put('/admin/catalog/overrides/openai/gpt-image-1', { enabled: false })
+    expect((await draw('painter')).body.error.code).toBe('model_not_allowed')
+    expect(fake.requests.length).toBe(sent)
+    await remove('/admin/catalog/overrides/openai/gpt-image-1')
+  })
+
   test('may hold slashes and colons, in the path of a Gemini client too, encoded or not', async () => {
     await alias('team/small:latest', 'gemini-3.5-flash')
     for (const model of ['team/small:latest', 'team%2Fsmall%3Alatest']) {
