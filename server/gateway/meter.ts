@@ -26,6 +26,8 @@ export interface Meter {
 export interface OwnAnswer {
   readonly protocol: Protocol
   readonly operation: string
+  /** Where the address names one that may be shown. */
+  readonly requestedModel: string | null
   readonly match: RouteMatch
   readonly caller: ApiKeyContext
   readonly createdAt: number
@@ -137,13 +139,13 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         clientRequestId: exchange.match.clientRequestId,
       })
     },
-    finishOwn({ protocol, operation, match, caller, createdAt, startedAt, status, error }) {
+    finishOwn({ protocol, operation, requestedModel, match, caller, createdAt, startedAt, status, error }) {
       ledger.finish({
         ...callerColumns(caller, null),
         requestId: match.requestId,
         createdAt,
         operation,
-        requestedModel: match.params['model'] ?? null,
+        requestedModel,
         model: null,
         provider: null,
         clientDialect: protocol.id,

@@ -10,6 +10,7 @@ import type { Provider } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Endpoint, Exchange, Received } from './exchange.ts'
 import { findFormModel } from './form-fields.ts'
+import { refuseKeyAsModel } from './key-as-model.ts'
 import type { PassRule } from './pass-table.ts'
 
 export interface PassTools {
@@ -45,6 +46,7 @@ export async function createPassExchange(
   const provider = tools.providers.get(protocol.vendor)
   if (!provider) throw new GatewayError('not_found')
   const seen = readModel(pass, received)
+  refuseKeyAsModel(tools, seen.requested)
   const model = seen.requested === '' ? '' : await resolveModel(tools, caller, provider, seen.requested)
   checkAllowed(tools, received, { provider: provider.id, model, visible: !pass.hidesModels && seen.certain })
   return {

@@ -21,6 +21,7 @@ import type { Providers } from '../providers/registry.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
 import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
+import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
 import type { Metered } from './meter.ts'
 import { createPassExchange } from './pass-exchange.ts'
 import { takesBody } from './pass-table.ts'
@@ -86,7 +87,9 @@ export async function servePipeline(
     const status = sendDataError(response, endpoint.protocol, error, match.requestId)
     if (!caller) return
     const { protocol, operation } = endpoint
-    tools.meter.finishOwn({ protocol, operation: operation.id, match, caller, createdAt, startedAt, status, error })
+    const requestedModel = modelInPath(tools, match)
+    const facts = { protocol, operation: operation.id, requestedModel, match, createdAt, startedAt, status, error }
+    tools.meter.finishOwn({ ...facts, caller })
   } finally {
     endWatch?.()
     body?.release()
@@ -137,6 +140,7 @@ export async function createExchange(
   if (requestedModel === '' && !(operation.modelOptional && peek.storedReference)) {
     throw new GatewayError('bad_request', { message: 'The body names no model. Add "model" with the name of one.' })
   }
+  refuseKeyAsModel(tools, requestedModel)
   // Aliases are looked up here and nowhere else: whatever is decided from here on is decided of the real model.
   const { userId } = caller.principal
   const { provider: id, model } = await tools.catalog.resolveModel(userId, requestedModel, protocol.vendor)

@@ -9,10 +9,14 @@ import type { Protocol } from '../protocols/protocol.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import { sendDataError } from './data-errors.ts'
 import type { ModelLists } from './model-lists.ts'
+import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
 import { chooseModelShape, DIALECT_OF_SHAPE, encodeModel, encodeModelList } from './model-shapes.ts'
 import { admitCaller, authenticateCaller, type PipelineTools } from './pipeline.ts'
 
-export interface ReadTools extends Pick<PipelineTools, 'authenticate' | 'limits' | 'log' | 'meter' | 'clock'> {
+export interface ReadTools extends Pick<
+  PipelineTools,
+  'authenticate' | 'limits' | 'log' | 'meter' | 'clock' | 'providers'
+> {
   readonly modelLists: ModelLists
   readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
   readonly explainRoute: Answer
@@ -32,6 +36,7 @@ export function createReadRoutes(tools: ReadTools): DataRoute[] {
   }
   const getModel: Answer = async (caller, match) => {
     const wanted = (match.params['model'] ?? '').replace(/^models\//, '')
+    refuseKeyAsModel(tools, wanted)
     const models = await tools.modelLists.listModels(caller)
     const model = models.find(({ id, provider }) => id === wanted || `${provider}/${id}` === wanted)
     if (!model)
@@ -135,5 +140,7 @@ async function serveRead(
     }
     status = sendDataError(response, protocol, error, match.requestId)
   }
-  if (caller) tools.meter.finishOwn({ operation, protocol, match, caller, createdAt, startedAt, status, error })
+  if (!caller) return
+  const requestedModel = modelInPath(tools, match)
+  tools.meter.finishOwn({ operation, requestedModel, protocol, match, caller, createdAt, startedAt, status, error })
 }

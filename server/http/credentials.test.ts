@@ -73,6 +73,8 @@ describe('a URL in the log', () => {
     expect(scrubUrl('/v1/models?alt=sse&key=ur_secret&x=1')).toBe('/v1/models?alt=sse&key=[redacted]&x=1')
     expect(scrubUrl('/v1/models')).toBe('/v1/models')
     expect(scrubUrl('/v1?a=1&b')).toBe('/v1?a=1&b')
+    expect(scrubUrl('/v1beta/models/AIzaSECRET:countTokens?x=1')).toBe('/v1beta/models/[redacted]?x=1')
+    expect(scrubUrl('/v1/models/openai%2Fsk-SECRET/x')).toBe('/v1/models/[redacted]/x')
   })
 
   test('holds no key, however its parameter is spelled', () => {

@@ -46,12 +46,20 @@ export function matchesToken(shown: string | undefined, expected: Secret): boole
   return shown !== undefined && timingSafeEqual(digest(shown), digest(revealSecret(expected)))
 }
 
-/** A URL for the log: values of credential parameters taken out, everything else as it was. */
+/** A URL for the log: values of credential parameters and parts of the path like keys taken out, the rest as it was. */
 export function scrubUrl(url: string): string {
   const mark = url.indexOf('?')
-  if (mark === -1) return url
+  const path = mark === -1 ? url : url.slice(0, mark)
+  const scrubbed = path.split('/').map(scrubSegment).join('/')
+  if (mark === -1) return scrubbed
   const pairs = url.slice(mark + 1).split('&')
-  return `${url.slice(0, mark)}?${pairs.map(scrubPair).join('&')}`
+  return `${scrubbed}?${pairs.map(scrubPair).join('&')}`
+}
+
+/** A slash may be encoded within a segment; what cannot be decoded is no key. */
+function scrubSegment(segment: string): string {
+  const plain = segment.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+  return plain.split('/').some((part) => SECRET_VALUE.test(part.trimStart())) ? REDACTED : segment
 }
 
 function scrubPair(pair: string): string {

@@ -14,6 +14,9 @@ const DEFAULT_ENDPOINTS = [
   { definition: google, origin: 'https://generativelanguage.googleapis.com' },
 ] as const
 
+/** UniRoute's own keys. */
+const API_KEY_PREFIX = 'ur_'
+
 export interface CustomProvider {
   readonly id: string
   readonly name: string
@@ -46,6 +49,8 @@ export interface Providers {
   /** May users store keys for it? */
   takesKeys(id: string): boolean
   findKeyPrefix(id: string, key: string): string
+  /** Does a text meant to be a name begin, behind any slash, as keys of some provider or of UniRoute do? */
+  looksLikeKey(name: string): boolean
   serverKey(id: string): Secret | undefined
   /** May the server serve with it: a key of its own, or none needed. */
   hasServer(id: string): boolean
@@ -70,6 +75,7 @@ export function createProviders(config: ProvidersConfig): Providers {
     const keyless = apiKeyEnv === null && origin.startsWith('http:')
     all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless, dialect }))
   }
+  const knownPrefixes = [API_KEY_PREFIX, ...all.flatMap(({ keyPrefixes }) => keyPrefixes)]
   const byId = new Map(all.map((provider) => [provider.id, provider]))
   const custom = config.userBaseUrls ? customProvider('https://custom.invalid') : null
   if (custom) byId.set(custom.id, custom)
@@ -82,6 +88,8 @@ export function createProviders(config: ProvidersConfig): Providers {
     routable: [...byId.values()],
     takesKeys: (id) => byId.has(id) && !refusingKeys.has(id),
     findKeyPrefix: (id, key) => findKeyPrefix(byId.get(id) ?? { keyPrefixes: [] }, key),
+    looksLikeKey: (name) =>
+      name.split('/').some((part) => knownPrefixes.some((prefix) => part.trimStart().startsWith(prefix))),
     serverKey: (id) => config.serverKeys[id],
     hasServer: (id) => id !== 'custom' && (config.serverKeys[id] !== undefined || byId.get(id)?.keyless === true),
     atBaseUrl: customProvider,

@@ -72,6 +72,25 @@ describe.each(EVERY)('%s', (_name, dialect) => {
     })
   })
 
+  test.each([
+    ['of the provider', () => createFakeKey(dialect.vendor)],
+    ['of another provider, behind its name', () => `openai/${createFakeKey('openai')}`],
+    ['of UniRoute', () => caller.apiKey],
+  ])(
+    'a key %s in place of the model: 400 that does not repeat it, and it stands nowhere afterwards',
+    async (_whose, make) => {
+      const before = fake.requests.length
+      const model = make()
+      const reply = await ask(uniroute, dialect, caller.apiKey, { model })
+      expectError(dialect.family, reply, { status: 400, source: 'gateway' })
+      expect(reply.text).toContain('looks like a key')
+      expect(reply.text).not.toContain(model.slice(-20))
+      const receipt = await uniroute.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+      expect(receipt).toMatchObject({ status: 400, requested_model: null, attempts: [] })
+      expect(fake.requests.length).toBe(before)
+    },
+  )
+
   test('a body nested deeper than 128: 400', async () => {
     const deep = `{"model":"${dialect.model}","x":${'['.repeat(200)}${']'.repeat(200)}}`
     expectError(dialect.family, await post(deep), { status: 400, source: 'gateway' })
@@ -287,3 +306,14 @@ describe.skipIf(!clientsInstalled)('typed errors of the official SDKs', () => {
 
 /** Sends exactly these lines. */
 const sendRawLines = (lines: readonly string[]) => sendRaw(Number(new URL(uniroute.url).port), lines.join('\r\n'))
+
+test.each(['/v1/models/', '/v1beta/models/'])(
+  'a key asked for as a model under %s is not kept either',
+  async (path) => {
+    const key = createFakeKey('google')
+    const reply = await uniroute.call('GET', path + key, { token: caller.apiKey })
+    expect([reply.status, reply.text.includes(key.slice(-20))]).toEqual([400, false])
+    const receipt = await uniroute.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+    expect(receipt).toMatchObject({ status: 400, requested_model: null })
+  },
+)
