@@ -3,40 +3,50 @@
 // even for one that speaks Chat. Looked for in the raw bytes first: nearly every body is what it should be.
 import { sliceChunks } from '../kernel/json-scan.ts'
 import {
+  EMPTY_CONTENT_MARK,
+  hasEmptyContent,
   hasMixedMessages,
   hasMixedTools,
   MIXED_MESSAGE_MARKS,
   MIXED_TOOL_MARKS,
 } from '../protocols/openai-chat/mixed-shapes.ts'
 import { parseJson } from '../protocols/read.ts'
+import type { Provider } from '../providers/provider.ts'
 import type { Exchange } from './exchange.ts'
 
-const known = new WeakMap<Exchange, boolean>()
+/** empty: only lists without content, which some servers take. */
+type Shape = 'own' | 'mixed' | 'empty'
 
-export function isMixedShape(exchange: Exchange): boolean {
-  const before = known.get(exchange)
-  if (before !== undefined) return before
-  const isChat = exchange.protocol.id === 'openai-chat' && exchange.operation.id === 'chat'
-  const isMixed = isChat && readShape(exchange)
-  known.set(exchange, isMixed)
-  return isMixed
+const known = new WeakMap<Exchange, Shape>()
+
+/** Is the body none that this provider's own Chat address takes? */
+export function isMixedShape(exchange: Exchange, provider: Pick<Provider, 'translateVia'>): boolean {
+  let shape = known.get(exchange)
+  if (shape === undefined) {
+    shape = readShape(exchange)
+    known.set(exchange, shape)
+  }
+  return shape === 'mixed' || (shape === 'empty' && provider.translateVia !== exchange.protocol.id)
 }
 
-function readShape(exchange: Exchange): boolean {
-  const { values } = exchange.scan
-  if (!values.has('messages')) return values.has('input')
-  return (
-    values.has('input') ||
-    holds(exchange, 'messages', MIXED_MESSAGE_MARKS, hasMixedMessages) ||
-    holds(exchange, 'tools', MIXED_TOOL_MARKS, hasMixedTools)
-  )
+function readShape(exchange: Exchange): Shape {
+  if (exchange.protocol.id !== 'openai-chat' || exchange.operation.id !== 'chat') return 'own'
+  if (exchange.scan.values.has('input')) return 'mixed'
+  const messages = valueOf(exchange, 'messages')
+  if (messages.holds(MIXED_MESSAGE_MARKS, hasMixedMessages)) return 'mixed'
+  if (valueOf(exchange, 'tools').holds(MIXED_TOOL_MARKS, hasMixedTools)) return 'mixed'
+  return messages.holds(EMPTY_CONTENT_MARK, hasEmptyContent) ? 'empty' : 'own'
 }
 
-function holds(exchange: Exchange, key: string, marks: RegExp, confirm: (value: unknown) => boolean): boolean {
+/** A top-level value as it lies: parsed only where one of the marks stands in its bytes. */
+function valueOf(
+  exchange: Exchange,
+  key: string,
+): { holds(marks: RegExp, confirm: (value: unknown) => boolean): boolean } {
   const range = exchange.scan.values.get(key)
-  if (!range) return false
-  const slices = sliceChunks(exchange.body, range.start, range.end)
+  if (!range) return { holds: () => false }
+  const bytes = Buffer.concat(sliceChunks(exchange.body, range.start, range.end))
   // Latin-1 keeps every byte a character, so ASCII marks are found without decoding.
-  const bytes = Buffer.concat(slices)
-  return marks.test(bytes.toString('latin1')) && confirm(parseJson(bytes.toString('utf8')))
+  const raw = bytes.toString('latin1')
+  return { holds: (marks, confirm) => marks.test(raw) && confirm(parseJson(bytes.toString('utf8'))) }
 }

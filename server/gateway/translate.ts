@@ -87,7 +87,7 @@ export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange,
 /** Bodies of another shape are for translation alone, as are those the bridge carries. */
 function isRelayed(tools: TranslateTools, exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): boolean {
   if (!target.provider.dialects.has(exchange.protocol.id)) return false
-  return !isMixedShape(exchange) && !tools.adjustments.isBridged(exchange, target)
+  return !isMixedShape(exchange, target.provider) && !tools.adjustments.isBridged(exchange, target)
 }
 
 function translateChat(tools: TranslateTools, exchange: Exchange, target: Target): Carrier {

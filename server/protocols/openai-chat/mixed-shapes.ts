@@ -7,7 +7,8 @@ import { asList } from './names.ts'
 
 /** Without one of these no message is of another shape; beside one it may be. */
 export const MIXED_MESSAGE_MARKS =
-  /"(?:tool_use|tool_result|input_text|output_text|input_image|input_file|function_call_output|custom_tool_call(?:_output)?)"|"content"\s*:\s*\[\s*\]|"type"\s*:\s*"function_call"/
+  /"(?:tool_use|tool_result|input_text|output_text|input_image|input_file|function_call_output|custom_tool_call(?:_output)?)"|"type"\s*:\s*"function_call"/
+export const EMPTY_CONTENT_MARK = /"content"\s*:\s*\[\s*\]/
 /** The same for tools: a name beside the type, or a schema under Anthropic's name. */
 export const MIXED_TOOL_MARKS = /"input_schema"|"type"\s*:\s*"custom"|^(?![^]*"function"\s*:\s*\{)/
 
@@ -17,12 +18,17 @@ const FOREIGN_PARTS: ReadonlySet<unknown> = new Set(
 
 export function hasMixedMessages(messages: unknown): boolean {
   return asList(messages).some((entry) => {
-    const message = asObject(entry)
-    if (!message) return false
-    const { content, role, type } = message
+    const { content, role, type } = asObject(entry) ?? {}
     if (role === undefined && typeof type === 'string') return true
-    if (!Array.isArray(content)) return false
-    return content.length === 0 || content.some((part) => FOREIGN_PARTS.has(asObject(part)?.['type']))
+    return asList(content).some((part) => FOREIGN_PARTS.has(asObject(part)?.['type']))
+  })
+}
+
+/** Some servers take empty lists of content as they are (Mistral's own answers have them); OpenAI does not. */
+export function hasEmptyContent(messages: unknown): boolean {
+  return asList(messages).some((entry) => {
+    const content = asObject(entry)?.['content']
+    return Array.isArray(content) && content.length === 0
   })
 }
 
