@@ -226,6 +226,16 @@ export interface UserProviderKeyTable {
   cap_period: string | null
   created_at: number
   updated_at: number
+  probe_at: number | null
+  probe_after_ms: number | null
+}
+
+export interface KeyModelStateTable {
+  provider_key_id: string
+  model: string
+  key_version: number
+  state: 'cooling' | 'restricted'
+  ends_at: number
 }
 
 export interface KeyRegistryTable {
@@ -323,6 +333,7 @@ export interface Schema {
   settings: SettingTable
   audit_log: AuditEntryTable
   user_provider_keys: UserProviderKeyTable
+  key_model_states: KeyModelStateTable
   key_registry: KeyRegistryTable
   vault_jobs: VaultJobTable
   vault_instances: VaultInstanceTable

@@ -8,10 +8,14 @@ import type { KeyFate } from './chain.ts'
 export interface Health {
   /** Why this key cannot serve this model now; null = it can. */
   keyFate(keyId: string, model: string): KeyFate | null
-  cool(keyId: string, model: string, retryAfterMs: number | null): void
-  restrict(keyId: string, model: string): void
-  /** A lasting state of the whole key. Its end lets one real request probe it: after 1, 6, 24 h, or 10 min … 6 h. */
-  suspend(keyId: string, fate: 'invalid' | 'exhausted'): void
+  /** Both return until when, epoch ms. */
+  cool(keyId: string, model: string, retryAfterMs: number | null): number
+  restrict(keyId: string, model: string): number
+  /**
+   * A lasting state of the whole key. Its end lets one real request probe it: after 1, 6, 24 h, or 10 min … 6 h; each
+   * time longer than `heldMs`, for which it was set aside before.
+   */
+  suspend(keyId: string, fate: 'invalid' | 'exhausted', heldMs?: number): { at: number; afterMs: number }
   forgetKey(keyId: string): void
   /** Milliseconds until the key serves this model again; null when nothing holds it back. */
   cooldownLeft(keyId: string, model: string): number | null
@@ -72,15 +76,19 @@ export function createHealth({ clock }: { clock: Clock }): Health {
       const length = retryAfterMs ?? guess
       const until = clock.monotonic() + length
       set(keyId, model, { fate: 'rate_limited', until, backoffMs: retryAfterMs === null ? guess : 0 })
+      return clock.now() + length
     },
-    restrict: (keyId, model) =>
-      set(keyId, model, { fate: 'restricted', until: clock.monotonic() + RESTRICTED_MS, backoffMs: 0 }),
-    suspend(keyId, fate) {
+    restrict(keyId, model) {
+      set(keyId, model, { fate: 'restricted', until: clock.monotonic() + RESTRICTED_MS, backoffMs: 0 })
+      return clock.now() + RESTRICTED_MS
+    },
+    suspend(keyId, fate, heldMs = 0) {
       const before = keys.get(keyId)?.get(WHOLE_KEY)
       const steps = SUSPENSIONS[fate]
-      const held = before?.fate === fate ? before.backoffMs : 0
+      const held = Math.max(before?.fate === fate ? before.backoffMs : 0, heldMs)
       const backoffMs = steps.find((step) => step > held) ?? steps.at(-1)!
       set(keyId, WHOLE_KEY, { fate, until: clock.monotonic() + backoffMs, backoffMs })
+      return { at: clock.now() + backoffMs, afterMs: backoffMs }
     },
     forgetKey: (keyId) => void keys.delete(keyId),
     cooldownLeft(keyId, model) {

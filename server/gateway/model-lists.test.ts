@@ -59,6 +59,7 @@ function create(serverFallback: readonly FallbackReason[]) {
     keys: {
       openCredential: () => new Secret('sk-own'),
       markStatus: (record, status, reason) => void marked.push([record.id, status, reason]),
+      markModel: () => undefined,
     },
     planner: createPlanner({
       providers,

@@ -135,11 +135,20 @@ export function createPlanner(options: PlannerOptions): Planner {
     if (whyUnusable(record, model) !== null) return 'unusable'
     const name = healthName(record)
     const fate = health.keyFate(name, scope)
+    if (fate === null) return sharedFate(record, scope)
     const isOver = (fate === 'invalid' || fate === 'exhausted') && record.status !== fate
     if (!isOver) return fate
     // The record knows better: the key passed a test since.
     health.forgetKey(name)
     return null
+  }
+
+  /** What other instances found, or this one before it was restarted. */
+  function sharedFate({ status, probe, models }: ProviderKeyRecord, scope: string): KeyFate | null {
+    if ((status === 'invalid' || status === 'exhausted') && probe !== null && probe.at > clock.now()) return status
+    if (models.length === 0) return null
+    const found = models.find(({ model, until }) => model === scope && until > clock.now())
+    return found ? (found.status === 'cooling' ? 'rate_limited' : 'restricted') : null
   }
 
   function judgeShared({ record, lease }: BorrowedKey, model: string | null): KeyFate | null {

@@ -2,7 +2,7 @@
 // on until the answer is served, the request itself is at fault, or nothing remains. Streams and whole answers share it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prices } from '../catalog/prices.ts'
-import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { ModelHealth, Probe, ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type GatewayError, toGatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
@@ -10,6 +10,7 @@ import type { UpstreamError } from '../protocols/protocol.ts'
 import { judgeRefusal, type Verdict } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Adjustments } from './adjustments.ts'
+import { setUpstreamRequestId } from './answer-headers.ts'
 import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
 import type { BreakerKey, Breakers } from './breaker.ts'
 import type { Carrier } from './carrier.ts'
@@ -26,7 +27,13 @@ import type { RetryBudget } from './retry-budget.ts'
 export interface KeyRing {
   openCredential(record: ProviderKeyRecord): Secret | Promise<Secret>
   /** In the background, compare-and-set on the key's version. */
-  markStatus(record: ProviderKeyRecord, status: 'active' | 'invalid' | 'exhausted', reason: string | null): void
+  markStatus(
+    record: ProviderKeyRecord,
+    status: 'active' | 'invalid' | 'exhausted',
+    reason: string | null,
+    probe?: Probe,
+  ): void
+  markModel(record: ProviderKeyRecord, health: ModelHealth): void
 }
 
 export interface WalkTools extends AttemptTools {
@@ -165,7 +172,7 @@ function hasLearned(
 ): boolean {
   if (exchange.pass || verdict !== 'request' || result.status !== 400 || result.end.kind !== 'refused') return false
   if (exchange.attempts >= MOST_CALLS || exchange.response.destroyed) return false
-  return tools.adjustments.learn(exchange, target, result.end.error, relaysErrors) !== null
+  return tools.adjustments.learn(exchange, target, result.end.error, relaysErrors)
 }
 
 async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
@@ -176,6 +183,7 @@ async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): P
   const carrier = tools.createCarrier(exchange, target)
   tools.meter.announce(exchange, target, carrier.dialect)
   const result = await runAttempt(tools, exchange, target, carrier, credential)
+  setUpstreamRequestId(exchange.response, result.upstreamRequestId)
   const { end, status } = result
   const verdict = end.kind === 'refused' ? judge(tools, exchange, target, status ?? 0, end.error) : null
   const metered = tools.meter.settle(exchange, target, result, verdict)
@@ -247,21 +255,37 @@ function rememberFailure(tools: WalkTools, exchange: Exchange, target: Target, t
     case 'invalid':
     case 'exhausted':
       breakers.release(breakerKeyOf(target))
-      health.suspend(name, verdict)
-      if (target.key) keys.markStatus(target.key, verdict, reason)
+      suspendKey(tools, target, verdict, reason)
       return verdict
-    case 'cooling':
+    case 'cooling': {
       breakers.release(breakerKeyOf(target))
-      health.cool(name, scopeOf(exchange), retryAfterMs(result, tools.clock))
+      const until = health.cool(name, scopeOf(exchange), retryAfterMs(result, tools.clock))
+      if (target.key) keys.markModel(target.key, { model: scopeOf(exchange), status: 'cooling', until })
       return 'rate_limited'
-    case 'restricted':
+    }
+    case 'restricted': {
       breakers.release(breakerKeyOf(target))
-      if (isKnownModel(tools, exchange)) health.restrict(name, exchange.model)
+      if (!isKnownModel(tools, exchange)) return 'restricted'
+      const until = health.restrict(name, exchange.model)
+      if (target.key) keys.markModel(target.key, { model: exchange.model, status: 'restricted', until })
       return 'restricted'
+    }
     default:
       breakers.record(breakerKeyOf(target), true)
       return 'outage'
   }
+}
+
+function suspendKey(
+  { health, keys }: WalkTools,
+  target: Target,
+  verdict: 'invalid' | 'exhausted',
+  reason: string | null,
+): void {
+  const { key } = target
+  const heldMs = key?.status === verdict ? (key.probe?.afterMs ?? 0) : 0
+  const probe = health.suspend(nameOf(target), verdict, heldMs)
+  if (key) keys.markStatus(key, verdict, reason, probe)
 }
 
 // Names are the clients' to invent; only those that exist are remembered against a key.
@@ -332,7 +356,9 @@ function earliestCooldown(tools: WalkTools, exchange: Exchange, chain: Chain): n
   for (const { fate, record } of chain.obstacles) {
     if (fate !== 'rate_limited') continue
     const name = record ? healthName(record) : serverKeyName(exchange.provider.id)
-    const left = tools.health.cooldownLeft(name, scopeOf(exchange))
+    const shared = record?.models.find(({ model, status }) => status === 'cooling' && model === scopeOf(exchange))
+    const left =
+      tools.health.cooldownLeft(name, scopeOf(exchange)) ?? (shared ? shared.until - tools.clock.now() : null)
     if (left !== null) earliest = Math.min(earliest ?? Infinity, left / 1000)
   }
   return earliest

@@ -22,6 +22,8 @@ export const PROVIDER_KEY: ProviderKeyRecord = {
   statusReason: null,
   statusAt: null,
   workedAt: 1,
+  probe: null,
+  models: [],
   keyVersion: 1,
   version: 1,
   kid: '',

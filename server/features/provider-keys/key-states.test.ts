@@ -197,6 +197,53 @@ describeOnEachDatabase('the keys a request may use', (open) => {
       expect((await rows(database))[0]).toMatchObject({ status: 'invalid', status_at: died })
     })
 
+    test('of a key set aside again are kept with the longer pause, and a success ends it', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      const died = time.now
+      const hour = 3_600_000
+      keys.markStatus(first, 'invalid', 'rejected', { at: died + hour, afterMs: hour })
+      await keys.flush()
+      time.now += hour
+      const [again] = await reload({ keys, userId })
+      expect(again!.probe).toEqual({ at: died + hour, afterMs: hour })
+      keys.markStatus(again!, 'invalid', 'rejected', { at: time.now + 6 * hour, afterMs: 6 * hour })
+      expect((await keys.chainFor(userId))[0]!.probe).toEqual({ at: time.now + 6 * hour, afterMs: 6 * hour })
+      await keys.flush()
+      const [longer] = await reload({ keys, userId })
+      expect(longer).toMatchObject({ status: 'invalid', probe: { afterMs: 6 * hour } })
+      expect((await rows(database))[0]).toMatchObject({ status_at: died })
+      keys.markStatus(longer!, 'active', null)
+      await keys.flush()
+      expect((await reload({ keys, userId }))[0]).toMatchObject({ status: 'active', probe: null })
+    })
+
+    test('of models reach other instances, end by themselves, and are not those of the next secret', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      keys.markModel(first, { model: 'gpt-a', status: 'cooling', until: time.now + 1_000 })
+      keys.markModel(first, { model: 'gpt-b', status: 'restricted', until: time.now + 60_000 })
+      await keys.flush()
+      const other = setUp(database)
+      const seen = async (now: number) => {
+        other.time.now = now
+        other.keys.invalidate(userId)
+        return (await other.keys.chainFor(userId)).map(({ models }) => models.map(({ model }) => model).sort())
+      }
+      expect(await seen(time.now)).toEqual([['gpt-a', 'gpt-b'], []])
+      expect(await seen(time.now + 1_000)).toEqual([['gpt-b'], []])
+      await keys.updateProviderKey({ userId, ip: null }, 'openai', { api_key: 'sk-canary-three' })
+      expect(await seen(time.now)).toEqual([[], []])
+    })
+
+    test('of models are bounded per key, whatever names clients invent', async () => {
+      const { database, keys, first, time } = await begin()
+      for (let index = 0; index < 300; index++) {
+        keys.markModel(first, { model: `m${index}`, status: 'cooling', until: time.now + 60_000 })
+      }
+      await keys.flush()
+      const { length } = await database.query.selectFrom('key_model_states').selectAll().execute()
+      expect(length).toBe(256)
+    })
+
     test('of a deleted key write nothing and break nothing', async () => {
       const { database, keys, userId, first, second } = await begin()
       await keys.deleteProviderKey({ userId, ip: null }, 'openai')

@@ -10,13 +10,21 @@ import type { Secret } from '../../kernel/secret.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { VaultError } from '../../vault/vault-error.ts'
 import type { Audit } from '../audit/audit.ts'
-import { bindingOf, describeBinding, type ProviderKeyRecord, type ProviderKeyStatus } from './record.ts'
-import type { ProviderKeyStore, StatusMark } from './store.ts'
+import {
+  bindingOf,
+  describeBinding,
+  type ModelHealth,
+  type Probe,
+  type ProviderKeyRecord,
+  type ProviderKeyStatus,
+} from './record.ts'
+import type { ModelMark, ProviderKeyStore, StatusMark } from './store.ts'
 
 const CACHED_USERS = 10_000
 const WRITE_STATUS_MS = 100
 const RETRY_MS = 1_000
 const WRITE_USE_MS = 10_000
+const LONGEST_MODEL = 200
 
 interface Pending extends StatusMark {
   readonly record: ProviderKeyRecord
@@ -29,7 +37,10 @@ export interface KeyStates {
   openCredential(record: ProviderKeyRecord): Secret
   /** Opens without counting it as a use: for the owner's own test. */
   openForTest(record: ProviderKeyRecord): Secret
-  markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null): void
+  /** `probe`: of a key set aside, when it may be tried again. */
+  markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null, probe?: Probe): void
+  /** A model this key does not serve for a while: for other instances, this one's health knows already. */
+  markModel(record: ProviderKeyRecord, health: ModelHealth): void
   /** The user's keys have changed: whatever memory holds of them is dropped. */
   invalidate(userId: string): void
   /** Writes what is still to be written. */
@@ -46,11 +57,12 @@ export function createKeyStates(options: {
 }): KeyStates {
   const { store, vault, clock, log, audit } = options
   const cache = createFreshCache<string, readonly ProviderKeyRecord[]>({
-    load: (userId) => store.list(userId),
+    load: async (userId) => store.withModels(await store.list(userId), clock.now()),
     max: CACHED_USERS,
     clock,
   })
   const pending = new Map<string, Pending>()
+  const pendingModels = new Map<string, ModelMark>()
   const used = new Map<string, number>()
   let statusTimer: NodeJS.Timeout | undefined
   let useTimer: NodeJS.Timeout | undefined
@@ -60,17 +72,39 @@ export function createKeyStates(options: {
     const mark = pending.get(record.id)
     if (mark === undefined || mark.keyVersion !== record.keyVersion) return record
     const workedAt = mark.workedAt ?? record.workedAt
-    if (mark.status === record.status) return { ...record, workedAt }
-    return { ...record, status: mark.status, statusReason: mark.reason, statusAt: mark.at, workedAt }
+    if (mark.status === record.status) return { ...record, workedAt, probe: mark.probe ?? record.probe }
+    const { status, reason: statusReason, at: statusAt, probe } = mark
+    return { ...record, status, statusReason, statusAt, workedAt, probe }
   }
 
-  function markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null): void {
+  function markStatus(
+    record: ProviderKeyRecord,
+    status: ProviderKeyStatus,
+    reason: string | null,
+    probe: Probe | null = null,
+  ): void {
     const shown = overlay(record)
-    if (shown.status === status && (status !== 'active' || shown.workedAt !== null)) return
+    const isLonger = probe !== null && probe.at > (shown.probe?.at ?? 0)
+    if (shown.status === status && !isLonger && (status !== 'active' || shown.workedAt !== null)) return
     const at = clock.now()
     // A key that served a moment ago and failed since has worked all the same.
     const workedAt = status === 'active' ? at : shown.workedAt
-    pending.set(record.id, { id: record.id, keyVersion: record.keyVersion, status, reason, at, workedAt, record })
+    pending.set(record.id, {
+      id: record.id,
+      keyVersion: record.keyVersion,
+      status,
+      reason,
+      at,
+      workedAt,
+      probe,
+      record,
+    })
+    statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
+  }
+
+  function markModel({ id, keyVersion }: ProviderKeyRecord, health: ModelHealth): void {
+    if (health.model.length > LONGEST_MODEL) return
+    pendingModels.set(`${id} ${health.model}`, { id, keyVersion, ...health })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
@@ -84,6 +118,10 @@ export function createKeyStates(options: {
   async function writePending(): Promise<void> {
     try {
       for (const mark of pending.values()) await writeStatus(mark)
+      for (const [name, mark] of pendingModels) {
+        await store.markModel(mark, clock.now())
+        if (pendingModels.get(name) === mark) pendingModels.delete(name)
+      }
     } catch (error) {
       log.warn({ err: error }, 'the states of provider keys could not be written')
       statusTimer ??= setTimeout(() => void writeStatuses(), RETRY_MS).unref()
@@ -147,6 +185,7 @@ export function createKeyStates(options: {
     overlay,
     openForTest: open,
     markStatus,
+    markModel,
     invalidate: (userId) => cache.invalidate(userId),
     async flush() {
       await writeStatuses()

@@ -1,13 +1,15 @@
 // What a key's owner reads of models it does not serve just now.
 import { describe, expect, test } from 'vitest'
 import { PROVIDER_KEY } from '../../../test/support/planned-keys.ts'
-import { type ModelHealth, withModelHealth } from './model-health.ts'
+import { withModelHealth } from './model-health.ts'
+import type { ModelHealth } from './record.ts'
 
 const UNTIL = Date.parse('2026-11-22T09:20:00.000Z')
+const NOW = UNTIL - 60_000
 const cooling = (model: string, until = UNTIL): ModelHealth => ({ model, status: 'cooling', until })
 const restricted = (model: string, until = UNTIL): ModelHealth => ({ model, status: 'restricted', until })
 const show = (models: readonly ModelHealth[], key = PROVIDER_KEY): unknown[] => {
-  const { status, statusReason, isActive } = withModelHealth(key, () => models)
+  const { status, statusReason, isActive } = withModelHealth(key, () => models, NOW)
   return [status, statusReason, isActive]
 }
 
@@ -40,9 +42,16 @@ describe('a key that does not serve every model', () => {
     expect(String(reason).length).toBeLessThan(1_000)
   })
 
+  test('what other instances found is told as well, as long as it lasts; what was seen here is newer', () => {
+    const key = { ...PROVIDER_KEY, models: [restricted('a'), cooling('b'), cooling('c', NOW)] }
+    expect(withModelHealth(key, () => [cooling('a')], NOW).statusReason).toBe(
+      'rate limited: a until 2026-11-22T09:20:00.000Z, b until 2026-11-22T09:20:00.000Z; other models work',
+    )
+  })
+
   test('without such models nothing is said', () => {
-    expect(withModelHealth(PROVIDER_KEY, () => [])).toBe(PROVIDER_KEY)
-    expect(withModelHealth(PROVIDER_KEY, undefined)).toBe(PROVIDER_KEY)
+    expect(withModelHealth(PROVIDER_KEY, () => [], NOW)).toBe(PROVIDER_KEY)
+    expect(withModelHealth(PROVIDER_KEY, undefined, NOW)).toBe(PROVIDER_KEY)
   })
 
   test.each([
@@ -52,6 +61,6 @@ describe('a key that does not serve every model', () => {
     { isActive: false },
   ] as const)('a state of the whole key stands above it: %o', (state) => {
     const key = { ...PROVIDER_KEY, ...state }
-    expect(withModelHealth(key, () => [cooling('gpt-4o')])).toBe(key)
+    expect(withModelHealth(key, () => [cooling('gpt-4o')], NOW)).toBe(key)
   })
 })

@@ -1,15 +1,7 @@
 // What a key's owner is told of models it does not serve just now: rate limits and missing entitlements, which the
 // gateway knows from answers and which are in no row. They say nothing of the key as a whole, so a state of its own
 // stands above them.
-import type { ProviderKeyRecord } from './record.ts'
-
-/** A model that a key does not serve for a while. */
-export interface ModelHealth {
-  readonly model: string
-  readonly status: 'cooling' | 'restricted'
-  /** When it is tried again, epoch ms. */
-  readonly until: number
-}
+import type { ModelHealth, ProviderKeyRecord } from './record.ts'
 
 /** What this process knows of a key; handed in by the gateway. Another secret is another key. */
 export type ReadHealth = (key: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>) => readonly ModelHealth[]
@@ -18,9 +10,18 @@ const MOST_NAMED = 5
 const LONGEST_NAME = 100
 
 /** The key as its owner sees it: one that works, but not for every model, says for which and until when. */
-export function withModelHealth<Key extends ProviderKeyRecord>(key: Key, readHealth: ReadHealth | undefined): Key {
+export function withModelHealth<Key extends ProviderKeyRecord>(
+  key: Key,
+  readHealth: ReadHealth | undefined,
+  now: number,
+): Key {
   const works = key.isActive && (key.status === 'active' || key.status === 'untested')
-  const models = works ? (readHealth?.(key) ?? []) : []
+  const models = works
+    ? mergeModels(
+        key.models.filter(({ until }) => until > now),
+        readHealth?.(key) ?? [],
+      )
+    : []
   if (models.length === 0) return key
   const cooling = models.filter(({ status }) => status === 'cooling')
   const restricted = models.filter(({ status }) => status === 'restricted')
@@ -31,6 +32,11 @@ export function withModelHealth<Key extends ProviderKeyRecord>(key: Key, readHea
     'other models work',
   ]
   return { ...key, status: cooling.length > 0 ? 'cooling' : 'restricted', statusReason: parts.join('; ') }
+}
+
+/** What this process saw itself is newer than what it read. */
+function mergeModels(stored: readonly ModelHealth[], seen: readonly ModelHealth[]): ModelHealth[] {
+  return [...new Map([...stored, ...seen].map((one) => [one.model, one])).values()]
 }
 
 /** Those that wait longest first. */

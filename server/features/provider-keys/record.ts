@@ -6,6 +6,20 @@ import type { SealedRecord } from '../../vault/record.ts'
 export type ProviderKeyStatus =
   'active' | 'untested' | 'invalid' | 'restricted' | 'exhausted' | 'cooling' | 'capped' | 'undecryptable'
 
+/** Times are epoch ms. */
+export interface Probe {
+  readonly at: number
+  readonly afterMs: number
+}
+
+/** A model that a key does not serve for a while. */
+export interface ModelHealth {
+  readonly model: string
+  readonly status: 'cooling' | 'restricted'
+  /** When it is tried again, epoch ms. */
+  readonly until: number
+}
+
 export interface ProviderKeyRecord {
   readonly id: string
   readonly userId: string
@@ -28,6 +42,10 @@ export interface ProviderKeyRecord {
   readonly statusAt: number | null
   /** When it last passed a test or served, epoch ms; null = never. */
   readonly workedAt: number | null
+  /** Of a key set aside as a whole: from when it may be tried again, and how long it was set aside the last time. */
+  readonly probe: Probe | null
+  /** Models this key does not serve just now, as any instance found. Only where keys are read for requests. */
+  readonly models: readonly ModelHealth[]
   readonly keyVersion: number
   readonly version: number
   readonly kid: string

@@ -24,7 +24,7 @@ import { createProviderKeyStore } from './store.ts'
 import { editKey, insertKey, removeKey, replaceSecret } from './write-key.ts'
 
 /** What the gateway uses of a user's keys. */
-type GatewaySide = Pick<KeyStates, 'chainFor' | 'openCredential' | 'markStatus' | 'invalidate' | 'flush'>
+type GatewaySide = Pick<KeyStates, 'chainFor' | 'openCredential' | 'markStatus' | 'markModel' | 'invalidate' | 'flush'>
 
 export interface ProviderKeyService extends GatewaySide {
   addProviderKey(actor: KeyActor, input: AddProviderKeyBody): Promise<ProviderKey>
@@ -58,7 +58,8 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
   const showAll = async (userId: string, keys: readonly StoredProviderKey[]): Promise<ProviderKey[]> => {
     const names = keys.length === 0 ? undefined : await options.namesSharedWith?.(userId)
     const now = options.clock.now()
-    const shown = keys.map((key) => withModelHealth(states.overlay(key), options.readHealth))
+    const withModels = await store.withModels(keys, now)
+    const shown = withModels.map((key) => withModelHealth(states.overlay(key), options.readHealth, now))
     return shown.map((key) => describeProviderKey(key, now, names?.get(key.id) ?? []))
   }
   const show = async (key: StoredProviderKey): Promise<ProviderKey> => (await showAll(key.userId, [key]))[0]!
@@ -121,6 +122,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
     chainFor: states.chainFor,
     openCredential: states.openCredential,
     markStatus: states.markStatus,
+    markModel: states.markModel,
     invalidate: states.invalidate,
     flush: states.flush,
     start: () => context.shredder.shred(),

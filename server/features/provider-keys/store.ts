@@ -1,12 +1,15 @@
 // The rows of provider keys, in SQL. Every read and write of the control plane names the owner, so no call can reach a
 // row of somebody else; states are written by id and key version, so they never land on a key that was replaced.
-import type { Kysely, Transaction } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, UserProviderKeyTable } from '../../database/schema.ts'
 import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
-import type { ProviderKeyStatus, StoredProviderKey } from './record.ts'
+import type { ModelHealth, Probe, ProviderKeyStatus, StoredProviderKey } from './record.ts'
 
 type Query = Kysely<Schema>
+
+/** The names are the clients', so they are bounded per key. */
+const MODELS_PER_KEY = 256
 
 export interface NewSecret {
   readonly sealed: string
@@ -34,6 +37,14 @@ export interface StatusMark {
   readonly at: number
   /** When it last passed a test or served; null = not known to have. */
   readonly workedAt: number | null
+  /** When a key that is set aside may be tried again. */
+  readonly probe: Probe | null
+}
+
+/** A model that a key does not serve until then. */
+export interface ModelMark extends ModelHealth {
+  readonly id: string
+  readonly keyVersion: number
 }
 
 export interface UsageByKey {
@@ -62,7 +73,12 @@ export interface ProviderKeyStore {
   remove(userId: string, id: string, tx: Transaction<Schema>): Promise<boolean>
   /** False if nothing changed: another key version, or in that state already. */
   markStatus(mark: StatusMark): Promise<boolean>
-  markTested(mark: Omit<StatusMark, 'status' | 'workedAt'> & { passed: boolean; rejected: boolean }): Promise<void>
+  /** The same keys, with the models they do not serve just now. */
+  withModels(keys: readonly StoredProviderKey[], now: number): Promise<StoredProviderKey[]>
+  markModel(mark: ModelMark, now: number): Promise<void>
+  markTested(
+    mark: Omit<StatusMark, 'status' | 'workedAt' | 'probe'> & { passed: boolean; rejected: boolean },
+  ): Promise<void>
   markUsed(times: ReadonlyMap<string, number>): Promise<void>
   /** What one key paid for since a time, by API key and model. */
   readUsage(userId: string, id: string, since: number): Promise<UsageByKey[]>
@@ -123,6 +139,8 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
           status_at: now,
           worked_at: null,
           last_tested_at: null,
+          probe_at: null,
+          probe_after_ms: null,
           updated_at: now,
         }))
         .where('id', '=', key.id)
@@ -163,17 +181,61 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
       return result.numDeletedRows === 1n
     },
 
-    async markStatus({ id, keyVersion, status, reason, at, workedAt }) {
+    async withModels(keys, now) {
+      if (keys.length === 0) return []
+      const ids = keys.map(({ id }) => id)
+      const rows = await own
+        .selectFrom('key_model_states')
+        .selectAll()
+        .where('provider_key_id', 'in', ids)
+        .where('ends_at', '>', now)
+        .execute()
+      if (rows.length === 0) return [...keys]
+      return keys.map((key) => {
+        const models = rows
+          .filter((row) => row.provider_key_id === key.id && row.key_version === key.keyVersion)
+          .map(({ model, state, ends_at: until }) => ({ model, status: state, until }))
+        return { ...key, models }
+      })
+    },
+
+    async markModel({ id, keyVersion, model, status, until }, now) {
+      const ofKey = own.deleteFrom('key_model_states').where('provider_key_id', '=', id)
+      await ofKey.where('ends_at', '<=', now).execute()
+      await sql`
+        INSERT INTO key_model_states (provider_key_id, model, key_version, state, ends_at)
+        SELECT id, ${model}, ${keyVersion}, ${status}, ${until} FROM user_provider_keys
+        WHERE id = ${id} AND key_version = ${keyVersion}
+          AND (SELECT COUNT(*) FROM key_model_states WHERE provider_key_id = ${id}) < ${MODELS_PER_KEY}
+        ON CONFLICT (provider_key_id, model)
+        DO UPDATE SET key_version = excluded.key_version, state = excluded.state, ends_at = excluded.ends_at`.execute(
+        own,
+      )
+    },
+
+    async markStatus({ id, keyVersion, status, reason, at, workedAt, probe }) {
       const worked = status === 'active'
       const result = await own
         .updateTable('user_provider_keys')
-        .set({ status, status_reason: reason, status_at: at, ...(workedAt === null ? {} : { worked_at: workedAt }) })
+        .set({
+          status,
+          status_reason: reason,
+          ...(workedAt === null ? {} : { worked_at: workedAt }),
+          probe_at: probe?.at ?? null,
+          probe_after_ms: probe?.afterMs ?? null,
+        })
+        // Set aside once more: it is the same state, for longer.
+        .set((column) => ({
+          status_at: column.case().when('status', '=', status).then(column.ref('status_at')).else(at).end(),
+        }))
         .where('id', '=', id)
         .where('key_version', '=', keyVersion)
         .where((where) =>
-          worked
-            ? where.or([where('status', '<>', status), where('worked_at', 'is', null)])
-            : where('status', '<>', status),
+          where.or([
+            where('status', '<>', status),
+            ...(worked ? [where('worked_at', 'is', null)] : []),
+            ...(probe ? [where('probe_at', 'is', null), where('probe_at', '<', probe.at)] : []),
+          ]),
         )
         .executeTakeFirst()
       return result.numUpdatedRows === 1n
@@ -188,7 +250,7 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
       if (passed) {
         // A free test cannot see credit or limits, so it clears none of those states.
         await tested()
-          .set({ status: 'active', status_reason: null, status_at: at })
+          .set({ status: 'active', status_reason: null, status_at: at, probe_at: null, probe_after_ms: null })
           .where('status', 'in', ['untested', 'invalid', 'undecryptable'])
           .execute()
       }
@@ -262,6 +324,8 @@ function toKey(row: UserProviderKeyTable): StoredProviderKey {
     statusReason: row.status_reason,
     statusAt: row.status_at,
     workedAt: row.worked_at,
+    probe: row.probe_at === null ? null : { at: row.probe_at, afterMs: row.probe_after_ms ?? 0 },
+    models: [],
     keyVersion: row.key_version,
     version: row.version,
     kid: row.kid,
@@ -305,5 +369,7 @@ function toRow(key: StoredProviderKey): UserProviderKeyTable {
     cap_period: key.capPeriod,
     created_at: key.createdAt,
     updated_at: key.updatedAt,
+    probe_at: key.probe?.at ?? null,
+    probe_after_ms: key.probe?.afterMs ?? null,
   }
 }

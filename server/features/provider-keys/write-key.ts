@@ -200,6 +200,8 @@ function buildKey(
     statusReason: null,
     statusAt: null,
     workedAt: null,
+    probe: null,
+    models: [],
     lastTestedAt: null,
     lastUsedAt: null,
     createdAt: now,
