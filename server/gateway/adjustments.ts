@@ -6,6 +6,7 @@ import type { LossName } from '../protocols/losses.ts'
 import type { ModelProfile } from '../protocols/profile.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
 import { isStrict, type Exchange, type Target } from './exchange.ts'
+import { NOTHING_REFUSED, readRefusedParts, type RefusedParts } from './refused-parts.ts'
 
 export interface Lesson {
   /** Stands in the warnings header behind `adjusted=`. */
@@ -19,12 +20,14 @@ export interface Lesson {
 }
 
 export interface Adjustments {
-  /** The lesson of a refusal, now noted on the exchange; null where none is recognised, or it was tried already. */
-  learn(exchange: Exchange, target: Target, error: UpstreamError, relayed: boolean): Lesson | null
+  /** Did a refusal teach something that was not tried yet? Then it is noted on the exchange. */
+  learn(exchange: Exchange, target: Target, error: UpstreamError, relayed: boolean): boolean
   /** The profile with what was learned of this base URL and model. */
   adjustProfile(exchange: Exchange, target: Target, profile: ModelProfile): ModelProfile
   /** Chat requests with function tools go to Responses for this base URL and model. */
   isBridged(exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): boolean
+  /** What this base URL and model was found not to know, to be left out. */
+  refusedParts(exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): RefusedParts
   /** This exchange goes without reasoning state. */
   stripsState(exchange: Exchange): boolean
 }
@@ -32,6 +35,8 @@ export interface Adjustments {
 export const BRIDGE = 'chat_to_responses'
 const STRIP_STATE = 'reasoning_state'
 const MOST_LESSONS = 5_000
+/** Fields, and flags, that are kept of one base URL and model. */
+const MOST_PARTS = 32
 
 const LESSONS: readonly Lesson[] = [
   {
@@ -84,8 +89,13 @@ const LESSONS: readonly Lesson[] = [
   },
 ]
 
+const sizeOf = ({ fields, betas }: RefusedParts): number => fields.size + betas.size
+
 export function createAdjustments(): Adjustments {
   const learned = new Map<string, Set<Lesson>>()
+  /** How many parts the last try of an exchange went without. */
+  const leftOut = new WeakMap<Exchange, number>()
+  const refused = new Map<string, { fields: Set<string>; betas: Set<string> }>()
 
   const nameOf = (target: Pick<Target, 'provider' | 'model'>): string =>
     `${target.provider.origin}${target.provider.basePath}\n${target.model}`
@@ -99,16 +109,33 @@ export function createAdjustments(): Adjustments {
     if (learned.size > MOST_LESSONS) learned.delete(learned.keys().next().value!)
   }
 
+  /** Relayed requests are changed so for servers like Anthropic's alone, never for Anthropic itself. */
+  function learnRefused(exchange: Exchange, target: Target, error: UpstreamError, relayed: boolean): boolean {
+    if (relayed && !target.provider.betaFlags) return false
+    const parts = readRefusedParts(error.message)
+    if (!parts) return false
+    const name = nameOf(target)
+    const known = refused.get(name) ?? { fields: new Set(), betas: new Set() }
+    for (const field of parts.fields) if (known.fields.size < MOST_PARTS) known.fields.add(field)
+    for (const flag of parts.betas) if (known.betas.size < MOST_PARTS) known.betas.add(flag)
+    refused.delete(name)
+    refused.set(name, known)
+    if (refused.size > MOST_LESSONS) refused.delete(refused.keys().next().value!)
+    // Another request may have taught it meanwhile; what was left out already and is refused again cannot be helped.
+    return sizeOf(known) > (leftOut.get(exchange) ?? 0)
+  }
+
   return {
     learn(exchange, target, error, relayed) {
-      if (isStrict(exchange)) return null
+      if (isStrict(exchange)) return false
       const carrying = relayed ? 'relayed' : 'translated'
       const lesson = LESSONS.find((known) => known.carrying === carrying && known.pattern.test(error.message))
-      if (!lesson || exchange.adjusted.has(lesson.name)) return null
-      if (lesson.name === BRIDGE && target.provider.translateVia !== 'openai-responses') return null
+      if (!lesson) return learnRefused(exchange, target, error, relayed)
+      if (exchange.adjusted.has(lesson.name)) return false
+      if (lesson.name === BRIDGE && target.provider.translateVia !== 'openai-responses') return false
       if (!lesson.once) keep(target, lesson)
       exchange.adjusted.add(lesson.name)
-      return lesson
+      return true
     },
     adjustProfile(exchange, target, profile) {
       // What was learned would be a warning; strict clients get the provider's own words instead.
@@ -130,6 +157,11 @@ export function createAdjustments(): Adjustments {
         return true
       }
       return false
+    },
+    refusedParts(exchange, target) {
+      const parts = isStrict(exchange) ? NOTHING_REFUSED : (refused.get(nameOf(target)) ?? NOTHING_REFUSED)
+      leftOut.set(exchange, sizeOf(parts))
+      return parts
     },
     stripsState: (exchange) => exchange.adjusted.has(STRIP_STATE),
   }

@@ -32,8 +32,7 @@ export function setForwardedHeaders(response: ServerResponse, headers: UpstreamH
       response.setHeader(name, value)
     }
   }
-  const id = readUpstreamRequestId(headers)
-  if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
+  setUpstreamRequestId(response, readUpstreamRequestId(headers))
 }
 
 /** A translated answer keeps of the provider's headers what can be said in the client's dialect. */
@@ -47,13 +46,19 @@ export function setTranslatedHeaders(exchange: Exchange, headers: UpstreamHeader
     const limits = protocol.rateLimits.write(upstream.rateLimits.read(headers, now), now)
     for (const [name, value] of Object.entries(limits)) response.setHeader(name, value)
   }
-  const id = readUpstreamRequestId(headers)
-  if (id !== null) response.setHeader('x-uniroute-upstream-request-id', id)
+  setUpstreamRequestId(response, readUpstreamRequestId(headers))
 }
 
 export function setStreamHeaders(response: ServerResponse): void {
   response.setHeader('cache-control', 'no-cache, no-transform')
   response.setHeader('x-accel-buffering', 'no')
+}
+
+/** On every answer, an error too: the id of the call it speaks of, which is the last. */
+export function setUpstreamRequestId(response: ServerResponse, id: string | null): void {
+  if (response.headersSent) return
+  if (id === null) response.removeHeader('x-uniroute-upstream-request-id')
+  else response.setHeader('x-uniroute-upstream-request-id', id)
 }
 
 /** The provider's own id for the call; null where it gave none of a sane form. */

@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Loss } from '../protocols/canonical.ts'
 import { CannotCross } from '../protocols/codec.ts'
-import { writeWarnings } from '../protocols/losses.ts'
+import { writeWarnings, type LossName } from '../protocols/losses.ts'
 import type { Operation, Protocol } from '../protocols/protocol.ts'
 import { asObject, parseJson, type JsonObject } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import { providerPath } from '../providers/provider.ts'
 import type { Carrier } from './carrier.ts'
 import { isStrict, type Exchange, type Target } from './exchange.ts'
+import { nameOfField, removeFields, type RefusedParts } from './refused-parts.ts'
 import { buildTranslatedHeaders } from './upstream-request.ts'
 
 /** Of the names and reasons in a refusal. */
@@ -38,7 +39,7 @@ export function createCrossing(
   exchange: Exchange,
   target: Target,
   { protocol, operation }: Counterpart,
-  body: Record<string, unknown>,
+  body: readonly Uint8Array[],
   createAnswer: Carrier['createAnswer'],
 ): Carrier {
   const path = providerPath(target.provider, null, operation.upstreamPath(target.model))
@@ -46,7 +47,7 @@ export function createCrossing(
     dialect: protocol.id,
     // Gemini streams events only when asked to.
     path: protocol.id === 'gemini' && operation.streaming === 'always' ? `${path}?alt=sse` : path,
-    body: [Buffer.from(JSON.stringify(body))],
+    body,
     relaysErrors: false,
     buildHeaders: (credential) => buildTranslatedHeaders(exchange, target, credential),
     decodeError: (status, text) => protocol.decodeError(status, text),
@@ -88,6 +89,28 @@ export function reportLosses(exchange: Exchange, losses: readonly Loss[]): void 
 /** Puts losses into the warnings, for the header while it is not sent, and for the receipt. */
 export function noteLosses(exchange: Exchange, losses: readonly Loss[]): void {
   exchange.warnings = writeWarnings(losses, exchange.adjusted)
+}
+
+export function writeBody(body: Record<string, unknown>): readonly Uint8Array[] {
+  return [Buffer.from(JSON.stringify(body))]
+}
+
+/** The body without the fields that its server was found not to know; what goes is told. */
+export function leaveOutFields(
+  exchange: Exchange,
+  whole: readonly Uint8Array[],
+  { fields }: RefusedParts,
+): readonly Uint8Array[] {
+  const { body, removed } = removeFields(whole, fields)
+  noteAdjusted(exchange, removed.map(nameOfField))
+  return body
+}
+
+/** Puts what was changed because the provider refused it before into the warnings, beside what they say. */
+export function noteAdjusted(exchange: Exchange, names: readonly LossName[]): void {
+  for (const name of names) exchange.adjusted.add(name)
+  const others = exchange.warnings.filter((warning) => !warning.startsWith('adjusted='))
+  if (names.length > 0) exchange.warnings = [...others, ...writeWarnings([], exchange.adjusted)]
 }
 
 export function hash8(text: string): string {

@@ -4,27 +4,41 @@
 // 2. Chat streams that do not ask for usage get `stream_options.include_usage`, and the extra chunk that causes is
 //    taken out of the answer again (usage-chunk-filter.ts);
 // 3. sealed envelopes and reasoning state of another account are taken out of the request (relay-state.ts);
-// 4. keep-alives in silence, between events (relay-stream.ts).
+// 4. keep-alives in silence, between events (relay-stream.ts);
+// 5. for servers like Anthropic's but not its own: beta flags by a list, and without the flags and fields that the server
+//    refused before (refused-parts.ts).
 import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
 import type { Edit } from '../kernel/json-tree.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
+import type { Adjustments } from './adjustments.ts'
 import type { Carrier } from './carrier.ts'
+import { leaveOutFields, noteAdjusted } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
 import { editModelName } from './relay-model.ts'
+import { NOTHING_REFUSED } from './refused-parts.ts'
 import { editState, watchState, type StateTools } from './relay-state.ts'
 import { StreamRelay } from './relay-stream.ts'
 import { WholeRelay } from './relay-whole.ts'
-import { buildUpstreamHeaders, buildUpstreamPath } from './upstream-request.ts'
+import { buildUpstreamHeaders, buildUpstreamPath, readBetaFlags } from './upstream-request.ts'
 
-export function createRelay(tools: StateTools, exchange: Exchange, target: Target): Carrier {
+export function createRelay(
+  tools: StateTools & { readonly adjustments: Adjustments },
+  exchange: Exchange,
+  target: Target,
+): Carrier {
   const { protocol, operation } = exchange
-  const { body, usageInjected } = buildRelayedRequest(exchange, target, editState(tools, exchange, target))
+  const refused = target.provider.betaFlags ? tools.adjustments.refusedParts(exchange, target) : NOTHING_REFUSED
+  const { body: whole, usageInjected } = buildRelayedRequest(exchange, target, editState(tools, exchange, target))
+  const body = leaveOutFields(exchange, whole, refused)
+  const asked = readBetaFlags(exchange, target)
+  const betas = asked.filter((flag) => !refused.betas.has(flag))
+  if (betas.length < asked.length) noteAdjusted(exchange, ['anthropic_beta'])
   return {
     dialect: protocol.id,
     path: buildUpstreamPath(exchange, target),
     body,
     relaysErrors: true,
-    buildHeaders: (credential) => buildUpstreamHeaders(exchange, target, credential),
+    buildHeaders: (credential) => buildUpstreamHeaders(exchange, target, credential, betas),
     decodeError: (status, text) => protocol.decodeError(status, text),
     createAnswer(status, headers, scan) {
       const type = String(headers['content-type'] ?? '')

@@ -18,7 +18,7 @@ import type { JsonObject } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import type { Carrier } from './carrier.ts'
 import { ConvertedAnswer } from './converted-answer.ts'
-import { createCrossing, crossOver, readBodyObject, reportLosses } from './crossing.ts'
+import { createCrossing, crossOver, readBodyObject, reportLosses, writeBody } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
 
 interface Embedder {
@@ -66,7 +66,7 @@ export function translateEmbeddings(exchange: Exchange, target: Target): Carrier
     exchange,
     target,
     { protocol, operation },
-    body,
+    writeBody(body),
     (_status, headers) =>
       new ConvertedAnswer(exchange, headers, (answer) => {
         const response = upstream.decodeResponse(answer)

@@ -28,9 +28,11 @@ import {
   crossOver,
   findCounterpart,
   hash8,
+  leaveOutFields,
   noteLosses,
   readBodyObject,
   reportLosses,
+  writeBody,
 } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
 import type { ReasoningState } from './reasoning-state.ts'
@@ -102,6 +104,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
+  const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
   const losses = (): Loss[] => [...earlier, ...encoding.losses.losses]
   reportLosses(exchange, losses())
   let answer: TranslatedAnswer | null = null
@@ -110,7 +113,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
     losses: encoding.losses,
     usage: () => answer?.readUsage() ?? UNKNOWN_USAGE,
   })
-  return createCrossing(exchange, target, counterpart, encoded.body, (_status, headers) => {
+  return createCrossing(exchange, target, counterpart, body, (_status, headers) => {
     const kind = readKind(headers)
     if (kind === null) return null
     const { provider, model } = target
@@ -149,12 +152,13 @@ function translateCount(tools: TranslateTools, exchange: Exchange, target: Targe
   const items = unsealThoughts(request.items, target.provider.id)
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest({ ...request, items, model: target.model }, encoding))
+  const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
   return createCrossing(
     exchange,
     target,
     counterpart,
-    encoded.body,
+    body,
     (_status, headers) =>
       new ConvertedAnswer(exchange, headers, (body) => {
         const tokens = upstream.decodeResponse(body)

@@ -22,10 +22,25 @@ export function buildUpstreamPath(exchange: Exchange, target: Target): string {
 }
 
 /** Header names and values in turn. `credential` is the key's text, or null for a provider that needs none. */
-export function buildUpstreamHeaders(exchange: Exchange, target: Target, credential: string | null): string[] {
+export function buildUpstreamHeaders(
+  exchange: Exchange,
+  target: Target,
+  credential: string | null,
+  /** Beta flags where only some go on to this server. */
+  betas: readonly string[] = [],
+): string[] {
   const client = exchange.match.headers
   const accept = client['accept'] ?? acceptOf(exchange)
-  return buildHeaders(target, accept, client, credential)
+  const headers = buildHeaders(target, accept, client, credential)
+  if (betas.length > 0) headers.push('anthropic-beta', betas.join(','))
+  return headers
+}
+
+/** The client's beta flags that a server like Anthropic's may know; none where all go on as they come, or none. */
+export function readBetaFlags({ match }: Exchange, { provider }: Pick<Target, 'provider'>): string[] {
+  const { betaFlags } = provider
+  const flags = (match.headers['anthropic-beta'] ?? '').split(',').map((flag) => flag.trim())
+  return betaFlags ? flags.filter((flag) => betaFlags.has(flag)) : []
 }
 
 /** What is passed through keeps its kind of body, and Google's uploads the headers that steer them. */

@@ -1,6 +1,6 @@
 // The middle model between the wire dialects: a list of items, not of messages, because two dialects interleave
 // reasoning, text and calls and the order must survive. Nothing here knows a provider, a key or a socket.
-import type { LossName } from './losses.ts'
+import type { LossAction, LossName } from './losses.ts'
 
 /** Tokens of one call. null = the provider did not say; an explicit 0 is a 0. `input` includes cached tokens, `output` includes reasoning. */
 export interface Usage {
@@ -366,6 +366,6 @@ export interface StreamError {
  */
 export interface Loss {
   readonly path: LossName
-  readonly action: 'dropped' | 'approximated'
+  readonly action: LossAction
   readonly why: string
 }

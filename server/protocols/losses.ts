@@ -1,7 +1,6 @@
 // The names of everything that may get lost on the way between two dialects, and what each means. They stand in
 // `x-uniroute-warnings`, in receipts and in the refusals of strict mode, so a fact has one name whichever pair of
 // dialects loses it; `docs/warnings.md` is this table. Snake case; where a field has the name, its commonest one.
-import type { Loss } from './canonical.ts'
 
 export const LOSS_GROUPS = {
   'How the answer is drawn': {
@@ -97,6 +96,7 @@ export const LOSS_GROUPS = {
     other_fields: 'Fields that UniRoute does not know; the refusal of strict mode names them.',
   },
   'What was learned': {
+    anthropic_beta: 'The server refused beta flags of Anthropic’s; they were left out.',
     chat_to_responses: 'The provider refused function tools at its Chat address: its Responses address was asked.',
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -141,6 +141,13 @@ function isLossName(name: string): name is LossName {
   return LOSS_NAMES.has(name)
 }
 
+export type LossAction = 'dropped' | 'approximated'
+
+interface NamedLoss {
+  readonly path: LossName
+  readonly action: LossAction
+}
+
 /** Most characters of the header. */
 const LONGEST_WARNINGS = 1024
 
@@ -148,8 +155,8 @@ const LONGEST_WARNINGS = 1024
  * `dropped=seed,tier`, `approx=thinking_budget`, `adjusted=chat_to_responses`: what the header says, joined by `;`. It has
  * at most 1 KB, so names that no longer fit are left out whole.
  */
-export function writeWarnings(losses: readonly Loss[], adjusted: ReadonlySet<LossName>): string[] {
-  const named = (action: Loss['action']): ReadonlySet<LossName> =>
+export function writeWarnings(losses: readonly NamedLoss[], adjusted: ReadonlySet<LossName>): string[] {
+  const named = (action: LossAction): ReadonlySet<LossName> =>
     new Set(losses.filter((loss) => loss.action === action).map(({ path }) => path))
   const said = { dropped: named('dropped'), approx: named('approximated'), adjusted }
   const warnings: string[] = []

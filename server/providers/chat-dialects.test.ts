@@ -93,6 +93,8 @@ describe('Azure takes its key in api-key', () => {
   ])('%s', (_how, provider) => {
     expect(provider.authHeader({})).toEqual({ name: 'api-key', scheme: '' })
     expect(provider.translateVia).toBe('openai-responses')
+    // It is not OpenAI that the client's headers are for.
+    expect(provider.forwardHeaders).toEqual([])
   })
 
   test('nobody else does', () => {

@@ -12,6 +12,8 @@ export interface ChatServer {
   readonly translateVia: ProtocolId
   /** The key travels in `api-key` instead of as a bearer token. */
   readonly apiKeyHeader?: boolean
+  /** As of a provider; absent = none. */
+  readonly forwardHeaders?: readonly string[]
 }
 
 export const OPENAI_DIALECT: ChatDialect = {
@@ -32,6 +34,17 @@ export const OPENAI_DIALECT: ChatDialect = {
   strictTools: true,
   customTools: true,
 }
+
+/** What OpenAI's own clients tell OpenAI; `x-codex-*` is a prefix. */
+export const OPENAI_HEADERS = [
+  'openai-beta',
+  'session-id',
+  'thread-id',
+  'x-client-request-id',
+  'x-codex-*',
+  'originator',
+  'idempotency-key',
+] as const
 
 const DEEPSEEK: ChatDialect = {
   ...CONSERVATIVE_DIALECT,
@@ -113,7 +126,7 @@ const compatible = (chatDialect: ChatDialect): ChatServer => ({ chatDialect, tra
 /** By the word an operator writes in PROVIDERS_FILE. */
 const SERVERS: Readonly<Record<string, ChatServer>> = {
   // Function tools with reasoning are refused by its chat endpoint, so everything translated goes to Responses.
-  openai: { chatDialect: OPENAI_DIALECT, translateVia: 'openai-responses' },
+  openai: { chatDialect: OPENAI_DIALECT, translateVia: 'openai-responses', forwardHeaders: OPENAI_HEADERS },
   azure: { chatDialect: OPENAI_DIALECT, translateVia: 'openai-responses', apiKeyHeader: true },
   deepseek: compatible(DEEPSEEK),
   mistral: compatible(MISTRAL),

@@ -12,7 +12,7 @@ import type { ProtocolId } from '../protocols/protocol.ts'
 import type { AuthHeader, Provider } from './provider.ts'
 import { findVendorApi, VENDOR_API_NAMES } from './vendor-apis.ts'
 
-type ServerFacts = Pick<Provider, 'chatDialect' | 'dialects' | 'translateVia' | 'authHeader'>
+type ServerFacts = Pick<Provider, 'chatDialect' | 'dialects' | 'translateVia' | 'authHeader' | 'forwardHeaders'>
 
 const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | keyof ServerFacts> = {
   version: '/v1',
@@ -23,7 +23,6 @@ const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | keyof ServerF
   streamUsage: false,
   streamSilenceMs: 120_000,
   modelListPath: '/models',
-  forwardHeaders: [],
   defaultHeaders: {},
   errorRules: [],
 }
@@ -86,9 +85,9 @@ function chooseServer(id: string, origin: string, dialect: string | null): ChatS
   )
 }
 
-function factsOf({ chatDialect, translateVia, apiKeyHeader }: ChatServer): ServerFacts {
+function factsOf({ chatDialect, translateVia, apiKeyHeader, forwardHeaders = [] }: ChatServer): ServerFacts {
   const authHeader = apiKeyHeader ? API_KEY : BEARER
   // Servers that speak Chat alone get Responses translated, which every one of them can serve.
   const dialects = new Set<ProtocolId>(['openai-chat', translateVia])
-  return { chatDialect, dialects, translateVia, authHeader: () => authHeader }
+  return { chatDialect, dialects, translateVia, authHeader: () => authHeader, forwardHeaders }
 }

@@ -1,5 +1,5 @@
 // OpenAI.
-import { OPENAI_DIALECT } from './chat-dialects.ts'
+import { OPENAI_DIALECT, OPENAI_HEADERS } from './chat-dialects.ts'
 import type { Provider } from './provider.ts'
 
 export const openai: Omit<Provider, 'origin' | 'basePath'> = {
@@ -17,15 +17,7 @@ export const openai: Omit<Provider, 'origin' | 'basePath'> = {
   streamUsage: true,
   streamSilenceMs: 120_000,
   modelListPath: '/models',
-  forwardHeaders: [
-    'openai-beta',
-    'session-id',
-    'thread-id',
-    'x-client-request-id',
-    'x-codex-*',
-    'originator',
-    'idempotency-key',
-  ],
+  forwardHeaders: OPENAI_HEADERS,
   authHeader: () => ({ name: 'authorization', scheme: 'Bearer ' }),
   defaultHeaders: {},
   errorRules: [

@@ -60,6 +60,8 @@ export interface Provider {
   readonly modelListPath: string
   /** Client headers that go on to this provider in its own dialect, lower case; `x-codex-*` is a prefix. */
   readonly forwardHeaders: readonly string[]
+  /** Flags of `anthropic-beta` that go on to it, where it takes not all of them as they come but these. */
+  readonly betaFlags?: ReadonlySet<string>
   authHeader(clientHeaders: Readonly<Record<string, string | undefined>>): AuthHeader
   /** Headers sent when the client gave none, for example Anthropic's version. */
   readonly defaultHeaders: Readonly<Record<string, string>>

@@ -9,6 +9,21 @@ import type { Provider } from './provider.ts'
 /** All of a provider but its place and name. */
 export type ServedApi = Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | 'keyless'>
 
+/** Flags that clouds and servers beside Anthropic document, for what changes the shape of requests or answers. */
+const COMMON_BETA_FLAGS: ReadonlySet<string> = new Set([
+  'interleaved-thinking-2025-05-14',
+  'dev-full-thinking-2025-05-14',
+  'fine-grained-tool-streaming-2025-05-14',
+  'token-efficient-tools-2025-02-19',
+  'output-128k-2025-02-19',
+  'prompt-caching-2024-07-31',
+  'extended-cache-ttl-2025-04-11',
+  'context-1m-2025-08-07',
+  'context-management-2025-06-27',
+  'computer-use-2025-01-24',
+  'pdfs-2024-09-25',
+])
+
 const NOBODYS = { modelPrefixes: [], keyPrefixes: [] } as const
 
 const APIS: Readonly<Record<string, ServedApi>> = {
@@ -17,6 +32,7 @@ const APIS: Readonly<Record<string, ServedApi>> = {
     ...NOBODYS,
     // Beta flags are Anthropic's own: another server refuses the whole request for one it does not know.
     forwardHeaders: ['anthropic-version'],
+    betaFlags: COMMON_BETA_FLAGS,
     authHeader: () => ({ name: 'x-api-key', scheme: '' }),
   },
   'openai-responses': {

@@ -17,7 +17,8 @@ import {
   profileFor,
 } from '../support/cross-dialect.ts'
 import { readRecordings, recordingsAvailable, warnWithoutRecordings } from '../support/recordings.ts'
-import { PLAIN_REQUESTS, REQUEST_FIELDS, ROUTED_FIELDS, type RequestField } from '../support/request-fields.ts'
+import { PLAIN_REQUESTS, REQUEST_FIELDS, ROUTED_FIELDS } from '../support/request-fields.ts'
+import type { RequestField } from '../support/request-fields/field.ts'
 
 interface Crossed {
   readonly body: string
@@ -115,7 +116,7 @@ describe('the names of losses', () => {
       .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|testing\.ts$/.test(file))
       .flatMap((file) => [
         ...readFileSync(join(folder, file), 'utf8').matchAll(
-          /(?:(?:drop|approximate|put)\(\s*|(?:name: |const BRIDGE = |const STRIP_STATE = |media: ))'([a-z_0-9]+)'/g,
+          /(?:(?:drop|approximate|put)\(\s*|noteAdjusted\(exchange, \[|(?:name: |const BRIDGE = |const STRIP_STATE = |media: ))'([a-z_0-9]+)'/g,
         ),
       ])
       .flatMap(([, name]) => name ?? [])
