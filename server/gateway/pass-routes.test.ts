@@ -1,5 +1,6 @@
 // The table of what is passed through: nothing that administers an account, nothing twice, and for each address the
 // vendor that the caller means.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { createRouter } from '../http/router.ts'
 import type { RouteMatch } from '../http/route.ts'
@@ -53,6 +54,19 @@ test('what creates something that costs money is not taken for free', () => {
   expect(free.filter(({ method, path }) => method === 'POST' && spending.test(path)).map(({ path }) => path)).toEqual(
     [],
   )
+})
+
+test('docs/pass-through.md lists exactly these addresses, and what costs money', () => {
+  const text = readFileSync(new URL('../../docs/pass-through.md', import.meta.url), 'utf8')
+  const [, tables = ''] = text.split('## The addresses')
+  const listed = [...tables.matchAll(/([A-Z*\\, ]+) `([^`]+)`/g)].flatMap(([, methods, path]) =>
+    methods!.split(',').map((method) => `${method.trim()} ${path}`),
+  )
+  const rules = PASS_RULES.filter(({ refused }) => refused === null).map((rule) => {
+    const path = rule.path.replaceAll(/[:*]([a-z]+)/g, '<$1>') + (rule.verb === null ? '' : `:${rule.verb}`)
+    return `${rule.method}${rule.billed ? '\\*' : ''} ${rule.prefix}/${rule.versions[0]}${path}`
+  })
+  expect(listed.sort()).toEqual(rules.sort())
 })
 
 describe('addresses that vendors share', () => {
