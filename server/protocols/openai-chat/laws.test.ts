@@ -120,7 +120,11 @@ proveLaws('openai-chat', {
       expect({ ...back, items: native(back.items) }).toEqual({ ...asked, items, streamUsage: false })
     }),
   },
-  5: provenBy('test/property/cross-dialect.test.ts', 'nothing else is lost silently'),
+  5: {
+    ...provenBy('test/conformance/every-field.test.ts', "describe.each(PAIRS)('from %s to %s'"),
+    ...provenBy('test/property/cross-dialect.test.ts', 'nothing else is lost silently'),
+    ...provenBy('test/property/cross-answers.test.ts', '%s to %s: what an answer says is told, or said to be lost'),
+  },
 })
 
 describe('beside the laws', () => {
