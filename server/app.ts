@@ -9,6 +9,9 @@ import { createAccounts, type Accounts } from './features/accounts/accounts.ts'
 import { createAuthenticate } from './features/accounts/authenticate.ts'
 import { createApiKeys } from './features/api-keys/api-keys.ts'
 import { createAudit } from './features/audit/audit.ts'
+import { createAuditCheckpoints } from './features/audit/audit-checkpoints.ts'
+import { createAuditReader } from './features/audit/audit-reader.ts'
+import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
@@ -69,6 +72,8 @@ export function createApp(options: AppOptions): App {
   })
   const upstream = createUpstream()
   const audit = createAudit({ database, clock })
+  const auditReader = createAuditReader(database)
+  const checkpoints = createAuditCheckpoints({ reader: auditReader, log })
   const catalog = createCatalog({ database, providers, audit, clock })
   const prices = createPrices({ clock, overrides: catalog.overrides })
   const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
@@ -173,6 +178,7 @@ export function createApp(options: AppOptions): App {
       return caller ? describeReachable(await gateway.listModels(caller)) : []
     }),
     ...createEncryptionRoutes({ rotation, clock }),
+    ...createAuditRoutes({ reader: auditReader }),
     ...gateway.routes,
   ]
   const http = createHttp({
@@ -195,6 +201,7 @@ export function createApp(options: AppOptions): App {
       await ledger.recover()
       await providerKeys.start()
       rotation.start()
+      checkpoints.start()
     },
     async close() {
       gateway.close()
@@ -203,6 +210,7 @@ export function createApp(options: AppOptions): App {
       await ledger.close()
       await providerKeys.close()
       await apiKeys.close()
+      await checkpoints.close()
     },
   }
 }
