@@ -70,7 +70,7 @@ const BROKEN: [string, string, string, string][] = [
     'an error in a Chat stream',
     CHAT_SERVER,
     chatBegun,
-    chatFrames([{ error: { message: 'The engine is gone.', code: 502 } }]),
+    chatFrames([{ error: { message: 'The engine is gone.', code: 502 } }, '[DONE]']),
   ],
   ['the silent end of a Chat stream', CHAT_SERVER, chatBegun, ''],
   ['an error in an Anthropic stream', CLAUDE, claudeBegun, anthropicFrames([overloaded])],

@@ -48,26 +48,28 @@ const places: [string, Json, Json][] = [
 test.each(places)(
   '24. cache tokens in %s of an Anthropic stream are counted once, for client and ledger (bifrost#5355, envoy-ai-gateway#2239, rust-genai#258)',
   async (_where, first, last) => {
-    gateway.answerWith(
-      anthropicStream([
-        messageStart({ input_tokens: 10, output_tokens: 1, ...first }),
-        ...textBlock(0, 'Warm.'),
-        ...messageEnd('end_turn', { output_tokens: 5, ...last }),
-      ]),
-    )
-    const { text, headers } = await gateway.ask('chat', { model: CLAUDE, ...streamed })
-    expect(readChat(text).usage).toMatchObject({
+    const answer = anthropicStream([
+      messageStart({ input_tokens: 10, output_tokens: 1, ...first }),
+      ...textBlock(0, 'Warm.'),
+      ...messageEnd('end_turn', { output_tokens: 5, ...last }),
+    ])
+    gateway.answerWith(answer, answer)
+    const translated = await gateway.ask('chat', { model: CLAUDE, ...streamed })
+    expect(readChat(translated.text).usage).toMatchObject({
       prompt_tokens: 60,
       prompt_tokens_details: { cached_tokens: 30 },
       total_tokens: 65,
     })
-    const receipt = await gateway.app.readReceipt(gateway.caller.apiKey, headers.get('x-request-id')!)
-    expect(receipt.usage).toMatchObject({
-      input_tokens: 60,
-      cache_read_tokens: 30,
-      cache_write_tokens: 20,
-      output_tokens: 5,
-    })
+    const relayed = await gateway.ask('messages', { model: CLAUDE, stream: true, max_tokens: 900, messages })
+    for (const { headers } of [translated, relayed]) {
+      const receipt = await gateway.app.readReceipt(gateway.caller.apiKey, headers.get('x-request-id')!)
+      expect(receipt.usage).toMatchObject({
+        input_tokens: 60,
+        cache_read_tokens: 30,
+        cache_write_tokens: 20,
+        output_tokens: 5,
+      })
+    }
   },
 )
 
