@@ -134,8 +134,18 @@ test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '＝1', '\n@x'
   '%j is no formula in a cell',
   (text) => {
     const entry = {
-      ...{ id: 'aud_1', sequence: 1, at: 'now', actor_type: 'user', actor_id: text, ip: null, action: 'a.b' },
-      ...{ target_type: null, target_id: null, details: {}, hash: 'h', previous_hash: 'p' },
+      id: 'aud_1',
+      sequence: 1,
+      at: 'now',
+      actor_type: 'user',
+      actor_id: text,
+      ip: null,
+      action: 'a.b',
+      target_type: null,
+      target_id: null,
+      details: {},
+      hash: 'h',
+      previous_hash: 'p',
     }
     expect(writeCsv([entry])).toMatch(/,"?'/)
   },
