@@ -122,7 +122,10 @@ function requestFor({ recording, request }: RecordedAnswer, to: Dialect): Asked 
 /** What the provider refuses in the name of its model, or the gateway in the provider's. */
 function readRefusal({ message }: Error): string {
   const told = /"message":"((?:[^"\\]|\\.)*)"/.exec(message)?.[1] ?? message
-  return `refused: ${told.replaceAll('\\"', '"').replace(/"file-\w+"/, '…')}`
+  return `refused: ${told
+    .replace(/^400 /, '')
+    .replaceAll('\\"', '"')
+    .replace(/"file-\w+"/, '…')}`
 }
 
 // ---- Answers -------------------------------------------------------------------------------------------------------
@@ -163,6 +166,14 @@ async function hear(recorded: RecordedAnswer, to: Dialect, streamed: boolean): P
   return [{ ...heard, calls: heard.calls.map((call) => ({ ...call, name: nameOf(call) })) }, asked.plain]
 }
 
+/** What OpenAI's SDK throws for the ending `content_filter` of a stream that it was to read by a schema. */
+const FILTERED = 'ContentFilterFinishReasonError'
+
+const readThrown = (error: Error): [string, null] => [
+  error.constructor.name === FILTERED ? FILTERED : String(error),
+  null,
+]
+
 describe.skipIf(!recordingsAvailable)('recorded answers', () => {
   for (const from of DIALECTS) {
     for (const to of DIALECTS.filter((dialect) => dialect !== from)) {
@@ -178,9 +189,11 @@ describe.skipIf(!recordingsAvailable)('recorded answers', () => {
           }
           const expected = expectHeard(response, to)
           for (const streamed of [false, true]) {
-            const [heard, plain] = await hear(recorded, to, streamed).catch(
-              (error: Error) => [String(error), null] as const,
-            )
+            const [heard, plain] = await hear(recorded, to, streamed).catch(readThrown)
+            if (heard === FILTERED && expected.finish === 'content_filter') {
+              add(exceptBy, `${pair}: the SDK throws ${FILTERED} where it streams by a schema`)
+              continue
+            }
             if (!isDeepStrictEqual(heard, expected)) {
               wrong.push({ id: recording.id, streamed, heard, expected })
               continue
