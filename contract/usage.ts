@@ -43,15 +43,17 @@ export const usageOfAllQuerySchema = z
 export type UsageQuery = z.infer<typeof usageQuerySchema>
 
 const figures = {
+  /** Where they ended: by the model, key and payer tried last. What UniRoute answers itself (model lists, receipts) is not counted. */
   requests: z.int(),
   /** Answered with a status of 400 or more, or broken off. */
   errors: z.int(),
+  /** Tokens and cost stand with the key and payer of each call, failed ones that may have run included. */
   input_tokens: z.int(),
   output_tokens: z.int(),
   cache_read_tokens: z.int(),
   cache_write_tokens: z.int(),
   reasoning_tokens: z.int(),
-  /** Of the requests whose cost is known. Rounded after summing, so groups may differ from the total by their rounding. */
+  /** Of the calls whose cost is known. Rounded after summing, so groups may differ from the total by their rounding. */
   cost_usd_micros: z.int(),
   /** Requests that reached a provider at a cost nobody knows. */
   unknown_cost_requests: z.int(),
@@ -117,7 +119,7 @@ export const receiptSchema = z
         duration_ms: z.int(),
       }),
     ),
-    /** null: the provider did not say. Input includes cached tokens, output includes reasoning. */
+    /** Of all attempts together, as the cost is; null: nobody said. Input includes cached tokens, output includes reasoning. */
     usage: z.object({
       input_tokens: z.int().nullable(),
       cache_read_tokens: z.int().nullable(),

@@ -45,7 +45,6 @@ export interface RequestOutcome {
   readonly status: number
   readonly outcome: 'done' | 'refused' | 'broken' | 'client_closed'
   readonly error: GatewayError | { readonly code: string; readonly origin: string } | null
-  readonly metered: Metered | null
   readonly firstByteMs: number | null
 }
 
@@ -111,7 +110,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
       })
       return metered
     },
-    finish(exchange, { status, outcome, error, metered, firstByteMs }) {
+    finish(exchange, { status, outcome, error, firstByteMs }) {
       const { target } = exchange
       ledger.finish({
         ...callerColumns(exchange.caller, target),
@@ -133,7 +132,6 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         fallback: target?.fallback ?? null,
         warnings: exchange.warnings,
         attempts: exchange.attempts,
-        ...(metered ?? FREE),
         firstByteMs,
         durationMs: Math.round(clock.monotonic() - exchange.startedAt),
         clientRequestId: exchange.match.clientRequestId,
@@ -160,7 +158,6 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         fallback: null,
         warnings: [],
         attempts: 0,
-        ...FREE,
         firstByteMs: null,
         durationMs: Math.round(clock.monotonic() - startedAt),
         clientRequestId: match.clientRequestId,

@@ -22,7 +22,6 @@ import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
 import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
-import type { Metered } from './meter.ts'
 import { createPassExchange } from './pass-exchange.ts'
 import { takesBody } from './pass-table.ts'
 import { describeException, JSON_TYPE } from '../http/answers.ts'
@@ -204,7 +203,7 @@ function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
   response.setHeader('content-type', JSON_TYPE)
   response.setHeader('content-length', String(Buffer.byteLength(body)))
   response.writeHead(200).end(body)
-  record(tools, exchange, { status: 200, outcome: 'done', error: null, metered: null, firstByteMs: null })
+  record(tools, exchange, { status: 200, outcome: 'done', error: null, firstByteMs: null })
   return true
 }
 
@@ -248,14 +247,14 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
   const { response } = exchange
   switch (end.kind) {
     case 'served': {
-      const { result, metered } = end
+      const { result } = end
       const status = result.status ?? 200
-      record(tools, exchange, { status, outcome: 'done', error: null, metered, firstByteMs: result.firstByteMs })
+      record(tools, exchange, { status, outcome: 'done', error: null, firstByteMs: result.firstByteMs })
       return
     }
     case 'broken': {
-      const { result, metered, error } = end
-      record(tools, exchange, { status: 200, outcome: 'broken', error, metered, firstByteMs: result.firstByteMs })
+      const { result, error } = end
+      record(tools, exchange, { status: 200, outcome: 'broken', error, firstByteMs: result.firstByteMs })
       return
     }
     case 'client-closed':
@@ -263,7 +262,6 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
         status: 499,
         outcome: 'client_closed',
         error: { code: 'client_closed', origin: 'client' },
-        metered: end.metered,
         firstByteMs: end.firstByteMs,
       })
       return
@@ -278,26 +276,21 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
       response.writeHead(status)
       response.end(end.body)
       const error = { code: 'bad_request', origin: 'upstream' }
-      record(tools, exchange, { status, outcome: 'refused', error, metered: null, firstByteMs: null })
+      record(tools, exchange, { status, outcome: 'refused', error, firstByteMs: null })
       return
     }
     case 'refused':
-      finishRefused(tools, exchange, end.error, end.metered)
+      finishRefused(tools, exchange, end.error)
   }
 }
 
-function finishRefused(
-  tools: PipelineTools,
-  exchange: Exchange,
-  error: GatewayError,
-  metered: Metered | null = null,
-): void {
+function finishRefused(tools: PipelineTools, exchange: Exchange, error: GatewayError): void {
   let { status } = error
   try {
     if (!exchange.response.headersSent) setPlanHeaders(exchange)
     status = sendDataError(exchange.response, exchange.protocol, error, exchange.id)
   } finally {
-    record(tools, exchange, { status, outcome: 'refused', error, metered, firstByteMs: null })
+    record(tools, exchange, { status, outcome: 'refused', error, firstByteMs: null })
   }
 }
 

@@ -7,6 +7,7 @@ import { parsePublicId, isUlid } from '../kernel/ids.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ReadOperation } from '../features/usage/records.ts'
 import { sendDataError } from './data-errors.ts'
 import type { ModelLists } from './model-lists.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
@@ -93,7 +94,7 @@ function route(
   path: string,
   mounts: readonly Mount[],
   summary: string,
-  operation: string,
+  operation: ReadOperation,
   answer: Answer,
 ): DataRoute {
   return {
@@ -111,7 +112,7 @@ function route(
 
 async function serveRead(
   tools: ReadTools,
-  operation: string,
+  operation: ReadOperation,
   answer: Answer,
   request: IncomingMessage,
   response: ServerResponse,

@@ -51,13 +51,12 @@ export interface WalkTools extends AttemptTools {
 }
 
 export type WalkEnd =
-  | { readonly kind: 'served'; readonly result: AttemptResult; readonly metered: Metered }
-  | { readonly kind: 'broken'; readonly error: GatewayError; readonly result: AttemptResult; readonly metered: Metered }
-  | { readonly kind: 'client-closed'; readonly metered: Metered | null; readonly firstByteMs: number | null }
+  | { readonly kind: 'served'; readonly result: AttemptResult }
+  | { readonly kind: 'broken'; readonly error: GatewayError; readonly result: AttemptResult }
+  | { readonly kind: 'client-closed'; readonly firstByteMs: number | null }
   /** The provider's own answer to a request at fault, to be relayed as it is. */
   | { readonly kind: 'relayed-error'; readonly result: AttemptResult; readonly body: Buffer }
-  /** `metered`: of the last call, which the provider may have run all the same. */
-  | { readonly kind: 'refused'; readonly error: GatewayError; readonly metered: Metered | null }
+  | { readonly kind: 'refused'; readonly error: GatewayError }
 
 const MOST_CALLS = 6
 const LONGEST_RETRY_DELAY_MS = 200
@@ -80,7 +79,6 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   let outage: OutageFacts | null = null
   let cooldownSeconds: number | null = null
   let blocked: { step: Exclude<Step, { kind: 'none' }>; key: BreakerKey } | null = null
-  let last: Try | null = null
   for (;;) {
     let step = chain.next()
     if (step.kind === 'none') {
@@ -113,7 +111,6 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
       chain.report(tried)
       continue
     }
-    last = tried
     const end = endOf(tools, exchange, target, tried)
     if (end) return end
     const fate = rememberFailure(tools, exchange, target, tried)
@@ -131,7 +128,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   const waiting = earliestCooldown(tools, exchange, chain)
   if (waiting !== null) cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, waiting)
   const error = explainRefusal(exchange, { obstacles: chain.obstacles, outage, cooldownSeconds })
-  return { kind: 'refused', error, metered: last?.metered ?? null }
+  return { kind: 'refused', error }
 }
 
 /** What it may cost is held against every limit first, and becomes what it did cost afterwards. */
@@ -209,39 +206,39 @@ function isClientRetrying(exchange: Exchange): boolean {
 
 /** The end of the walk where this try is one; null when the next key may be asked. */
 function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try): WalkEnd | null {
-  const { result, metered, verdict } = tried
+  const { result, verdict } = tried
   const { end } = result
   const breakerKey = breakerKeyOf(target)
   switch (end.kind) {
     case 'served':
       tools.breakers.record(breakerKey, false)
       if (target.key) tools.keys.markStatus(target.key, 'active', null)
-      return { kind: 'served', result, metered }
+      return { kind: 'served', result }
     case 'broken':
       tools.breakers.record(breakerKey, true)
-      return { kind: 'broken', error: end.error, result, metered }
+      return { kind: 'broken', error: end.error, result }
     case 'client-closed':
       tools.breakers.release(breakerKey)
-      return { kind: 'client-closed', metered, firstByteMs: result.firstByteMs }
+      return { kind: 'client-closed', firstByteMs: result.firstByteMs }
     case 'crashed': {
       tools.breakers.release(breakerKey)
       const error = toGatewayError(end.error)
       if (exchange.response.headersSent) {
         exchange.response.destroy()
-        return { kind: 'broken', error, result, metered }
+        return { kind: 'broken', error, result }
       }
-      return { kind: 'refused', error, metered }
+      return { kind: 'refused', error }
     }
     case 'failed':
       if (end.why !== 'malformed') return null
       tools.breakers.record(breakerKey, true)
-      return { kind: 'refused', error: explainMalformed(exchange), metered }
+      return { kind: 'refused', error: explainMalformed(exchange) }
     case 'refused':
       if (verdict !== 'request' && verdict !== 'model_not_found' && verdict !== 'forbidden') return null
       tools.breakers.record(breakerKey, false)
       if (verdict !== 'forbidden' && tried.relaysErrors && end.body !== null)
         return { kind: 'relayed-error', result, body: end.body }
-      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status, end), metered }
+      return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status, end) }
   }
 }
 

@@ -353,6 +353,20 @@ describe('usage', () => {
     expect(all.body.total.requests).toBeGreaterThanOrEqual(2)
   })
 
+  test('looking at lists and receipts, found or not, is no use of a model', async () => {
+    const caller = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+    const read = (path: string) => uniroute.call('GET', path, { token: caller.apiKey })
+    const missing = await read('/v1/generations/req_01J00000000000000000000000')
+    expect(missing.status).toBe(404)
+    expect((await read('/v1/models')).status).toBe(200)
+    const reply = await ask(uniroute, CHAT_DIALECTS[0]!, caller.apiKey)
+    await uniroute.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+    // They have rows and receipts all the same.
+    const receipt = await uniroute.readReceipt(caller.apiKey, missing.headers.get('x-request-id')!)
+    expect(receipt).toMatchObject({ status: 404, attempts: [] })
+    expect((await as(caller).get('/admin/usage')).body.total).toMatchObject({ requests: 1, errors: 0 })
+  })
+
   test("a receipt is its owner's alone", async () => {
     const [caller, other] = [await uniroute.createCaller(), await uniroute.createCaller()]
     const reply = await ask(uniroute, CHAT_DIALECTS[0]!, caller.apiKey)

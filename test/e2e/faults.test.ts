@@ -10,7 +10,7 @@ import { ask, CHAT_DIALECTS, expectError, readEvents, type Dialect } from '../su
 import { startInProcess, type InProcessApp } from '../support/in-process-app.ts'
 import { openStream } from '../support/open-stream.ts'
 import { runMany } from '../support/random.ts'
-import type { Caller } from '../support/uniroute-client.ts'
+import type { Caller, Json } from '../support/uniroute-client.ts'
 
 const SILENCE_MS = 700
 const serverKeys = {
@@ -60,6 +60,28 @@ function expectErrorEvent(dialect: Dialect, text: string): void {
 }
 
 describe.concurrent('R5: a provider that takes the request and never answers', () => {
+  test('may have run it: its estimated cost stands in the receipt, and in usage with the key that paid', async () => {
+    const dialect = CHAT_DIALECTS[0]!
+    const { caller } = await callerWith(dialect, 'hang', ['outage'])
+    const reply = await ask(uniroute, dialect, caller.apiKey)
+    expect([reply.status, reply.headers.get('x-uniroute-billed-to')]).toEqual([200, 'server'])
+    const receipt = await uniroute.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+    expect(receipt.attempts.map(({ billed_to, outcome }: Json) => [billed_to, outcome])).toEqual([
+      ['user', 'timeout'],
+      ['server', 'served'],
+    ])
+    expect(receipt.cost.source).toBe('estimated')
+    expect(receipt.usage.input_tokens).toBeGreaterThan(reply.body.usage.prompt_tokens)
+    const usage = await uniroute.call('GET', '/admin/usage?group_by=billed_to', { token: caller.token })
+    const { groups, total } = usage.body
+    expect(groups).toMatchObject([
+      { billed_to: 'server', requests: 1, input_tokens: reply.body.usage.prompt_tokens },
+      { billed_to: 'user', requests: 0 },
+    ])
+    expect(groups[1].cost_usd_micros).toBeGreaterThan(0)
+    expect(total).toMatchObject({ input_tokens: receipt.usage.input_tokens, cost_usd_micros: receipt.cost.usd_micros })
+  })
+
   test.each(DIALECTS)('%s: 504 timeout, not to be repeated, one call', async (_name, dialect) => {
     for (const stream of [false, true]) {
       const { key, caller } = await callerWith(dialect, 'hang')

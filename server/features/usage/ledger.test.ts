@@ -42,6 +42,11 @@ function openLedger(database: Database, limits: { segmentBytes?: number; maxQueu
   return ledger
 }
 
+const NOTHING_USED = {
+  usage: UNKNOWN_USAGE,
+  cost: { usdNanos: 0, source: 'computed', priceVersion: null },
+} as const
+
 function describeIntent(requestId: string, attempt: number, more: Partial<AttemptIntent> = {}): AttemptIntent {
   return {
     requestId,
@@ -140,9 +145,7 @@ describeOnEachDatabase('the ledger', (open) => {
     const ledger = openLedger(database)
     const id = createUlid()
     ledger.intend(describeIntent(id, 1))
-    ledger.settle(
-      describeSettled(id, 1, { status: 429, outcome: 'next', reason: 'rate_limited', usage: UNKNOWN_USAGE }),
-    )
+    ledger.settle(describeSettled(id, 1, { status: 429, outcome: 'next', reason: 'rate_limited', ...NOTHING_USED }))
     ledger.intend(describeIntent(id, 2, { providerKeyId: null, billedTo: 'server', provider: 'anthropic' }))
     ledger.settle(describeSettled(id, 2))
     ledger.finish(describeFinished(id, { attempts: 2, warnings: ['a\u0000b'], requestedModel: 'x\u0000'.repeat(2000) }))
@@ -158,6 +161,34 @@ describeOnEachDatabase('the ledger', (open) => {
     expect(request!.requested_model!.length).toBeLessThanOrEqual(512)
   })
 
+  test.each([
+    ['each priced', [10, 'computed'], [32, 'provider'], [42, 'provider', 'p2']],
+    ['one estimated', [10, 'estimated'], [32, 'provider'], [42, 'estimated', 'p2']],
+    ['one of no known price', [null, 'unknown'], [32, 'computed'], [null, 'unknown', null]],
+    ['a last one that was refused', [10, 'estimated'], [0, 'computed', null], [10, 'estimated', 'p1']],
+    ['a first one that was refused', [0, 'computed', null], [32, 'computed'], [32, 'computed', 'p2']],
+  ] as const)('what a request cost is the sum of its calls: %s', async (_which, first, second, expected) => {
+    const database = await open()
+    const ledger = openLedger(database)
+    const id = createUlid()
+    const costs = [first, second].map(([usdNanos, source, priceVersion], index) => ({
+      usdNanos,
+      source,
+      priceVersion: usdNanos === null || priceVersion === null ? null : `p${index + 1}`,
+    }))
+    costs.forEach((cost, index) => {
+      ledger.intend(describeIntent(id, index + 1))
+      ledger.settle(describeSettled(id, index + 1, { cost }))
+    })
+    ledger.finish(
+      describeFinished(id, { attempts: 2, cost: { usdNanos: 1, source: 'computed', priceVersion: 'said' } }),
+    )
+    await ledger.flush()
+    const [row] = await readRequests(database)
+    expect([row!.cost_usd_nanos, row!.cost_source, row!.price_version]).toEqual(expected)
+    expect(row).toMatchObject({ input_tokens: 14, output_tokens: 6, cache_read_tokens: null })
+  })
+
   test('a request that never reached a provider has a row too', async () => {
     const database = await open()
     const ledger = openLedger(database)
@@ -165,7 +196,9 @@ describeOnEachDatabase('the ledger', (open) => {
       describeFinished(createUlid(), { status: 403, errorCode: 'no_usable_key', attempts: 0, provider: null }),
     )
     await ledger.flush()
-    expect(await readRequests(database)).toHaveLength(1)
+    expect(await readRequests(database)).toMatchObject([
+      { cost_usd_nanos: 0, cost_source: 'computed', input_tokens: null },
+    ])
     expect(await readAttempts(database)).toHaveLength(0)
   })
 

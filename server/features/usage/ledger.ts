@@ -10,7 +10,13 @@ import type { Log } from '../../kernel/log.ts'
 import { keepBallast } from './ballast.ts'
 import { createFold, type LedgerDatabase } from './fold.ts'
 import { createJournal, type Segment } from './journal.ts'
-import type { AttemptIntent, FinishedRequest, SettledAttempt } from './records.ts'
+import {
+  sumAttempts,
+  type AttemptIntent,
+  type FinishedRequest,
+  type ReportedRequest,
+  type SettledAttempt,
+} from './records.ts'
 import type { ReplayReport } from './replay.ts'
 
 export interface Ledger {
@@ -19,7 +25,7 @@ export interface Ledger {
   /** Exactly once per intent. */
   settle(attempt: SettledAttempt): void
   /** The request's own row; also for requests that never reached a provider. */
-  finish(request: FinishedRequest): void
+  finish(request: ReportedRequest): void
   /** Everything finished so far is in the database; rejects with storage_unavailable where it cannot be. */
   flush(): Promise<void>
   /** Takes over and folds the journals of processes that died; call once at start. */
@@ -38,7 +44,7 @@ interface OpenRequest {
   segments: Segment[]
   isJournaled: boolean
   /** Said to be finished while an attempt was still being settled. */
-  finished: FinishedRequest | undefined
+  finished: ReportedRequest | undefined
 }
 
 /** Room the last segment keeps for the settlement and the row of each request under way while no other can be made. */
@@ -103,11 +109,11 @@ export function createLedger(options: {
     }
   }
 
-  function complete(requestId: string, request: OpenRequest, finished: FinishedRequest): void {
+  function complete(requestId: string, request: OpenRequest, finished: ReportedRequest): void {
     open.delete(requestId)
-    const record = boundFinished(finished)
-    journalSoon(`{"finished":${JSON.stringify(record)}}`, request)
     const attempts = request.attempts.map(({ intent, settled }) => ({ intent, settled: settled! }))
+    const record = boundFinished({ ...finished, ...sumAttempts(attempts) })
+    journalSoon(`{"finished":${JSON.stringify(record)}}`, request)
     fold.add({ request: record, attempts, segments: request.segments, isJournaled: request.isJournaled })
   }
 

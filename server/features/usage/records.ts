@@ -14,6 +14,13 @@ export interface Cost {
 
 export const UNKNOWN_COST: Cost = { usdNanos: null, source: 'unknown', priceVersion: null }
 
+/** Nothing was consumed for certain: a cost that is known, and nil. */
+const NO_COST: Cost = { usdNanos: 0, source: 'computed', priceVersion: null }
+
+/** What UniRoute answers itself. Such requests have rows and receipts, but are no use of a model: summaries leave them out. */
+export const READ_OPERATIONS = ['models', 'receipt', 'explain'] as const
+export type ReadOperation = (typeof READ_OPERATIONS)[number]
+
 /** About to call a provider. All ids are bare. */
 export interface AttemptIntent {
   readonly requestId: string
@@ -83,6 +90,9 @@ export interface FinishedRequest {
   readonly durationMs: number
   readonly clientRequestId: string | null
 }
+
+/** As the gateway reports it; what it used and cost is the sum over its calls, whoever paid for each. */
+export type ReportedRequest = Omit<FinishedRequest, 'usage' | 'cost'>
 
 /** One line of the journal: exactly one of the three. */
 export interface JournalRecord {
@@ -202,11 +212,18 @@ export function finishAsInterrupted(attempts: readonly RecordedAttempt[]): Finis
     fallback: null,
     warnings: [],
     attempts: attempts.length,
-    usage: sumUsage(attempts.map(({ settled }) => settled.usage)),
-    cost: sumCost(attempts.map(({ settled }) => settled.cost)),
+    ...sumAttempts(attempts),
     firstByteMs: last.settled.firstByteMs,
     durationMs: last.settled.durationMs,
     clientRequestId: null,
+  }
+}
+
+/** What a request used and cost: all its calls together, also those that failed after the provider may have run them. */
+export function sumAttempts(attempts: readonly RecordedAttempt[]): Pick<FinishedRequest, 'usage' | 'cost'> {
+  return {
+    usage: sumUsage(attempts.map(({ settled }) => settled.usage)),
+    cost: sumCost(attempts.map(({ settled }) => settled.cost)),
   }
 }
 
@@ -235,7 +252,8 @@ function sumCost(costs: readonly Cost[]): Cost {
     usdNanos += cost.usdNanos
   }
   const estimated = costs.some((cost) => cost.source === 'estimated')
-  const last = costs.at(-1)!
+  // Refusals cost nothing and say nothing of prices.
+  const last = costs.findLast((cost) => cost.priceVersion !== null) ?? costs.at(-1) ?? NO_COST
   return { usdNanos, source: estimated ? 'estimated' : last.source, priceVersion: last.priceVersion }
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../../../contract/usage.ts'
 import { describeOnEachDatabase, silentLog } from '../../../test/support/databases.ts'
 import type { Database } from '../../database/database.ts'
-import type { RequestTable } from '../../database/schema.ts'
+import type { AttemptTable, RequestTable } from '../../database/schema.ts'
 import { validate } from '../../http/validation.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { systemClock } from '../../kernel/clock.ts'
@@ -87,7 +87,58 @@ function makeRequest(random: (below: number) => number, more: Partial<RequestTab
   }
 }
 
-const COLUMNS: Record<Exclude<UsageGroup, 'day'>, keyof RequestTable> = {
+/** The calls of a request: as many as it says, each with a key, payer and cost of its own. */
+function makeCalls(random: (below: number) => number, request: RequestTable): AttemptTable[] {
+  const pick = <T>(values: readonly T[]): T => values[random(values.length)]!
+  return Array.from({ length: request.attempts }, (_, index) => {
+    const known = random(4) > 0
+    return {
+      request_id: request.id,
+      attempt: index + 1,
+      // A call may begin on the next day: it belongs to its request all the same.
+      created_at: request.created_at + random(3_600_000),
+      user_id: request.user_id,
+      team_id: null,
+      api_key_id: request.api_key_id,
+      lease_id: null,
+      provider: pick(['openai', 'anthropic']),
+      model: pick([request.model, 'gpt-4o', null]),
+      dialect: 'openai-chat',
+      provider_key_id: pick([KEY_A!, KEY_B!, null]),
+      billed_to: pick(['user', 'server', 'team']),
+      status: 200,
+      outcome: 'done',
+      reason: null,
+      upstream_request_id: null,
+      input_tokens: known ? random(10_000) : null,
+      cache_read_tokens: known ? random(100) : null,
+      cache_write_tokens: pick([null, 5]),
+      cache_write_1h_tokens: null,
+      output_tokens: known ? random(1_000) : null,
+      reasoning_tokens: pick([null, 7]),
+      cost_usd_nanos: known ? random(100_000) : null,
+      cost_source: known ? 'computed' : 'unknown',
+      price_version: null,
+      first_byte_ms: null,
+      duration_ms: 1,
+    }
+  })
+}
+
+async function insertWithCalls(
+  database: Database,
+  rows: RequestTable[],
+  random: (below: number) => number,
+): Promise<AttemptTable[]> {
+  const calls = rows.flatMap((row) => makeCalls(random, row))
+  await database.insertMany([
+    { table: 'attempts', rows: calls },
+    { table: 'requests', rows },
+  ])
+  return calls
+}
+
+const COLUMNS: Record<Exclude<UsageGroup, 'day'>, keyof RequestTable & keyof AttemptTable> = {
   provider: 'provider',
   model: 'model',
   provider_key: 'provider_key_id',
@@ -97,10 +148,17 @@ const COLUMNS: Record<Exclude<UsageGroup, 'day'>, keyof RequestTable> = {
 }
 
 /** The same answer, counted one by one. */
-function countPlainly(rows: readonly RequestTable[], groups: readonly UsageGroup[], timeZone: string) {
-  const sum = (of: readonly RequestTable[], column: keyof RequestTable): number =>
-    of.reduce((total, row) => total + ((row[column] as number | null) ?? 0), 0)
-  const figures = (of: readonly RequestTable[]) => {
+function countPlainly(
+  rows: readonly RequestTable[],
+  calls: readonly AttemptTable[],
+  groups: readonly UsageGroup[],
+  timeZone: string,
+) {
+  const requestOf = new Map(rows.map((row) => [row.id, row]))
+  const chosen = calls.filter((call) => requestOf.has(call.request_id))
+  const figures = (of: readonly RequestTable[], calls: readonly AttemptTable[]) => {
+    const sum = (column: keyof AttemptTable): number =>
+      calls.reduce((total, call) => total + ((call[column] as number | null) ?? 0), 0)
     const durations = of
       .filter((row) => row.outcome !== 'interrupted')
       .map((row) => row.duration_ms)
@@ -110,30 +168,36 @@ function countPlainly(rows: readonly RequestTable[], groups: readonly UsageGroup
     return {
       requests: of.length,
       errors: of.filter((row) => row.status >= 400 || row.error_code !== null).length,
-      input_tokens: sum(of, 'input_tokens'),
-      output_tokens: sum(of, 'output_tokens'),
-      cache_read_tokens: sum(of, 'cache_read_tokens'),
-      cache_write_tokens: sum(of, 'cache_write_tokens'),
-      reasoning_tokens: sum(of, 'reasoning_tokens'),
-      cost_usd_micros: toMicros(sum(of, 'cost_usd_nanos')),
+      input_tokens: sum('input_tokens'),
+      output_tokens: sum('output_tokens'),
+      cache_read_tokens: sum('cache_read_tokens'),
+      cache_write_tokens: sum('cache_write_tokens'),
+      reasoning_tokens: sum('reasoning_tokens'),
+      cost_usd_micros: toMicros(sum('cost_usd_nanos')),
       unknown_cost_requests: of.filter((row) => row.cost_usd_nanos === null && row.attempts > 0).length,
       p50_ms: rank(50),
       p95_ms: rank(95),
     }
   }
-  const keysOf = (row: RequestTable) =>
-    Object.fromEntries(
+  const keysOf = (row: RequestTable | AttemptTable, at: number): string => {
+    const keys = Object.fromEntries(
       groups.map((group) => {
-        if (group === 'day') return [group, dayAt(timeZone, row.created_at)]
+        if (group === 'day') return [group, dayAt(timeZone, at)]
         const value = row[COLUMNS[group]]
         const prefix = group === 'api_key' ? 'ak_' : group === 'provider_key' ? 'pk_' : ''
         return [group, value === null ? null : `${prefix}${value}`]
       }),
     )
-  const byKeys = Map.groupBy(rows, (row) => JSON.stringify(keysOf(row)))
+    return JSON.stringify(keys)
+  }
+  const ended = Map.groupBy(rows, (row) => keysOf(row, row.created_at))
+  const spent = Map.groupBy(chosen, (call) => keysOf(call, requestOf.get(call.request_id)!.created_at))
   return {
-    groups: [...byKeys].map(([keys, of]) => ({ ...JSON.parse(keys), ...figures(of) })),
-    total: figures(rows),
+    groups: [...new Set([...ended.keys(), ...spent.keys()])].map((keys) => ({
+      ...JSON.parse(keys),
+      ...figures(ended.get(keys) ?? [], spent.get(keys) ?? []),
+    })),
+    total: figures(rows, chosen),
   }
 }
 
@@ -152,7 +216,7 @@ describeOnEachDatabase('usage summaries', (openDatabase) => {
     ]) {
       rows.push(makeRequest(random, { created_at: Date.parse(edge), user_id: OWNERS[0]! }))
     }
-    await database.insertMany([{ table: 'requests', rows }])
+    const calls = await insertWithCalls(database, rows, random)
     const usage = open(database)
     const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata']
     for (let i = 0; i < 40; i++) {
@@ -172,7 +236,7 @@ describeOnEachDatabase('usage summaries', (openDatabase) => {
       const chosen = rows.filter(
         (row) => row.created_at >= from && row.created_at < to && (owner === undefined || row.user_id === owner),
       )
-      const expected = countPlainly(chosen, groups, timeZone)
+      const expected = countPlainly(chosen, calls, groups, timeZone)
       expect(usageAnswerSchema.parse(answer)).toEqual(answer)
       const inOrder = (list: object[]) => list.map((one) => JSON.stringify(one)).sort()
       expect(inOrder(answer.groups)).toEqual(inOrder(expected.groups))
@@ -184,7 +248,7 @@ describeOnEachDatabase('usage summaries', (openDatabase) => {
     const database = await openDatabase()
     const random = createRandom(11)
     const rows = Array.from({ length: 300 }, () => makeRequest(random))
-    await database.insertMany([{ table: 'requests', rows }])
+    await insertWithCalls(database, rows, random)
     const usage = open(database)
     const ofDays = await usage.summarise({ from: '2026-10-01', to: '2026-11-21', group_by: 'day' }, { everyone: true })
     const ofModels = await usage.summarise(
@@ -231,10 +295,52 @@ describeOnEachDatabase('usage summaries', (openDatabase) => {
     expect((await ask(0, OWNERS[0]!)).total.requests).toBe(mine)
     expect((await ask(0, 'nobody')).total.requests).toBe(0)
     expect((await ask(1, 'nobody')).total.requests).toBe(60)
-    const ofKey = await open(database).summarise({ from: '2026-10-01' }, { userId: OWNERS[0]!, providerKeyId: KEY_A })
-    expect(ofKey.total.requests).toBe(
-      rows.filter((row) => row.user_id === OWNERS[0] && row.provider_key_id === KEY_A).length,
-    )
+    const ofKey = await open(database).summarise({ from: '2026-10-01' }, { providerKeyId: KEY_A! })
+    expect(ofKey.total.requests).toBe(rows.filter((row) => row.provider_key_id === KEY_A).length)
+  })
+
+  test('what one key paid for a request that ended on another stands with the key that paid', async () => {
+    const database = await openDatabase()
+    const random = createRandom(13)
+    const at = { created_at: Date.parse('2026-11-20T10:00:00Z'), user_id: OWNERS[0]!, status: 200, error_code: null }
+    const row = makeRequest(random, {
+      ...at,
+      attempts: 2,
+      billed_to: 'server',
+      provider_key_id: null,
+      cost_usd_nanos: 9_000,
+    })
+    const [first, second] = makeCalls(random, row)
+    await database.insertMany([
+      {
+        table: 'attempts',
+        rows: [
+          { ...first!, billed_to: 'user', provider_key_id: KEY_A!, cost_usd_nanos: 2_000, cost_source: 'estimated' },
+          { ...second!, billed_to: 'server', provider_key_id: null, cost_usd_nanos: 7_000 },
+        ],
+      },
+      { table: 'requests', rows: [row] },
+    ])
+    const usage = open(database)
+    const { groups, total } = await usage.summarise({ group_by: 'billed_to' }, { userId: OWNERS[0]! })
+    expect(groups).toMatchObject([
+      { billed_to: 'server', requests: 1, cost_usd_micros: 7 },
+      { billed_to: 'user', requests: 0, cost_usd_micros: 2, p50_ms: null },
+    ])
+    expect(total).toMatchObject({ requests: 1, cost_usd_micros: 9, unknown_cost_requests: 0 })
+    const ofKey = await usage.summarise({}, { providerKeyId: KEY_A! })
+    expect(ofKey.total).toMatchObject({ requests: 0, cost_usd_micros: 2 })
+  })
+
+  test('model lists, receipts and explanations are no use of a model, refused ones no errors', async () => {
+    const database = await openDatabase()
+    const random = createRandom(17)
+    const at = { created_at: Date.parse('2026-11-20T10:00:00Z'), attempts: 0, status: 404, error_code: 'not_found' }
+    const rows = ['models', 'receipt', 'explain', 'chat'].map((operation) => makeRequest(random, { ...at, operation }))
+    await database.insertMany([{ table: 'requests', rows }])
+    const answer = await open(database).summarise({}, { everyone: true })
+    expect(answer.total).toMatchObject({ requests: 1, errors: 1 })
+    expect(answer.groups).toHaveLength(1)
   })
 
   test('without a range it is the last thirty days of the zone, up to now', async () => {
@@ -366,8 +472,6 @@ describeOnEachDatabase('receipts', (openDatabase) => {
         fallback: 'invalid',
         warnings: ['w'],
         attempts: 2,
-        usage: tokens,
-        cost,
         firstByteMs: 12,
         durationMs: 50,
         clientRequestId: null,
