@@ -5,7 +5,8 @@ import { SECRET_WARNINGS } from '../config/secrets.ts'
 import type { Database } from '../database/database.ts'
 import { checkSchema } from '../database/migrator.ts'
 import { checkRegistry } from '../features/admin/vault-check.ts'
-import { createVaultRegistry, databaseNow } from '../features/admin/vault-registry.ts'
+import { databaseNow } from '../database/now.ts'
+import { createVaultRegistry } from '../features/admin/vault-registry.ts'
 import { createRotationStore } from '../features/admin/vault-rotation-store.ts'
 import { createAudit } from '../features/audit/audit.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -58,9 +59,9 @@ export async function checkSecrets(config: Config, database: Database): Promise<
 export async function checkRotation(database: Database): Promise<Finding> {
   const subject = 'rotation'
   const store = createRotationStore(database)
-  const run = await store.read()
+  const run = await store.readProgress()
   if (run === undefined) return { level: 'ok', subject, message: 'the master key was never changed' }
-  const left = await store.countOthers(run.to_kid)
+  const left = run.remaining
   if (run.state === 'done' && left === 0) return { level: 'ok', subject, message: `finished; all under ${run.to_kid}` }
   if (run.state === 'running') return { level: 'ok', subject, message: `going on; ${count(left, 'value')} left` }
   if (run.state === 'paused') {

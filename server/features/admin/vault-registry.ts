@@ -1,8 +1,9 @@
 // What the database knows of the master keys: the registry of kids, what depends on each, the instances alive, and the
 // installation's own sealed secrets. SQL only; which of it is in order is judged in vault-check.ts.
 // Instances are dated by the database's clock, the one clock they share.
-import { type RawBuilder, sql, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
+import { databaseNow } from '../../database/now.ts'
 import type { Schema } from '../../database/schema.ts'
 import { isKid } from '../../vault/sealed-text.ts'
 
@@ -70,14 +71,6 @@ export interface VaultRegistry {
   remove(instanceId: string): Promise<void>
 }
 
-/** This moment by the database's clock, epoch ms. */
-export function databaseNow(kind: Database['kind']): RawBuilder<number> {
-  return kind === 'sqlite'
-    ? sql<number>`CAST(unixepoch('subsec') * 1000 AS INTEGER)`
-    : sql<number>`CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
-}
-
-// size: the statements of one store, each by itself.
 export function createVaultRegistry(database: Database): VaultRegistry {
   const { query, kind } = database
   const now = databaseNow(kind)

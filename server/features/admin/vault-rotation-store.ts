@@ -2,10 +2,11 @@
 // values it moves. SQL only. Dated by the database's clock, the one clock the instances share.
 // Invariants: whoever writes holds the lease, and says so in the same transaction; a value is replaced only where it is
 // still the one that was read; the count of what is done is written together with what it counts.
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
+import { databaseNow } from '../../database/now.ts'
 import type { Schema, VaultRotationTable } from '../../database/schema.ts'
-import { createVaultRegistry, databaseNow, SEALED_TABLES, type SealedTable } from './vault-registry.ts'
+import { createVaultRegistry, SEALED_TABLES, type SealedTable } from './vault-registry.ts'
 
 export const BATCH_ROWS = 200
 const LEASE_MS = 30_000
@@ -43,6 +44,8 @@ export interface Lease {
 
 export interface RotationStore {
   read(): Promise<RotationRun | undefined>
+  /** The same with what is left to move, both of one moment. */
+  readProgress(): Promise<(RotationRun & { readonly remaining: number }) | undefined>
   /** Begins a run towards a kid; what was there of an earlier one is forgotten. */
   begin(tx: Transaction<Schema>, kids: { from: string | null; to: string }): Promise<void>
   /** False if it is not in that state. */
@@ -74,7 +77,6 @@ export interface RotationBatch {
   readonly failures: readonly RotationFailure[]
 }
 
-// size: the statements of one store, each by itself.
 export function createRotationStore(database: Database, options: { leaseMs?: number } = {}): RotationStore {
   const { query, kind } = database
   const leaseMs = sql.lit(options.leaseMs ?? LEASE_MS)
@@ -100,19 +102,32 @@ export function createRotationStore(database: Database, options: { leaseMs?: num
     return going.numUpdatedRows === 1n
   }
 
+  async function readRun<Remaining extends number | null>(remaining: RawBuilder<Remaining>) {
+    const row = await query
+      .selectFrom('vault_rotation')
+      .leftJoin('vault_jobs', 'vault_jobs.name', 'vault_rotation.name')
+      .selectAll('vault_rotation')
+      .select((column) => [column(column.ref('vault_jobs.lease_until'), '>', now).as('isLed'), now.as('now')])
+      .select(remaining.as('remaining'))
+      .where('vault_rotation.name', '=', JOB)
+      .executeTakeFirst()
+    if (row === undefined) return undefined
+    const { name: _name, isLed, ...run } = row
+    return { ...run, isLed: Boolean(isLed) }
+  }
+
   return {
-    async read() {
-      const row = await query
-        .selectFrom('vault_rotation')
-        .leftJoin('vault_jobs', 'vault_jobs.name', 'vault_rotation.name')
-        .selectAll('vault_rotation')
-        .select((column) => [column(column.ref('vault_jobs.lease_until'), '>', now).as('isLed'), now.as('now')])
-        .where('vault_rotation.name', '=', JOB)
-        .executeTakeFirst()
-      if (row === undefined) return undefined
-      const { name: _name, isLed, ...run } = row
-      return { ...run, isLed: Boolean(isLed) }
-    },
+    read: () => readRun(sql<null>`NULL`),
+
+    readProgress: () =>
+      readRun(
+        sql<number>`(${sql.join(
+          SEALED_TABLES.map(
+            ({ table }) => sql`(SELECT count(*) FROM ${sql.table(table)} WHERE kid NOT IN (vault_rotation.to_kid, ''))`,
+          ),
+          sql` + `,
+        )})`,
+      ),
 
     async begin(tx, { from, to }) {
       const fresh = {

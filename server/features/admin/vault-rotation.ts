@@ -169,17 +169,16 @@ export function createVaultRotation(options: VaultRotationOptions): VaultRotatio
     const [picture, instances, run, failures] = await Promise.all([
       registry.read(),
       registry.listAlive(),
-      store.read(),
+      store.readProgress(),
       store.listFailures(MOST_FAILURES_SHOWN),
     ])
     const active = picture.keys.find((key) => key.state === 'active')
-    const remaining = run === undefined ? 0 : await store.countOthers(run.to_kid)
     return {
       backend: 'local',
       fallback: booted.fallback,
       active: active ? { kid: active.kid, created_at: new Date(active.createdAt).toISOString() } : null,
       keys: describeKeys(picture, keyring.kids),
-      rotation: describeRun(run, { remaining, failed: failures.total, instances }),
+      rotation: describeRun(run, { failed: failures.total, instances }),
       failures: failures.failures.map(({ recordId, reason }) => ({ record_id: recordId, reason })),
       instances: instances.map(({ id, activeKid, kids, seenAt }) => ({
         id,
@@ -207,10 +206,10 @@ export function createVaultRotation(options: VaultRotationOptions): VaultRotatio
     },
     readStatus,
     async readFigures() {
-      const [picture, run] = await Promise.all([registry.read(), store.read()])
+      const [picture, run] = await Promise.all([registry.read(), store.readProgress()])
       return {
         dependents: describeKeys(picture, []).map(({ kid, state, dependents }) => ({ kid, state, count: dependents })),
-        remaining: run === undefined || run.finished_at !== null ? 0 : await store.countOthers(run.to_kid),
+        remaining: run === undefined || run.finished_at !== null ? 0 : run.remaining,
       }
     },
     start: job.start,
@@ -288,8 +287,8 @@ const NO_RUN = {
 } as const
 
 function describeRun(
-  run: RotationRun | undefined,
-  now: { remaining: number; failed: number; instances: readonly LivingInstance[] },
+  run: (RotationRun & { readonly remaining: number }) | undefined,
+  now: { failed: number; instances: readonly LivingInstance[] },
 ): EncryptionStatus['rotation'] {
   if (run === undefined) return NO_RUN
   const isWaiting = run.state === 'running' && now.instances.some((instance) => instance.activeKid !== run.to_kid)
@@ -299,7 +298,7 @@ function describeRun(
     from: run.from_kid,
     to: run.to_kid,
     // What was replaced or removed meanwhile needs no moving any more; what came since under an old key does.
-    total: run.done + now.remaining,
+    total: run.done + run.remaining,
     done: run.done,
     failed: now.failed,
     running: run.state === 'running' && run.isLed,
