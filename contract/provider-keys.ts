@@ -2,6 +2,7 @@
 // and never comes out; `PATCH` has no field that could carry one.
 import { z } from 'zod'
 import { budgetSchema, fallbackSchema, momentSchema, payerSchema, timestampSchema } from './common.ts'
+import { usageQuerySchema, usageRowSchema, usageTotalSchema } from './usage.ts'
 
 /** The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty. */
 export const PROVIDER_KEY_STATES = [
@@ -154,3 +155,19 @@ export const providerKeyImpactSchema = z
   })
   .meta({ id: 'ProviderKeyImpact' })
 export type ProviderKeyImpact = z.infer<typeof providerKeyImpactSchema>
+
+export const keyUsageQuerySchema = usageQuerySchema.omit({ group_by: true })
+export type KeyUsageQuery = z.infer<typeof keyUsageQuerySchema>
+
+export const providerKeyUsageSchema = z
+  .object({
+    from: timestampSchema,
+    to: timestampSchema,
+    time_zone: z.string(),
+    days: z.array(usageRowSchema),
+    models: z.array(usageRowSchema),
+    payers: z.array(usageRowSchema),
+    total: usageTotalSchema,
+  })
+  .meta({ id: 'ProviderKeyUsage' })
+export type ProviderKeyUsage = z.infer<typeof providerKeyUsageSchema>

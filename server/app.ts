@@ -22,6 +22,7 @@ import { createLimits } from './features/limits/limits.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
 import { createLedger } from './features/usage/ledger.ts'
+import { createNotifications } from './features/notifications/notifications.ts'
 import { createTeams } from './features/teams/teams.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
@@ -78,6 +79,7 @@ export function createApp(options: AppOptions): App {
   const prices = createPrices({ clock, overrides: catalog.overrides })
   const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
   const usage = createUsage({ store: createUsageStore(database), ledger, clock })
+  const notifications = createNotifications({ database, clock, log })
   const apiKeys = createApiKeys({
     database,
     clock,
@@ -113,6 +115,8 @@ export function createApp(options: AppOptions): App {
     allowUserBaseUrls: config.userBaseUrls,
     explain: (input) => gateway.explainWithout(input),
     readHealth: (key) => gateway.readKeyHealth(key),
+    notify: (notice) => notifications.notify(notice),
+    readKeyUsage: (providerKeyId, query) => usage.summarise(query, { providerKeyId }),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
   })
   const rotation = createVaultRotation({ database, booted, audit, clock, log })
@@ -172,6 +176,7 @@ export function createApp(options: AppOptions): App {
     ...apiKeys.routes,
     ...providerKeys.routes,
     ...teams.routes,
+    ...notifications.routes,
     ...createUsageRoutes({ usage }),
     ...catalog.createRoutes(async (userId) => {
       const caller = await apiKeys.describeCaller(userId, null)

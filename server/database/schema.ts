@@ -230,6 +230,24 @@ export interface UserProviderKeyTable {
   probe_after_ms: number | null
 }
 
+export interface ProviderKeyCheckTable {
+  provider_key_id: string
+  checked_at: number
+  models: string | null
+}
+
+export interface NotificationTable {
+  id: string
+  user_id: string
+  kind: string
+  subject_id: string | null
+  occasion: string
+  details: string
+  created_at: number
+  read_at: number | null
+  mailed_at: number | null
+}
+
 export interface KeyModelStateTable {
   provider_key_id: string
   model: string
@@ -334,6 +352,8 @@ export interface Schema {
   audit_log: AuditEntryTable
   user_provider_keys: UserProviderKeyTable
   key_model_states: KeyModelStateTable
+  provider_key_checks: ProviderKeyCheckTable
+  notifications: NotificationTable
   key_registry: KeyRegistryTable
   vault_jobs: VaultJobTable
   vault_instances: VaultInstanceTable

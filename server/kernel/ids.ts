@@ -6,7 +6,7 @@ const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-export type IdPrefix = 'pk' | 'req' | 'ak' | 'sess' | 'inv' | 'aud' | 'team' | 'lease'
+export type IdPrefix = 'pk' | 'req' | 'ak' | 'sess' | 'inv' | 'aud' | 'team' | 'lease' | 'note'
 
 let pool = randomBytes(4096)
 let poolOffset = 0

@@ -1,11 +1,13 @@
 // What the parts of this room share; built once by service.ts.
 import type { ProviderKeyTest } from '../../../contract/provider-keys.ts'
+import type { UsageAnswer, UsageQuery } from '../../../contract/usage.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Audit, AuditEntry } from '../audit/audit.ts'
+import type { Notify } from './key-notices.ts'
 import type { ExplainWithout } from './impact.ts'
 import type { KeyStates } from './key-states.ts'
 import type { ReadHealth } from './model-health.ts'
@@ -48,6 +50,9 @@ export interface ProviderKeysOptions {
   explain?: ExplainWithout
   /** Models a key does not serve just now. */
   readHealth?: ReadHealth
+  /** Sums over what one key paid for, whoever asked. */
+  readKeyUsage?: (keyId: string, query: UsageQuery) => Promise<UsageAnswer>
+  notify?: Notify
   /** With whom each of a user's keys is shared, by bare key id. */
   namesSharedWith?: (userId: string) => Promise<ReadonlyMap<string, readonly string[]>>
   /** How long to wait before erasing is tried again. */

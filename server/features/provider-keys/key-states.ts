@@ -10,6 +10,7 @@ import type { Secret } from '../../kernel/secret.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { VaultError } from '../../vault/vault-error.ts'
 import type { Audit } from '../audit/audit.ts'
+import { tellStatus, type Notify } from './key-notices.ts'
 import {
   bindingOf,
   describeBinding,
@@ -28,6 +29,7 @@ const LONGEST_MODEL = 200
 
 interface Pending extends StatusMark {
   readonly record: ProviderKeyRecord
+  readonly before: ProviderKeyStatus
 }
 
 export interface KeyStates {
@@ -54,6 +56,7 @@ export function createKeyStates(options: {
   clock: Clock
   log: Log
   audit: Audit
+  notify?: Notify | undefined
 }): KeyStates {
   const { store, vault, clock, log, audit } = options
   const cache = createFreshCache<string, readonly ProviderKeyRecord[]>({
@@ -89,16 +92,9 @@ export function createKeyStates(options: {
     const at = clock.now()
     // A key that served a moment ago and failed since has worked all the same.
     const workedAt = status === 'active' ? at : shown.workedAt
-    pending.set(record.id, {
-      id: record.id,
-      keyVersion: record.keyVersion,
-      status,
-      reason,
-      at,
-      workedAt,
-      probe,
-      record,
-    })
+    const before = pending.get(record.id)?.before ?? record.status
+    const { id, keyVersion } = record
+    pending.set(id, { id, keyVersion, status, reason, at, workedAt, probe, record, before })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
@@ -132,7 +128,10 @@ export function createKeyStates(options: {
     const changed = await store.markStatus(mark)
     cache.invalidate(mark.record.userId)
     if (pending.get(mark.id) === mark) pending.delete(mark.id)
-    if (!changed || mark.status !== 'undecryptable') return
+    if (!changed) return
+    // An untested key that served is no news.
+    await tellStatus(options, mark.record, mark.before, mark.status, mark.at)
+    if (mark.status !== 'undecryptable') return
     await audit.record({
       actorType: 'system',
       actorId: null,

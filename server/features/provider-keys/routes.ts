@@ -2,12 +2,14 @@
 import {
   addProviderKeyBodySchema,
   editProviderKeyBodySchema,
+  keyUsageQuerySchema,
   providerKeyAnswerSchema,
   providerKeyDeletedSchema,
   providerKeyImpactSchema,
   providerKeyListSchema,
   providerKeyParamsSchema,
   providerKeyTestSchema,
+  providerKeyUsageSchema,
   replaceProviderKeyBodySchema,
   testProviderKeyBodySchema,
 } from '../../../contract/provider-keys.ts'
@@ -143,6 +145,18 @@ export function createProviderKeyRoutes(keys: ProviderKeyService): ControlRoute[
       },
       async handle({ principal, params }) {
         return { status: 200, body: await keys.testProviderKey(principal.userId, params.ref) }
+      },
+    }),
+    defineControlRoute({
+      ...OWN,
+      method: 'GET',
+      path: `${ONE}/usage`,
+      summary: 'What one key paid for, by day, model and payer; its borrowers included',
+      params: providerKeyParamsSchema,
+      query: keyUsageQuerySchema,
+      answers: { 200: { description: 'The use of the key', schema: providerKeyUsageSchema }, 404: unknown },
+      async handle({ principal, params, query }) {
+        return { status: 200, body: await keys.readUsage(principal.userId, params.ref, query) }
       },
     }),
     defineControlRoute({

@@ -3,17 +3,21 @@
 // in is sealed in the same call and kept nowhere else; a replaced or deleted ciphertext is destroyed at once and for good.
 import type {
   AddProviderKeyBody,
+  KeyUsageQuery,
   EditProviderKeyBody,
   ProviderKey,
   ProviderKeyImpact,
   ProviderKeyTest,
+  ProviderKeyUsage,
   ReplaceProviderKeyBody,
   TestProviderKeyBody,
 } from '../../../contract/provider-keys.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { KeyActor, KeyContext, ProviderKeysOptions, TestKey } from './context.ts'
+import { createKeyCare, type KeyCare } from './care.ts'
 import { findKey, findKeyOrNothing, readDestination } from './find-key.ts'
 import { describeImpact, IMPACT_WINDOW_MS } from './impact.ts'
+import { writeFinding } from './key-finding.ts'
 import { createKeyStates, type KeyStates } from './key-states.ts'
 import { describeProviderKey } from './metadata.ts'
 import { withModelHealth } from './model-health.ts'
@@ -43,7 +47,10 @@ export interface ProviderKeyService extends GatewaySide {
   testProviderKey(userId: string, ref: string): Promise<ProviderKeyTest>
   testUnsavedKey(input: TestProviderKeyBody): Promise<ProviderKeyTest>
   previewImpact(userId: string, ref: string): Promise<ProviderKeyImpact>
-  /** Erases what an earlier run deleted but could not erase. */
+  /** What one key paid for: by day, model and payer, its borrowers' requests included. */
+  readUsage(userId: string, ref: string, query: KeyUsageQuery): Promise<ProviderKeyUsage>
+  readonly care: Pick<KeyCare, 'runOnce'>
+  /** Erases what an earlier run deleted but could not erase, and begins to look after the keys. */
   start(): Promise<void>
   close(): Promise<void>
 }
@@ -55,6 +62,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
   const store = createProviderKeyStore(options.database)
   const states = createKeyStates({ ...options, store })
   const context: KeyContext = { ...options, store, states, shredder: createShredder(options) }
+  const care = createKeyCare(context)
   const showAll = async (userId: string, keys: readonly StoredProviderKey[]): Promise<ProviderKey[]> => {
     const names = keys.length === 0 ? undefined : await options.namesSharedWith?.(userId)
     const now = options.clock.now()
@@ -119,14 +127,31 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       return describeImpact(key, await store.readUsage(userId, key.id, from), { from, to }, options.explain)
     },
 
+    async readUsage(userId, ref, query) {
+      const key = await findKey(context, userId, ref)
+      const read = options.readKeyUsage ?? (() => Promise.reject(new GatewayError('not_found')))
+      const [days, models, payers] = await Promise.all([
+        read(key.id, { ...query, group_by: 'day' }),
+        read(key.id, { ...query, group_by: 'model' }),
+        read(key.id, { ...query, group_by: 'billed_to' }),
+      ])
+      const { from, to, time_zone, total } = days
+      return { from, to, time_zone, days: days.groups, models: models.groups, payers: payers.groups, total }
+    },
+
     chainFor: states.chainFor,
     openCredential: states.openCredential,
     markStatus: states.markStatus,
     markModel: states.markModel,
     invalidate: states.invalidate,
     flush: states.flush,
-    start: () => context.shredder.shred(),
+    care,
+    async start() {
+      await context.shredder.shred()
+      care.start()
+    },
     async close() {
+      await care.close()
       await states.close()
       await context.shredder.close()
     },
@@ -134,21 +159,11 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
 }
 
 async function testSavedKey(context: KeyContext, userId: string, ref: string): Promise<ProviderKeyTest> {
-  const { store, states, clock } = context
+  const { states } = context
   const key = await findKey(context, userId, ref)
   const secret = states.openForTest(key)
   const result = await context.testKey({ provider: key.provider, baseUrl: key.baseUrl, key: secret })
-  // What the gateway noted before goes in first: the test is the newer news.
-  await states.flush()
-  await store.markTested({
-    id: key.id,
-    keyVersion: key.keyVersion,
-    at: clock.now(),
-    passed: result.status === 'active',
-    rejected: result.status === 'invalid',
-    reason: 'rejected',
-  })
-  states.invalidate(userId)
+  await writeFinding(context, key, result)
   return describeTest(result)
 }
 

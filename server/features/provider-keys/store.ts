@@ -76,9 +76,10 @@ export interface ProviderKeyStore {
   /** The same keys, with the models they do not serve just now. */
   withModels(keys: readonly StoredProviderKey[], now: number): Promise<StoredProviderKey[]>
   markModel(mark: ModelMark, now: number): Promise<void>
+  /** The status the test led to, where it was another one before; null where nothing changed. */
   markTested(
-    mark: Omit<StatusMark, 'status' | 'workedAt' | 'probe'> & { passed: boolean; rejected: boolean },
-  ): Promise<void>
+    mark: Omit<StatusMark, 'status' | 'workedAt'> & { passed: boolean; rejected: boolean },
+  ): Promise<ProviderKeyStatus | null>
   markUsed(times: ReadonlyMap<string, number>): Promise<void>
   /** What one key paid for since a time, by API key and model. */
   readUsage(userId: string, id: string, since: number): Promise<UsageByKey[]>
@@ -241,7 +242,7 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
       return result.numUpdatedRows === 1n
     },
 
-    async markTested({ id, keyVersion, reason, at, passed, rejected }) {
+    async markTested({ id, keyVersion, reason, at, passed, rejected, probe }) {
       const tested = () =>
         own.updateTable('user_provider_keys').where('id', '=', id).where('key_version', '=', keyVersion)
       await tested()
@@ -249,17 +250,21 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
         .execute()
       if (passed) {
         // A free test cannot see credit or limits, so it clears none of those states.
-        await tested()
+        const result = await tested()
           .set({ status: 'active', status_reason: null, status_at: at, probe_at: null, probe_after_ms: null })
           .where('status', 'in', ['untested', 'invalid', 'undecryptable'])
-          .execute()
+          .executeTakeFirst()
+        return result.numUpdatedRows === 1n ? 'active' : null
       }
-      if (rejected) {
-        await tested()
-          .set({ status: 'invalid', status_reason: reason, status_at: at })
-          .where('status', '<>', 'invalid')
-          .execute()
-      }
+      if (!rejected) return null
+      const pause = { probe_at: probe?.at ?? null, probe_after_ms: probe?.afterMs ?? null }
+      const result = await tested()
+        .set({ status: 'invalid', status_reason: reason, status_at: at, ...pause })
+        .where('status', '<>', 'invalid')
+        .executeTakeFirst()
+      if (result.numUpdatedRows === 1n) return 'invalid'
+      await tested().set(pause).where('status', '=', 'invalid').execute()
+      return null
     },
 
     async markUsed(times) {
@@ -306,7 +311,7 @@ function toSettingColumns(settings: KeySettings): Partial<UserProviderKeyTable> 
   }
 }
 
-function toKey(row: UserProviderKeyTable): StoredProviderKey {
+export function toKey(row: UserProviderKeyTable): StoredProviderKey {
   return {
     id: row.id,
     userId: row.user_id,
