@@ -45,7 +45,8 @@ describe.skipIf(!clientsInstalled)('official SDKs', () => {
   })
 
   const bytes = randomBytes(500_000)
-  const sha256 = (content: ArrayBuffer | Uint8Array): string => createHash('sha256').update(new Uint8Array(content)).digest('hex')
+  const sha256 = (content: ArrayBuffer | Uint8Array): string =>
+    createHash('sha256').update(new Uint8Array(content)).digest('hex')
   const file = (): File => new File([bytes], 'talk.mp3', { type: 'audio/mpeg' })
   const collect = async (pages: AsyncIterable<Json>): Promise<Json[]> => {
     const all: Json[] = []
