@@ -30,7 +30,17 @@ afterAll(async () => {
   await fake?.close()
 })
 
-const TABLES = ['users', 'user_provider_keys', 'api_keys', 'key_registry', 'vault_secrets', 'attempts', 'teams', 'team_members', 'leases']
+const TABLES = [
+  'users',
+  'user_provider_keys',
+  'api_keys',
+  'key_registry',
+  'vault_secrets',
+  'attempts',
+  'teams',
+  'team_members',
+  'leases',
+]
 
 /** What a refused request must not have changed. Whoever is let in leaves a row in `requests`, so that is not here. */
 async function takePicture(): Promise<string> {
