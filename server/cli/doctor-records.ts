@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { SECRET_WARNINGS } from '../config/secrets.ts'
 import type { Database } from '../database/database.ts'
 import { checkSchema } from '../database/migrator.ts'
+import { listOverusedKids } from '../features/admin/vault-boot.ts'
 import { checkRegistry } from '../features/admin/vault-check.ts'
 import { databaseNow } from '../database/now.ts'
 import { createVaultRegistry } from '../features/admin/vault-registry.ts'
@@ -16,7 +17,6 @@ import type { Finding } from './finding.ts'
 import { readSecrets } from './installation.ts'
 
 const CLOCK_DRIFT_MS = 5_000
-const HIGH_WRAPS = 2 ** 31
 
 /** Throws SchemaError where this program must not touch the database. */
 export async function checkSchemaVersion(database: Database): Promise<Finding> {
@@ -39,17 +39,16 @@ export async function checkSecrets(config: Config, database: Database): Promise<
     subject,
     message: SECRET_WARNINGS[code],
   }))
-  for (const { kid, wraps, state } of picture.keys) {
-    if (wraps >= HIGH_WRAPS && state !== 'retired') {
-      findings.push({
-        level: 'warn',
-        subject,
-        message: `master key ${kid} was used ${wraps} times; rotate it: docs/rotation.md`,
-      })
-    }
-    if (state === 'retired' && keyring?.find(kid)) {
-      findings.push({ level: 'warn', subject, message: `master key ${kid} is retired; its secret can be taken away` })
-    }
+  for (const kid of listOverusedKids(picture)) {
+    findings.push({
+      level: 'warn',
+      subject,
+      message: `master key ${kid} was used too often; change it: docs/rotation.md`,
+    })
+  }
+  for (const { kid, state } of picture.keys) {
+    if (state !== 'retired' || !keyring?.find(kid)) continue
+    findings.push({ level: 'warn', subject, message: `master key ${kid} is retired; its secret can be taken away` })
   }
   const depending = [...picture.dependents.values()].reduce((sum, { providerKeys }) => sum + providerKeys, 0)
   if (findings.length === 0) findings.push({ level: 'ok', subject, message: `fit ${count(depending, 'stored key')}` })

@@ -1,9 +1,12 @@
 // The command line as people run it, on SQLite and on PostgreSQL, beside a running server and without one.
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -20,6 +23,8 @@ import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '
 import { ask, CHAT_DIALECTS } from '../support/dialects.ts'
 import { type Caller } from '../support/uniroute-client.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
+
+const LAUNCHER = fileURLToPath(new URL('../../scripts/uniroute.mjs', import.meta.url))
 
 let root: string
 let fake: FakeProvider
@@ -74,6 +79,26 @@ describe('uniroute', () => {
     const [one, two] = [await run(['keys', 'generate']), await run(['keys', 'generate'])]
     expect(one.stdout).toMatch(/^[\w-]{43}\n$/)
     expect(one.stdout).not.toBe(two.stdout)
+  })
+
+  test('serves without a command, through the launcher, and ends with 0 on SIGTERM', async () => {
+    const dataDir = mkdtempSync(join(root, 'served-'))
+    const child = spawn(process.execPath, [LAUNCHER], {
+      cwd: root,
+      env: { PATH: process.env['PATH'] ?? '', HOME: root, DATA_DIR: dataDir, PORT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+      if (stdout.includes('Set up: ')) child.kill('SIGTERM')
+    })
+    const [code] = await once(child, 'close')
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^UniRoute ready at http:\/\/localhost:\d+\n/)])
+    expect(stderr).toContain('draining')
+    expect(await run(['doctor', '--offline'], { DATA_DIR: dataDir })).toMatchObject({ code: 0 })
   })
 
   test('ends with 78 where the configuration is wrong, or nothing is there', async () => {

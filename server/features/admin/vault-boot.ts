@@ -57,7 +57,13 @@ export interface BootOptions {
   heartbeatMs?: number
 }
 
+/** Random nonces allow 2³² uses of a key. */
 const HIGH_WRAPS = 2 ** 31
+
+/** Master keys that should be changed for how often they were used. */
+export function listOverusedKids({ keys }: RegistryPicture): string[] {
+  return keys.filter((key) => key.state !== 'retired' && key.wraps >= HIGH_WRAPS).map((key) => key.kid)
+}
 
 /** Throws StartRefused (B1–B11); what it wrote until then it has taken back. */
 export async function bootVault(options: BootOptions): Promise<BootedVault> {
@@ -153,7 +159,7 @@ interface BootedParts extends ReadySecrets {
 function assemble(
   { secrets, random = systemRandom }: BootOptions,
   { keyring, jwtKey, fingerprintKey, instance, instanceId, registry }: BootedParts,
-  { keys }: RegistryPicture,
+  picture: RegistryPicture,
 ): BootedVault {
   const { chooseSealingKid, countWrap, report } = instance
   const opens = new Map<string, number>()
@@ -166,7 +172,7 @@ function assemble(
     report,
     jwtKey,
     fallback: secrets.current?.source === 'jwt-fallback',
-    warnings: [...secrets.warnings, ...(keys.some((key) => key.wraps >= HIGH_WRAPS) ? (['wraps_high'] as const) : [])],
+    warnings: [...secrets.warnings, ...(listOverusedKids(picture).length > 0 ? (['wraps_high'] as const) : [])],
     instanceId,
     stop: instance.stop,
   }

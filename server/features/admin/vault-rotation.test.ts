@@ -1,7 +1,7 @@
 // Changing the master key on both databases: with traffic, with two instances, with crashes, there and back.
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import { describeOnEachDatabase, silentLog } from '../../../test/support/databases.ts'
 import {
   kidOf,
   openAll,
@@ -12,9 +12,12 @@ import {
   type TestInstance,
 } from '../../../test/support/vault-instances.ts'
 import type { Database } from '../../database/database.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { revealSecret, Secret } from '../../kernel/secret.ts'
+import { createAudit } from '../audit/audit.ts'
+import { createVaultRotation } from './vault-rotation.ts'
 import { createRotationStore } from './vault-rotation-store.ts'
-import { SEALED_TABLES } from './vault-registry.ts'
+import { SEALED_TABLES, type VaultRegistry } from './vault-registry.ts'
 
 const OLD = 'b5f1c0de9a47382e6d10fb94c7a2e853'
 const NEW = '1c8e40b7f9d25a63e07b94d1c6f83a52'
@@ -214,6 +217,41 @@ describeOnEachDatabase('a change of the master key', (open, kind) => {
     await instance.stop()
   })
 
+  test('an instance that comes up at the very moment takes the change back', async () => {
+    const database = await open()
+    const { booted, rotation, stop } = await prepare(database, 5)
+    await rotation.close()
+    // Announced between the first look and the second, after its own check of the registry.
+    let comesUp = true
+    const registry: VaultRegistry = {
+      ...booted.registry,
+      async alone(work) {
+        const result = await booted.registry.alone(work)
+        if (comesUp) await booted.registry.announce({ id: 'late', activeKid: OLD_KID, kids: [OLD_KID] })
+        comesUp = false
+        return result
+      },
+    }
+    const audit = createAudit({ database, clock: systemClock })
+    const raced = createVaultRotation({
+      database,
+      booted: { ...booted, registry },
+      audit,
+      clock: systemClock,
+      log: silentLog,
+    })
+    await expect(raced.rotate({}, BY)).rejects.toMatchObject({
+      code: 'rotation_not_ready',
+      message: expect.stringContaining('late'),
+    })
+    expect(await raced.readStatus()).toMatchObject({ active: { kid: OLD_KID }, rotation: { state: 'paused', done: 0 } })
+    await booted.registry.remove('late')
+    expect(await raced.rotate({}, BY)).toMatchObject({ changed: true })
+    await expect.poll(async () => (await raced.readStatus()).rotation.state, { timeout: 20_000 }).toBe('done')
+    await raced.close()
+    await stop()
+  })
+
   test('waits while an instance still seals under the old key, and goes on when it does not', async () => {
     const database = await open()
     const instance = await prepare(database, 300)
@@ -386,6 +424,26 @@ describeOnEachDatabase('a change of the master key', (open, kind) => {
       await instance.stop()
     })
   }
+
+  test('a key that was used too often is warned about until nothing needs it, and takes no more than is safe', async () => {
+    const database = await open()
+    const instance = await prepare(database, 5)
+    const use = (kid: string, wraps: number) =>
+      database.query.updateTable('key_registry').set({ wraps }).where('kid', '=', kid).execute()
+    const warnings = async () => (await instance.rotation.readStatus()).warnings.map(({ code }) => code)
+    expect(await warnings()).toEqual([])
+    await use(OLD_KID, 2 ** 31)
+    expect(await warnings()).toEqual(['wraps_high'])
+    await use(NEW_KID, 2 ** 32 - 5)
+    await expect(instance.rotation.rotate({}, BY)).rejects.toMatchObject({ code: 'rotation_not_ready' })
+    await use(NEW_KID, 0)
+    await instance.rotation.rotate({}, BY)
+    await untilState(instance, 'done')
+    await letPass(database, 60_001)
+    await instance.rotation.rotate({ action: 'retire', kid: OLD_KID }, BY)
+    expect(await warnings()).toEqual([])
+    await instance.stop()
+  })
 
   test('each step is in the audit log', async () => {
     const database = await open()

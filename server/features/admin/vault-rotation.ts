@@ -9,7 +9,7 @@ import { GatewayError } from '../../kernel/errors.ts'
 import type { Log } from '../../kernel/log.ts'
 import { isKid } from '../../vault/sealed-text.ts'
 import type { Audit } from '../audit/audit.ts'
-import { type BootedVault, VAULT_WARNINGS } from './vault-boot.ts'
+import { type BootedVault, listOverusedKids, VAULT_WARNINGS } from './vault-boot.ts'
 import type { LivingInstance, RegistryPicture } from './vault-registry.ts'
 import { createRotationJob } from './vault-rotation-job.ts'
 import { createRotationStore, type RotationRun } from './vault-rotation-store.ts'
@@ -186,7 +186,7 @@ export function createVaultRotation(options: VaultRotationOptions): VaultRotatio
         kids: [...kids],
         seen_at: new Date(seenAt).toISOString(),
       })),
-      warnings: booted.warnings.map((code) => ({ code, message: VAULT_WARNINGS[code] })),
+      warnings: listWarnings(booted.warnings, picture),
     }
   }
 
@@ -271,6 +271,14 @@ function describeKeys(picture: RegistryPicture, inRing: readonly string[]): Encr
       wraps: key?.wraps ?? 0,
     }
   })
+}
+
+/** Those of the start, and what has come to be since. */
+function listWarnings(atStart: BootedVault['warnings'], picture: RegistryPicture): EncryptionStatus['warnings'] {
+  const codes = new Set(atStart)
+  if (listOverusedKids(picture).length > 0) codes.add('wraps_high')
+  else codes.delete('wraps_high')
+  return [...codes].map((code) => ({ code, message: VAULT_WARNINGS[code] }))
 }
 
 const NO_RUN = {
