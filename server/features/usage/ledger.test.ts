@@ -376,6 +376,16 @@ describe('while the database fails', () => {
 // answer has gone out.
 const WRITER = `
   import { writeSync } from 'node:fs'
+  // A pipe that is full for a moment takes the line a moment later; lines this short are never cut.
+  const say = (line) => {
+    for (;;) {
+      try {
+        return writeSync(1, line)
+      } catch (error) {
+        if (error.code !== 'EAGAIN') throw error
+      }
+    }
+  }
   const { openDatabase } = await import(${href('../../database/database.ts')})
   const { createLedger } = await import(${href('./ledger.ts')})
   const { createUlid } = await import(${href('../../kernel/ids.ts')})
@@ -391,7 +401,7 @@ const WRITER = `
       const attempts = 1 + (round % 2)
       for (let attempt = 1; attempt <= attempts; attempt++) {
         ledger.intend({ ...intent, requestId, attempt })
-        writeSync(1, 'i ' + requestId + ' ' + attempt + '\\n')
+        say('i ' + requestId + ' ' + attempt + '\\n')
         if (i === 4 && round % 10 === 0) break
         ledger.settle({ ...settled, requestId, attempt })
       }
@@ -400,7 +410,7 @@ const WRITER = `
       ended.push(requestId)
     }
     await new Promise((resolve) => setTimeout(resolve, 1))
-    for (const requestId of ended) writeSync(1, 'f ' + requestId + '\\n')
+    for (const requestId of ended) say('f ' + requestId + '\\n')
   }
 `
 
