@@ -35,7 +35,6 @@ interface Told {
   /** How many. */
   readonly citations: number
   readonly others: number
-  readonly state: number
 }
 
 /** What an answer says, kind by kind; in which order is another matter. */
@@ -48,11 +47,13 @@ function tell({ items }: ChatResponse): Told {
     citations: citations.length,
     // Pictures may be told as what a tool of the provider's made.
     others: items.filter(({ kind }) => kind === 'media' || kind === 'opaque').length,
-    state: items.filter(({ signature }) => signature !== undefined).length,
   }
 }
 
-/** What is gone, with the names it may be reported by; text and calls never may. */
+/**
+ * What is gone, with the names it may be reported by; text and calls never may. Reasoning state without a slot is not
+ * lost: the gateway keeps it for the next turn.
+ */
 function findLost(said: Told, told: Told, to: Dialect): readonly (readonly [kind: keyof Told, words: RegExp])[] {
   const lost: [keyof Told, RegExp][] = []
   if (!said.texts.every((text) => told.texts.join('').includes(text))) lost.push(['texts', /^$/])
@@ -65,7 +66,6 @@ function findLost(said: Told, told: Told, to: Dialect): readonly (readonly [kind
   // Gemini tells its sources at the end, which our reader hangs on a text only while that is the last part.
   if (told.citations < said.citations && to !== 'gemini') lost.push(['citations', /^citations$/])
   if (told.others < said.others) lost.push(['others', /^(?:media|provider_items)$/])
-  if (told.state < said.state) lost.push(['state', /^reasoning_state$/])
   return lost
 }
 

@@ -16,8 +16,6 @@ export interface BlockWriter {
   readonly calls: boolean
   readonly refusal: boolean
   push(event: Extract<StreamEvent, { type: 'part-start' | 'part-delta' | 'part-end' }>): WireEvent[]
-  /** The answer is over; what waited for a next block goes nowhere. */
-  end(): void
 }
 
 interface Part {
@@ -38,7 +36,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
   let part: Part | null = null
   let calls = 0
   let refusal = false
-  /** State behind a text, until another block follows. */
+  /** State behind a text, until another block follows; behind the last one the gateway alone keeps it. */
   let waiting: Signature[] = []
 
   const say = (delta: JsonObject): void => void out.push({ type: 'content_block_delta', index, delta })
@@ -151,9 +149,6 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
     },
     get refusal() {
       return refusal
-    },
-    end() {
-      if (waiting.length > 0) losses.drop('reasoning_state', 'nothing follows that it could stand before')
     },
     push(event) {
       if (event.type === 'part-start') part = { meta: event.part, open: false, text: '', state: null }

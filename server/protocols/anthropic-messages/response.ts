@@ -36,7 +36,6 @@ export function encodeMessagesResponse(response: ChatResponse, encoding: Respons
     if (event.type !== 'part-start' && event.type !== 'part-delta' && event.type !== 'part-end') continue
     for (const wire of writer.push(event)) fold(content, args, wire, encoding)
   }
-  writer.end()
   const stop = writeFinish(response.finish, writer)
   if (!stop) return { type: 'error', error: { type: 'api_error', message: MALFORMED } }
   const { container, context_management: management, usage } = ownFields(response.extensions)

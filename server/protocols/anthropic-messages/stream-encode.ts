@@ -40,7 +40,6 @@ export function createMessagesEncoder(encoding: ResponseEncoding): StreamEncoder
 
   function finish({ finish: why, extensions }: Extract<StreamEvent, { type: 'finish' }>): string {
     over = true
-    writer.end()
     const stop = writeFinish(why, writer)
     if (!stop) return wire({ type: 'error', error: { type: 'api_error', message: MALFORMED } })
     const { container, context_management: management, usage: counted } = ownFields(extensions)

@@ -124,9 +124,6 @@ export function writeImage(source: Extract<Item, { kind: 'media' }>['source']): 
   return { type: 'image_url', image_url: { url } }
 }
 
-/** Why state of a text is lost. */
-export const ONE_STATE = 'a message has room for the state of one of its texts'
-
 class MessageWriter {
   readonly #encoding: ResponseEncoding
   #text = ''
@@ -151,7 +148,6 @@ class MessageWriter {
         this.#citations.push(...shiftCitations(item.citations ?? [], this.#text.length))
         this.#text += item.text
         this.#opened = true
-        if (item.signature && this.#state) losses.drop('reasoning_state', ONE_STATE)
         this.#state = item.signature ?? this.#state
         break
       case 'refusal':

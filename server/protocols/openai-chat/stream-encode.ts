@@ -10,7 +10,7 @@ import { writeThought } from './calls.ts'
 import { writeAnnotation } from './citations.ts'
 import { writeFinish } from './finish.ts'
 import { BETWEEN_THOUGHTS, sealedDetail } from './reasoning.ts'
-import { answerId, callName, ONE_STATE, writeImage } from './response.ts'
+import { answerId, callName, writeImage } from './response.ts'
 import { writeUsage } from './usage-encode.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 
@@ -24,7 +24,6 @@ export class ChatStreamEncoder implements StreamEncoder {
   #calls = 0
   #argsSeen = false
   #refused = false
-  #textSealed = false
   #textLength = 0 // of all texts before the open one
   #openTextLength = 0
   #thoughtsLength = 0
@@ -181,9 +180,6 @@ export class ChatStreamEncoder implements StreamEncoder {
         return this.#encoding.request.legacyCalls ? '' : this.#say({ tool_calls: [state] })
       }
       default:
-        // The last one counts, as in a whole message.
-        if (this.#textSealed) this.#encoding.losses.drop('reasoning_state', ONE_STATE)
-        this.#textSealed = true
         return this.#say(writeThought(sealed))
     }
   }
