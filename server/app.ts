@@ -18,6 +18,7 @@ import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
 import { createReachableModels } from './features/catalog/reachable-models.ts'
 import { createBudgets } from './features/limits/budgets.ts'
+import { createControlPace } from './features/limits/control-pace.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
@@ -91,6 +92,7 @@ export function createApp(options: AppOptions): App {
     database,
     clock,
     audit,
+    log,
     key: booted.jwtKey,
     settings: {
       registration: config.registration,
@@ -189,6 +191,7 @@ export function createApp(options: AppOptions): App {
   const http = createHttp({
     routes,
     authenticate: (credential) => authenticator.authenticate(credential),
+    admit: createControlPace({ clock }),
     publicUrl,
     metricsToken: config.metricsToken ?? undefined,
     budget: bodyBudget,
@@ -215,6 +218,7 @@ export function createApp(options: AppOptions): App {
       await ledger.close()
       await providerKeys.close()
       await apiKeys.close()
+      await accounts.flush()
       await checkpoints.close()
     },
   }

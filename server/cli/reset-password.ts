@@ -18,13 +18,14 @@ The link needs the server; its address comes from PUBLIC_URL, else from HOST and
   async run({ options, words }) {
     const email = words[0]!
     const password = options['stdin'] === true ? (await readStandardInput()).replace(/\r?\n$/, '') : null
-    const { config, database, close } = await openInstallation()
+    const { config, database, log, close } = await openInstallation()
     try {
       const host = config.host === '127.0.0.1' || config.host === '0.0.0.0' ? 'localhost' : config.host
       const accounts = createAccounts({
         database,
         clock: systemClock,
         audit: createAudit({ database, clock: systemClock }),
+        log,
         // No session begins here.
         key: randomBytes(32),
         settings: {

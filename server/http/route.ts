@@ -8,7 +8,10 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPT
 /** none: open · session: a signed-in user's JWT · api-key: a `ur_…` key · refresh: the refresh cookie · metrics: METRICS_TOKEN. */
 export type CredentialKind = 'none' | 'session' | 'api-key' | 'refresh' | 'metrics'
 export type Role = 'user' | 'admin'
-/** sign-in: throttled per address and account · control: the session's own pace · data: limits of the API key. */
+/**
+ * open: not paced · sign-in: paced by the accounts, per address and account · control: so many calls a minute per user,
+ * through the handed-in `admit` · data: limits of the API key.
+ */
 export type RateClass = 'open' | 'sign-in' | 'control' | 'data'
 
 /** Who calls, after authentication. It has no empty state: a route that needs nobody has no principal. */

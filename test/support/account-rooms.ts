@@ -8,6 +8,7 @@ import type { AccountSettings } from '../../server/features/accounts/context.ts'
 import { createApiKeys, type ApiKeys } from '../../server/features/api-keys/api-keys.ts'
 import { createAudit, type Audit } from '../../server/features/audit/audit.ts'
 import { Secret } from '../../server/kernel/secret.ts'
+import { silentLog } from './databases.ts'
 import { startTestHttp } from './http-server.ts'
 
 export const ADMIN = { email: 'admin@example.org', password: 'the first administrator' }
@@ -103,7 +104,8 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
     publicUrl: () => url,
     ...options.settings,
   }
-  const accounts = createAccounts({ database, clock, audit, key: options.key ?? randomBytes(32), settings, announce })
+  const key = options.key ?? randomBytes(32)
+  const accounts = createAccounts({ database, clock, audit, log: silentLog, key, settings, announce })
   const apiKeys = createApiKeys({
     database,
     clock,

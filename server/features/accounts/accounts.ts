@@ -3,11 +3,13 @@
 import type { Database } from '../../database/database.ts'
 import type { ControlRoute, Principal } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import type { Audit } from '../audit/audit.ts'
 import { createAccessTokens } from './access-token.ts'
 import { createAdminRoutes } from './admin-routes.ts'
 import { createCodeStore } from './code-store.ts'
+import { createFailedSignIns } from './failed-sign-ins.ts'
 import type { AccountsContext, AccountSettings } from './context.ts'
 import { createPasswords } from './password.ts'
 import { createRegistration } from './registration.ts'
@@ -23,6 +25,7 @@ export interface AccountsOptions {
   readonly database: Database
   readonly clock: Clock
   readonly audit: Audit
+  readonly log: Log
   /** Derived for this purpose from JWT_SECRET; at least 32 bytes. */
   readonly key: Uint8Array
   readonly settings: AccountSettings
@@ -48,10 +51,12 @@ export interface Accounts {
   setPasswordByEmail(email: string, password: string): Promise<boolean>
   /** Another instance changed this user or session: drops what is held about it. */
   invalidate(id: string): void
+  /** Writes what waits to be written to the audit log. */
+  flush(): Promise<void>
 }
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { database, clock, audit, key, settings, announce } = options
+  const { database, clock, audit, log, key, settings, announce } = options
   const context: AccountsContext = {
     database,
     clock,
@@ -63,6 +68,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     passwords: createPasswords(),
     tokens: createAccessTokens({ key, clock }),
     throttle: createThrottle({ clock }),
+    failedSignIns: createFailedSignIns({ database, audit, log }),
     changed(id) {
       sessions.invalidate(id)
       announce?.(id)
@@ -92,5 +98,6 @@ export function createAccounts(options: AccountsOptions): Accounts {
       return user !== undefined
     },
     invalidate: (id) => sessions.invalidate(id),
+    flush: () => context.failedSignIns.flush(),
   }
 }

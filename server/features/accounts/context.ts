@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { AccessTokens } from './access-token.ts'
 import type { CodeStore } from './code-store.ts'
+import type { FailedSignIns } from './failed-sign-ins.ts'
 import type { Passwords } from './password.ts'
 import type { SessionStore } from './session-store.ts'
 import type { Throttle } from './throttle.ts'
@@ -29,6 +30,7 @@ export interface AccountsContext {
   readonly passwords: Passwords
   readonly tokens: AccessTokens
   readonly throttle: Throttle
+  readonly failedSignIns: FailedSignIns
   /** Says, after the commit, that a user or a session changed: everything held in memory about it is dropped. */
   readonly changed: (id: string) => void
 }

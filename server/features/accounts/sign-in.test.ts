@@ -1,11 +1,12 @@
 // What must not happen between the check of a password and the beginning of a session.
 import { expect, test } from 'vitest'
 import { createMovableClock } from '../../../test/support/account-rooms.ts'
-import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
+import { describeOnEachDatabase, type OpenDatabase, silentLog } from '../../../test/support/databases.ts'
 import { createAudit } from '../audit/audit.ts'
 import { createAccessTokens } from './access-token.ts'
 import { createCodeStore } from './code-store.ts'
 import type { AccountsContext } from './context.ts'
+import { createFailedSignIns } from './failed-sign-ins.ts'
 import { insertUser } from './new-user.ts'
 import { createPasswords } from './password.ts'
 import { createSessionStore } from './session-store.ts'
@@ -22,11 +23,12 @@ const ORIGIN = { ip: '192.0.2.1', userAgent: 'test' }
 async function start(open: OpenDatabase, afterCheck: (context: AccountsContext, userId: string) => Promise<unknown>) {
   const database = await open()
   const clock = createMovableClock()
+  const audit = createAudit({ database, clock })
   const real = createPasswords()
   const context: AccountsContext = {
     database,
     clock,
-    audit: createAudit({ database, clock }),
+    audit,
     settings: {
       registration: 'closed',
       passwordMinLength: 8,
@@ -46,6 +48,7 @@ async function start(open: OpenDatabase, afterCheck: (context: AccountsContext, 
     },
     tokens: createAccessTokens({ key: KEY, clock }),
     throttle: createThrottle({ clock }),
+    failedSignIns: createFailedSignIns({ database, audit, log: silentLog }),
     changed: () => undefined,
   }
   const passwordHash = await real.hash(CREDENTIALS.password)

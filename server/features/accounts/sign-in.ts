@@ -33,12 +33,27 @@ export interface SignIn {
 export function createSignIn(context: AccountsContext, sessionService: Sessions): SignIn {
   const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle } = context
 
+  function noteFailure(
+    error: unknown,
+    { email, ip, userId }: { email: string; ip: string; userId: string | null },
+  ): void {
+    if (!(error instanceof GatewayError)) return
+    const throttled = error.code === 'too_many_attempts'
+    if (throttled || error.code === 'invalid_credentials') context.failedSignIns.note({ email, ip, userId, throttled })
+  }
+
   return {
     async login({ email, password }, origin) {
-      await throttle.countSignIn(email, origin.ip, () => sessions.wasOpenedFrom(email, origin.ip))
-      const user = await users.findByEmail(email)
-      const matches = await passwords.verify(password, user?.is_active ? user.password_hash : null)
-      if (!user || !matches) throw new GatewayError('invalid_credentials')
+      let user: UserRow | undefined
+      try {
+        await throttle.countSignIn(email, origin.ip, () => sessions.wasOpenedFrom(email, origin.ip))
+        user = await users.findByEmail(email)
+        const matches = await passwords.verify(password, user?.is_active ? user.password_hash : null)
+        if (!user || !matches) throw new GatewayError('invalid_credentials')
+      } catch (error) {
+        noteFailure(error, { email, ip: origin.ip, userId: user?.id ?? null })
+        throw error
+      }
 
       const begun = await database.transaction(async (tx) => {
         const unchanged = await users.markSignedIn(user.id, user.auth_gen, clock.now(), tx)

@@ -4,7 +4,7 @@
 // the account was opened before does not depend on what other addresses try.
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
-import { advance, paceOf, waitFor, type Pace } from '../limits/gcra.ts'
+import { createBuckets, paceOf, type Pace } from '../limits/gcra.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -43,34 +43,15 @@ export interface Throttle {
 
 export function createThrottle(options: { clock: Clock; max?: number }): Throttle {
   const { clock, max = 50_000 } = options
-  const buckets = new Map<string, number>()
+  const buckets = createBuckets({ clock, max })
   const ownAddresses = new Map<string, true>()
 
   function waitOf(name: PaceName, subject: string): number {
-    return waitFor(PACES[name], buckets.get(`${name} ${subject}`), clock.monotonic())
+    return buckets.wait(PACES[name], `${name} ${subject}`)
   }
 
   function count(name: PaceName, subject: string): void {
-    const key = `${name} ${subject}`
-    const now = clock.monotonic()
-    const before = buckets.get(key)
-    buckets.delete(key)
-    buckets.set(key, advance(PACES[name], before, now))
-    if (buckets.size > max) sweep(now)
-  }
-
-  function giveBack(name: PaceName, subject: string): void {
-    const key = `${name} ${subject}`
-    const fullAt = buckets.get(key)
-    if (fullAt !== undefined) buckets.set(key, fullAt - PACES[name].intervalMs)
-  }
-
-  function sweep(now: number): void {
-    for (const [key, fullAt] of buckets) if (fullAt <= now) buckets.delete(key)
-    for (const key of buckets.keys()) {
-      if (buckets.size <= max * 0.9) break
-      buckets.delete(key)
-    }
+    buckets.count(PACES[name], `${name} ${subject}`)
   }
 
   function admit(name: PaceName, subject: string): void {
@@ -84,7 +65,7 @@ export function createThrottle(options: { clock: Clock; max?: number }): Throttl
     countReset: (ip) => admit('reset', networkOf(ip)),
     countSetup: (ip) => admit('setup', networkOf(ip)),
     countPasswordConfirmation: (userId) => admit('confirmPassword', userId),
-    settlePasswordConfirmation: (userId) => void buckets.delete(`confirmPassword ${userId}`),
+    settlePasswordConfirmation: (userId) => buckets.forget(`confirmPassword ${userId}`),
     async countSignIn(email, ip, isKnownAddress) {
       const network = networkOf(ip)
       const pair = `${network} ${email}`
@@ -98,8 +79,8 @@ export function createThrottle(options: { clock: Clock; max?: number }): Throttl
     settleSignIn(email, ip) {
       const network = networkOf(ip)
       const pair = `${network} ${email}`
-      buckets.delete(`signInPair ${pair}`)
-      giveBack('signInAddress', network)
+      buckets.forget(`signInPair ${pair}`)
+      buckets.giveBack(PACES.signInAddress, `signInAddress ${network}`)
       ownAddresses.delete(pair)
       ownAddresses.set(pair, true)
       if (ownAddresses.size > max) ownAddresses.delete(ownAddresses.keys().next().value as string)
