@@ -17,9 +17,10 @@ import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
 import { createReachableModels } from './features/catalog/reachable-models.ts'
-import { createBudgets } from './features/limits/budgets.ts'
 import { createControlPace } from './features/limits/control-pace.ts'
 import { createLimits } from './features/limits/limits.ts'
+import { createMemoryBudgets } from './features/limits/memory-budgets.ts'
+import { createSharedBudgets } from './features/limits/shared-budgets.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
 import { createLedger } from './features/usage/ledger.ts'
@@ -135,6 +136,9 @@ export function createApp(options: AppOptions): App {
     revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
     announce: (ids) => ids.forEach((id) => apiKeys.invalidate(id)),
   })
+  // A SQLite file has one process; a PostgreSQL database may have several.
+  const createBudgets = database.kind === 'sqlite' ? createMemoryBudgets : createSharedBudgets
+  const budgets = createBudgets({ database, clock, log, flushLedger: () => ledger.flush() })
   const metrics = createMetrics()
   metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
   const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
@@ -154,7 +158,7 @@ export function createApp(options: AppOptions): App {
     serverFallback: config.serverFallback,
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,
-    budgets: createBudgets({ database, clock, flushLedger: () => ledger.flush() }),
+    budgets,
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
     publicUrl,
@@ -215,6 +219,7 @@ export function createApp(options: AppOptions): App {
       gateway.close()
       await rotation.close()
       await upstream.close()
+      await budgets.close()
       await ledger.close()
       await providerKeys.close()
       await apiKeys.close()

@@ -341,6 +341,25 @@ export interface CatalogOverrideTable {
   updated_by: string | null
 }
 
+export interface BudgetAccountTable {
+  name: string
+  ends_at: number | null
+  spent_usd_nanos: number
+  reserved_usd_nanos: number
+  updated_at: number
+}
+
+export interface BudgetReservationTable {
+  id: string
+  account: string
+  usd_nanos: number
+  instance: string
+  request_id: string
+  first_attempt: number
+  held_until: number
+  created_at: number
+}
+
 export interface Schema {
   users: UserTable
   sessions: SessionTable
@@ -367,6 +386,8 @@ export interface Schema {
   team_members: TeamMemberTable
   team_invites: TeamInviteTable
   leases: LeaseTable
+  budget_accounts: BudgetAccountTable
+  budget_reservations: BudgetReservationTable
   schema_migrations: SchemaMigrationTable
 }
 

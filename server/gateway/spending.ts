@@ -64,7 +64,8 @@ export function createSpending(tools: {
       if (limits.length === 0 || (exchange.pass && !exchange.pass.billed)) return UNLIMITED
       if (exchange.pass) return refuseUncounted(limits)
       // At least one nano-dollar, so that a limit with nothing left refuses what cannot be priced as well.
-      const verdict = await budgets.reserve(limits, Math.max(estimate(exchange, target), 1))
+      const call = { requestId: exchange.id, firstAttempt: exchange.attempts + 1 }
+      const verdict = await budgets.reserve(limits, Math.max(estimate(exchange, target), 1), call)
       if (verdict.ok) return verdict.reservation
       if (verdict.limit.kind === 'provider-key' || verdict.limit.kind === 'lease') return 'capped'
       if (verdict.limit.kind === 'allowance') return 'allowance_spent'

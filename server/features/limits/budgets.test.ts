@@ -1,23 +1,30 @@
-// Spending limits hold against parallel calls, across periods and restarts, on both databases.
-import { expect, test } from 'vitest'
-import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+// Spending limits hold against parallel calls, across periods and restarts: both stores, on both databases.
+import { expect, onTestFinished, test } from 'vitest'
+import { describeOnEachDatabase, silentLog } from '../../../test/support/databases.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { endOfPeriod, startOfPeriod } from '../../kernel/periods.ts'
-import { createBudgets, type SpendingLimit } from './budgets.ts'
+import type { Budgets, ReservedCall, SpendingLimit } from './budgets.ts'
+import { createMemoryBudgets } from './memory-budgets.ts'
+import { createSharedBudgets } from './shared-budgets.ts'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
 const DAY = 86_400_000
 const limit: SpendingLimit = { kind: 'api-key', id: 'K1', usdNanos: 1_000, period: 'day' }
 
+const call: ReservedCall = { requestId: 'R1', firstAttempt: 1 }
+
+/** Moved by hand. */
 function clockAt(now: number): Clock & { time: number } {
   return {
     time: now,
     now() {
       return this.time
     },
-    monotonic: () => 0,
+    monotonic() {
+      return this.time
+    },
   }
 }
 
@@ -54,54 +61,189 @@ async function spend(database: Database, at: number, nanos: number | null, field
   await database.insertMany([{ table: 'attempts', rows: [row] }])
 }
 
-describeOnEachDatabase('budgets', (open) => {
-  const make = async (
-    now = NOON,
-  ): Promise<{ budgets: ReturnType<typeof createBudgets>; clock: ReturnType<typeof clockAt>; database: Database }> => {
+const STORES = { memory: createMemoryBudgets, database: createSharedBudgets }
+
+for (const store of ['memory', 'database'] as const) {
+  describeOnEachDatabase(`budgets in the ${store}`, (open) => {
+    async function make(
+      now = NOON,
+    ): Promise<{ budgets: Budgets; clock: Clock & { time: number }; database: Database }> {
+      const database = await open()
+      const clock = clockAt(now)
+      const budgets = STORES[store]({ database, clock, log: silentLog, flushLedger: async () => undefined })
+      onTestFinished(() => budgets.close())
+      return { database, clock, budgets }
+    }
+
+    test('200 parallel calls never reserve more than the limit', async () => {
+      const { budgets } = await make()
+      const verdicts = await Promise.all(Array.from({ length: 200 }, () => budgets.reserve([limit], 30, call)))
+      expect(verdicts.filter(({ ok }) => ok)).toHaveLength(33)
+      expect(await budgets.read(limit)).toEqual({ spent: 0, reserved: 990 })
+    })
+
+    test('what really was spent takes the place of the reservation, once', async () => {
+      const { budgets } = await make()
+      const first = await budgets.reserve([limit], 900, call)
+      expect((await budgets.reserve([limit], 200, call)).ok).toBe(false)
+      if (first.ok) {
+        first.reservation.settle(100)
+        first.reservation.settle(900)
+      }
+      expect((await budgets.reserve([limit], 900, call)).ok).toBe(true)
+      expect(await budgets.read(limit)).toEqual({ spent: 100, reserved: 900 })
+    })
+
+    test('the ledger tells what was spent before; other days, keys and payers do not count', async () => {
+      const { budgets, database, clock } = await make()
+      await spend(database, NOON - 3_600_000, 600)
+      await spend(database, NOON - DAY, 5_000)
+      await spend(database, NOON, 5_000, {
+        api_key_id: 'K2',
+        user_id: 'U2',
+        provider_key_id: 'P2',
+        billed_to: 'server',
+        team_id: 'T2',
+        lease_id: 'L2',
+      })
+      await spend(database, NOON, null)
+      expect((await budgets.reserve([limit], 401, call)).ok).toBe(false)
+      const verdict = await budgets.reserve([limit], 400, call)
+      expect(verdict.ok).toBe(true)
+      const spent = async (kind: SpendingLimit['kind'], id: string) =>
+        (await budgets.read({ kind, id, period: 'day' })).spent
+      expect(await spent('provider-key', 'P1')).toBe(600)
+      expect(await spent('user', 'U1')).toBe(600)
+      expect(await spent('user', 'U2')).toBe(5_000)
+      expect(await spent('team', 'T1')).toBe(0)
+      expect(await spent('team', 'T2')).toBe(5_000)
+      expect(await spent('lease', 'L2')).toBe(5_000)
+      expect(await spent('allowance', 'U1')).toBe(0)
+      expect(await spent('allowance', 'U2')).toBe(5_000)
+      expect((await budgets.read({ ...limit, period: 'month' })).spent).toBe(5_600)
+      clock.time += DAY
+      expect((await budgets.reserve([limit], 1_000, call)).ok).toBe(true)
+    })
+
+    test('several limits hold together: one that is full keeps all untouched', async () => {
+      const { budgets } = await make()
+      const tight: SpendingLimit = { kind: 'provider-key', id: 'P9', usdNanos: 10, period: 'total' }
+      expect(await budgets.reserve([limit, tight], 11, call)).toMatchObject({ ok: false, limit: tight, resetsAt: null })
+      expect((await budgets.reserve([limit], 1_000, call)).ok).toBe(true)
+    })
+
+    test('what began before midnight is settled on the day it began', async () => {
+      const { budgets, clock } = await make(Date.UTC(2026, 10, 22, 23, 59, 59))
+      const late = await budgets.reserve([limit], 1_000, call)
+      clock.time += 2_000
+      expect((await budgets.reserve([limit], 1_000, call)).ok).toBe(true)
+      if (late.ok) late.reservation.settle(1_000)
+      expect(await budgets.read(limit)).toEqual({ spent: 0, reserved: 1_000 })
+    })
+
+    test('what was spent while a limit was lifted counts when it is back', async () => {
+      const { budgets, database, clock } = await make()
+      const first = await budgets.reserve([limit], 100, call)
+      if (first.ok) first.reservation.settle(100)
+      expect(await budgets.read(limit)).toEqual({ spent: 100, reserved: 0 })
+      await spend(database, NOON, 100)
+      await spend(database, NOON + 1, 850)
+      clock.time += 120_000
+      expect((await budgets.reserve([limit], 51, call)).ok).toBe(false)
+      expect((await budgets.reserve([limit], 50, call)).ok).toBe(true)
+    })
+  })
+}
+
+describeOnEachDatabase('budgets of several processes', (open) => {
+  async function makeTwo() {
     const database = await open()
-    const clock = clockAt(now)
-    return { database, clock, budgets: createBudgets({ database, clock, flushLedger: async () => undefined }) }
+    const clock = clockAt(NOON)
+    const connections = [database, await open({ sameAs: database })]
+    const [one, two] = connections.map((each) => {
+      const budgets = createSharedBudgets({
+        database: each,
+        clock,
+        log: silentLog,
+        flushLedger: async () => undefined,
+      })
+      onTestFinished(() => budgets.close())
+      return budgets
+    })
+    return { database, clock, one: one!, two: two! }
   }
 
-  test('200 parallel calls never reserve more than the limit', async () => {
-    const { budgets } = await make()
-    const verdicts = await Promise.all(Array.from({ length: 200 }, () => budgets.reserve([limit], 30)))
+  /** As if the database's clock had gone on and nobody of theirs had said that they live. */
+  const die = (database: Database) => database.query.updateTable('budget_reservations').set({ held_until: 1 }).execute()
+
+  test('200 parallel calls at two processes reserve and spend no more than the limit', async () => {
+    const { one, two } = await makeTwo()
+    const asked = Array.from({ length: 200 }, (_, at) => (at % 2 === 0 ? one : two).reserve([limit], 30, call))
+    const verdicts = await Promise.all(asked)
     expect(verdicts.filter(({ ok }) => ok)).toHaveLength(33)
+    for (const verdict of verdicts) if (verdict.ok) verdict.reservation.settle(30)
+    await Promise.all([one.close(), two.close()])
+    expect(await one.read(limit)).toEqual({ spent: 990, reserved: 0 })
   })
 
-  test('what really was spent takes the place of the reservation, once', async () => {
-    const { budgets } = await make()
-    const first = await budgets.reserve([limit], 900)
-    expect((await budgets.reserve([limit], 200)).ok).toBe(false)
-    if (first.ok) {
-      first.reservation.settle(100)
-      first.reservation.settle(900)
-    }
-    expect((await budgets.reserve([limit], 900)).ok).toBe(true)
-    expect(await budgets.hasRoom(limit)).toBe(false)
+  test('limits named in different orders by different processes do not block each other', async () => {
+    const { one, two } = await makeTwo()
+    const other: SpendingLimit = { ...limit, kind: 'user', id: 'U1' }
+    const asked = Array.from({ length: 100 }, (_, at) =>
+      at % 2 === 0 ? one.reserve([limit, other], 1, call) : two.reserve([other, limit], 1, call),
+    )
+    expect((await Promise.all(asked)).every(({ ok }) => ok)).toBe(true)
+    expect(await two.read(other)).toEqual({ spent: 0, reserved: 100 })
   })
 
-  test('the ledger tells what was spent before; other days, keys and payers do not count', async () => {
-    const { budgets, database, clock } = await make()
-    await spend(database, NOON - 3_600_000, 600)
-    await spend(database, NOON - DAY, 5_000)
-    await spend(database, NOON, 5_000, { api_key_id: 'K2', user_id: 'U2', provider_key_id: 'P2', billed_to: 'server' })
-    await spend(database, NOON, null)
-    expect((await budgets.reserve([limit], 401)).ok).toBe(false)
-    const verdict = await budgets.reserve([limit], 400)
-    expect(verdict.ok).toBe(true)
-    expect((await budgets.reserve([{ ...limit, kind: 'provider-key', id: 'P1' }], 401)).ok).toBe(false)
-    expect((await budgets.reserve([{ ...limit, kind: 'allowance', id: 'U1' }], 1_000)).ok).toBe(true)
-    expect((await budgets.reserve([{ ...limit, kind: 'allowance', id: 'U2' }], 1)).ok).toBe(false)
-    clock.time += DAY
-    expect((await budgets.reserve([limit], 1_000)).ok).toBe(true)
+  test('what a dead process held is settled from the ledger, or let go of where the ledger does not know it', async () => {
+    const { database, one, two } = await makeTwo()
+    await one.reserve([limit], 400, { requestId: 'RKNOWN', firstAttempt: 2 })
+    await one.reserve([limit], 500, { requestId: 'RUNKNOWN', firstAttempt: 1 })
+    await spend(database, NOON, 70, { request_id: 'RKNOWN', attempt: 1 })
+    await spend(database, NOON, 30, { request_id: 'RKNOWN', attempt: 2 })
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 0, reserved: 900 })
+    await die(database)
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 30, reserved: 0 })
+    // Its journal is folded by whoever starts next: late, but it counts, and once.
+    await spend(database, NOON, 200, { request_id: 'RUNKNOWN', attempt: 1 })
+    await die(database)
+    await two.care()
+    await die(database)
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 230, reserved: 0 })
+    expect(await database.query.selectFrom('budget_reservations').selectAll().execute()).toEqual([])
   })
 
-  test('several limits hold together: one that is full keeps all untouched', async () => {
-    const { budgets } = await make()
-    const tight: SpendingLimit = { kind: 'provider-key', id: 'P9', usdNanos: 10, period: 'total' }
-    expect(await budgets.reserve([limit, tight], 11)).toMatchObject({ ok: false, limit: tight, resetsAt: null })
-    expect((await budgets.reserve([limit], 1_000)).ok).toBe(true)
+  test('a process that was only slow settles what the others let go of, and nothing twice', async () => {
+    const { database, one, two } = await makeTwo()
+    const known = await one.reserve([limit], 100, { requestId: 'RKNOWN', firstAttempt: 1 })
+    const unknown = await one.reserve([limit], 100, { requestId: 'RUNKNOWN', firstAttempt: 1 })
+    await spend(database, NOON, 40, { request_id: 'RKNOWN', attempt: 1 })
+    await die(database)
+    await two.care()
+    for (const verdict of [known, unknown]) if (verdict.ok) verdict.reservation.settle(40)
+    await one.close()
+    expect(await two.read(limit)).toEqual({ spent: 80, reserved: 0 })
+  })
+
+  test('a process that says it lives keeps what it holds', async () => {
+    const { database, one, two } = await makeTwo()
+    await one.reserve([limit], 1_000, call)
+    await die(database)
+    await one.care()
+    expect(await two.read(limit)).toEqual({ spent: 0, reserved: 1_000 })
+  })
+
+  test('accounts of periods long over are forgotten', async () => {
+    const { database, clock, one } = await makeTwo()
+    await one.reserve([limit, { ...limit, kind: 'user', id: 'U1', period: 'total' }], 1, call)
+    clock.time += 3 * DAY
+    await one.care()
+    const names = await database.query.selectFrom('budget_accounts').select('name').execute()
+    expect(names.map(({ name }) => name)).toEqual(['user U1 total 0'])
   })
 })
 

@@ -1,0 +1,87 @@
+// Two UniRoute processes on one PostgreSQL database hold one budget together: 200 calls at once, half at each, spend no
+// more than the limit, whichever limit it is.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createFakeKey, createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
+import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
+import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
+import { CHAT_DIALECTS, expectError } from '../support/dialects.ts'
+import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
+import type { Reply } from '../support/uniroute-client.ts'
+
+const SECRETS = {
+  PROVIDER_KEY_ENCRYPTION_KEY: rememberSecret(`CANARY${randomText(48)}`),
+  JWT_SECRET: rememberSecret(`CANARY${randomText(48)}`),
+}
+const MICROS = 1_000_000
+
+describePostgres('budgets of two processes on one database', () => {
+  let databaseUrl: string
+  let fake: FakeProvider
+  let servers: UniRoute[]
+  beforeAll(async () => {
+    databaseUrl = await createPostgresDatabase()
+    fake = await startFakeProvider()
+    const options = {
+      fake,
+      databaseUrl,
+      adminAccount: { email: 'admin@example.com', password: createFakePassword() },
+      // It says as much as it may: what a call costs is what was held for it.
+      serverKeys: { openai: createFakeKey('openai', 'big') },
+      env: { ...SECRETS, SERVER_ALLOWANCE_USD_PER_DAY: '1' },
+    }
+    servers = [await startUniRoute(options), await startUniRoute(options)]
+  })
+  afterAll(async () => {
+    for (const server of servers ?? []) {
+      await server.stop()
+      expect(server.scanAndRemove()).toEqual([])
+    }
+    await fake?.close()
+    if (databaseUrl) await dropPostgresDatabase(databaseUrl)
+  })
+
+  /** gpt-4o writes 2,000 tokens for $0.02: of 200 calls, 50 fit into $1 at most. */
+  async function askBoth(apiKey: string): Promise<Reply[]> {
+    const body = { model: 'gpt-4o', max_tokens: 2000, messages: [{ role: 'user', content: 'say much' }] }
+    const ask = (at: number) =>
+      servers[at % 2]!.call('POST', '/v1/chat/completions', { headers: CHAT_DIALECTS[0]!.auth(apiKey), body })
+    return Promise.all(Array.from({ length: 200 }, (_, at) => ask(at)))
+  }
+
+  async function spentMicros(token: string): Promise<number> {
+    // What the other process still holds is in the database within a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const { body } = await servers[0]!.call('GET', '/admin/usage?group_by=billed_to', { token })
+    return body.total.cost_usd_micros
+  }
+
+  async function expectHeld(replies: readonly Reply[], token: string, code: string): Promise<void> {
+    const served = replies.filter(({ status }) => status === 200)
+    expect(served.length).toBeGreaterThan(40)
+    expect(served.length).toBeLessThanOrEqual(50)
+    for (const refused of replies.filter(({ status }) => status !== 200)) {
+      expectError('openai', refused, { status: 402, code, source: 'gateway' })
+    }
+    const spent = await spentMicros(token)
+    expect(spent).toBeGreaterThan(0.8 * MICROS)
+    expect(spent).toBeLessThanOrEqual(MICROS)
+  }
+
+  test('the budget of an API key', { timeout: 120_000 }, async () => {
+    const caller = await servers[0]!.createCaller({ keys: { openai: createFakeKey('openai', 'big') } })
+    const { key } = await servers[0]!.createApiKey(caller.token, { budget: { usd: 1, period: 'day' } })
+    await expectHeld(await askBoth(key), caller.token, 'budget_exceeded')
+  })
+
+  test("an owner's cap on a provider key", { timeout: 120_000 }, async () => {
+    const caller = await servers[1]!.createCaller()
+    const cap = { usd: 1, period: 'month' }
+    await servers[1]!.addProviderKey(caller.token, 'openai', createFakeKey('openai', 'big'), { cap })
+    await expectHeld(await askBoth(caller.apiKey), caller.token, 'own_cap_reached')
+  })
+
+  test("the allowance on the server's keys", { timeout: 120_000 }, async () => {
+    const caller = await servers[0]!.createCaller()
+    await expectHeld(await askBoth(caller.apiKey), caller.token, 'server_allowance_spent')
+  })
+})
