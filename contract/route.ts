@@ -20,8 +20,9 @@ export type Simulate = z.infer<typeof simulateSchema>
 
 export const explanationSchema = z
   .object({
-    /** As the provider knows it. */
+    /** The first that comes into question, as the provider knows it. */
     model: z.string(),
+    /** Model by model in the order in which they are tried, each with its keys. */
     chain: z.array(
       z.object({
         provider: z.string(),
@@ -31,7 +32,9 @@ export const explanationSchema = z
         billed_to: payerSchema,
         decision: z.enum(['try', 'skip']),
         /**
-         * `own_key`, or for the server's key the fallback reasons under which it serves; of a key that is skipped, why.
+         * `own_key`, or for the server's key the fallback reasons under which it serves; of a key that is skipped, why:
+         * of all keys of a model that is passed over, `model_not_allowed`, `model_switched_off`, `no_image_input` or
+         * `names_stored_things`.
          */
         reason: z.string(),
       }),
@@ -40,6 +43,9 @@ export const explanationSchema = z
     result: z
       .object({
         decision: z.enum(['serve', 'refuse']),
+        /** Of what serves, or whose refusal is told; where several models come into question. */
+        provider: z.string().optional(),
+        model: z.string().optional(),
         billed_to: payerSchema.nullable(),
         provider_key_id: z.string().nullable(),
         fallback: z.enum(['none', ...FALLBACK_REASONS]).nullable(),

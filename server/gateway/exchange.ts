@@ -11,6 +11,7 @@ import type { JsonScan } from '../kernel/json-scan.ts'
 import type { LossName } from '../protocols/losses.ts'
 import type { Operation, Peek, Protocol, ProtocolId } from '../protocols/protocol.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { Candidate } from './candidates.ts'
 import type { PassRule } from './pass-table.ts'
 
 /** An address of the data plane: which dialect speaks, and what it asks for. */
@@ -55,6 +56,10 @@ export interface Exchange extends Endpoint {
   readonly provider: Provider
   /** As the provider knows it. */
   readonly model: string
+  /** The model's name in an answer that is written anew. */
+  readonly answeredAs: string
+  /** All models that come into question, in order, the one this exchange is for among them. */
+  readonly candidates: readonly Candidate[]
   /** `v1` or `v1beta`, from the client's own path. */
   readonly clientVersion: string | null
   /** Tries so far, retries too. */
@@ -80,6 +85,12 @@ export function scopeOf({ model, pass }: Pick<Exchange, 'model' | 'pass'>): stri
 /** The client wants its request carried as it is, or not at all. */
 export function isStrict({ match }: Pick<Exchange, 'match'>): boolean {
   return match.headers['x-uniroute-strict'] === 'true'
+}
+
+/** This exchange, for another model that came into question with it: whatever was found out of the first is left behind. */
+export function withCandidate(exchange: Exchange, { provider, model, answeredAs }: Candidate): Exchange {
+  const { needsOwnKey: _ofTheFirst, ...same } = exchange
+  return { ...same, provider, model, answeredAs, adjusted: new Set(), warnings: [], cut: null }
 }
 
 /** Provider, model and credential of one try, and why it is there. */

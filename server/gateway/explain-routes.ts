@@ -10,8 +10,9 @@ import { parsePublicId, toPublicId } from '../kernel/ids.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import type { KeyFate, OwnKey, Step } from './chain.ts'
-import type { Exchange } from './exchange.ts'
+import { withCandidate, type Exchange } from './exchange.ts'
 import { explainChain, simulateWalk, type Situation, type Simulation } from './explain.ts'
+import { simulateCandidates, type ExplainedCandidate, type ExplainedEnd } from './explain-candidates.ts'
 import { createExchange, planOf, type PipelineTools } from './pipeline.ts'
 import type { Planner, PlanRequest } from './plan.ts'
 import { breakerKeyOf, targetOf } from './walk.ts'
@@ -32,28 +33,41 @@ export async function explainRoute(
     const [createdAt, startedAt] = [tools.clock.now(), tools.clock.monotonic()]
     const exchange = await createExchange(tools, endpoint, { ...received, caller, body, createdAt, startedAt })
     const simulate = readSimulate(parseJson(Buffer.concat(exchange.body).toString('utf8')))
-    const plan = planOf(tools, exchange)
-    const situation = await describeSituation(tools, exchange, plan)
+    const explained: ExplainedCandidate[] = []
+    for (const candidate of exchange.candidates) {
+      const own = withCandidate(exchange, candidate)
+      const situation = await describeSituation(tools, own, planOf(tools, own))
+      explained.push({ ...candidate, situation })
+    }
     return {
       model: exchange.model,
-      chain: explainChain(situation).map(({ record, billedTo, decision, reason }) => ({
-        provider: exchange.provider.id,
-        model: exchange.model,
-        provider_key_id: record === null ? null : toPublicId('pk', record.id),
-        billed_to: billedTo,
-        decision,
-        reason,
-      })),
-      ...(simulate ? { result: describeResult(simulateWalk(situation, simulate)) } : {}),
+      chain: explained.flatMap(showChain),
+      ...(simulate ? { result: describeResult(simulateCandidates(explained, simulate), explained.length > 1) } : {}),
     }
   } finally {
     body.release()
   }
 }
 
-function describeResult(result: ReturnType<typeof simulateWalk>): NonNullable<RouteExplanation['result']> {
+/** The keys of a model that is passed over are passed over with it. */
+function showChain({ provider, model, skip, situation }: ExplainedCandidate): RouteExplanation['chain'] {
+  return explainChain(situation).map(({ record, billedTo, decision, reason }) => ({
+    provider: provider.id,
+    model,
+    provider_key_id: record === null ? null : toPublicId('pk', record.id),
+    billed_to: billedTo,
+    decision: skip === null ? decision : 'skip',
+    reason: skip ?? reason,
+  }))
+}
+
+function describeResult(
+  { provider, model, result }: ExplainedEnd,
+  isOneOfSeveral: boolean,
+): NonNullable<RouteExplanation['result']> {
   return {
     decision: result.decision,
+    ...(isOneOfSeveral ? { provider, model } : {}),
     billed_to: result.billedTo,
     provider_key_id: result.providerKeyId === null ? null : toPublicId('pk', result.providerKeyId),
     fallback: result.fallback,

@@ -3,7 +3,7 @@
 import { FALLBACK_REASONS, type FallbackReason, type Payer } from '../../contract/common.ts'
 import type { Simulated } from '../../contract/route.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
-import { GatewayError } from '../kernel/errors.ts'
+import { GatewayError, type ErrorCode } from '../kernel/errors.ts'
 import { allowsFallback } from '../kernel/fallback.ts'
 import { createChain, PAYER_OF, type ChainParts, type Grants, type KeyFate, type OwnKey, type Step } from './chain.ts'
 import type { Unusable } from './plan.ts'
@@ -26,7 +26,9 @@ export interface ExplainedResult {
   readonly providerKeyId: string | null
   readonly fallback: 'none' | FallbackReason | null
   readonly status: number
-  readonly code: string | null
+  readonly code: ErrorCode | null
+  /** How many keys were asked. */
+  readonly calls: number
 }
 
 export interface Situation {
@@ -133,24 +135,27 @@ export function simulateWalk(situation: Situation, simulation: Simulation): Expl
   const { weighed, hindrance, context } = situation
   const chain = createChain(weighed)
   let outage: OutageFacts | null = null
+  let calls = 0
   for (let step = chain.next(); step.kind !== 'none'; step = chain.next()) {
     const name = step.kind === 'server' ? 'server' : step.record.id
     if (step.kind !== 'server' && step.record.status === 'undecryptable') {
-      return refuse(new GatewayError('provider_key_unreadable'))
+      return refuse(new GatewayError('provider_key_unreadable'), calls)
     }
     const answer = simulation.get(name) ?? simulation.get('provider')
-    const fate = hindrance(step) ?? (answer ? FATE_OF[answer] : null)
-    if (fate === null) return serve(step)
+    const hindered = hindrance(step)
+    const fate = hindered ?? (answer ? FATE_OF[answer] : null)
+    if (hindered === null) calls++
+    if (fate === null) return serve(step, calls)
     if (fate === 'outage') {
       const why = answer === 'timeout' ? 'timeout' : answer ? 'failed' : 'breaker'
       outage = { why, repeated: false, retryAfterSeconds: null }
     }
     chain.report(fate)
   }
-  return refuse(explainRefusal(context, { obstacles: chain.obstacles, outage, cooldownSeconds: null }))
+  return refuse(explainRefusal(context, { obstacles: chain.obstacles, outage, cooldownSeconds: null }), calls)
 }
 
-function serve(step: NamedStep): ExplainedResult {
+function serve(step: NamedStep, calls: number): ExplainedResult {
   return {
     decision: 'serve',
     billedTo: PAYER_OF[step.kind],
@@ -158,11 +163,12 @@ function serve(step: NamedStep): ExplainedResult {
     fallback: step.kind === 'own' ? 'none' : step.reason,
     status: 200,
     code: null,
+    calls,
   }
 }
 
-function refuse({ status, code }: GatewayError): ExplainedResult {
-  return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, status, code }
+function refuse({ status, code }: GatewayError, calls: number): ExplainedResult {
+  return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, status, code, calls }
 }
 
 function nameFate(fate: KeyFate): string {

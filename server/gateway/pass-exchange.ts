@@ -60,6 +60,8 @@ export async function createPassExchange(
     peek: { model: seen.requested || null, stream: false, storedReference: true, maxOutput: null },
     streamed: false,
     requestedModel: seen.requested,
+    answeredAs: seen.requested,
+    candidates: [],
     provider,
     model,
     clientVersion: /^(?:\/upload)?\/(v[0-9][a-z0-9]*)\//.exec(match.path)?.[1] ?? null,

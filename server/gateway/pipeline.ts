@@ -2,7 +2,7 @@
 // dialect, streamed or not.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { estimateTokens } from '../catalog/prices.ts'
-import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
+import type { ModelNames } from '../catalog/model-names.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Catalog } from '../features/catalog/catalog.ts'
 import type { Limits } from '../features/limits/limits.ts'
@@ -16,19 +16,23 @@ import type { Log } from '../kernel/log.ts'
 import { Secret } from '../kernel/secret.ts'
 import { COUNTERS } from '../protocols/counters.ts'
 import { parseJson } from '../protocols/read.ts'
+import { readRequestFacts } from '../protocols/request-facts.ts'
 import { isAccountModel, namesStoredThings } from '../protocols/stored-references.ts'
 import type { Providers } from '../providers/registry.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
+import { findCandidates } from './candidates.ts'
 import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
+import { scannedKeys, takeListedModels } from './listed-models.ts'
 import { createPassExchange } from './pass-exchange.ts'
 import { takesBody } from './pass-table.ts'
 import { describeException, JSON_TYPE } from '../http/answers.ts'
 import { readKeyHeader, type Planner, type PlanRequest } from './plan.ts'
 import { PASSED_POLICY } from './relay-bytes.ts'
 import type { Revocation } from './revocation.ts'
-import { walkChain, type WalkEnd, type WalkTools } from './walk.ts'
+import type { WalkEnd, WalkTools } from './walk.ts'
+import { walkCandidates } from './walk-candidates.ts'
 
 export interface PipelineTools extends WalkTools {
   readonly authenticate: (key: string) => ApiKeyContext | Promise<ApiKeyContext>
@@ -72,8 +76,8 @@ export async function servePipeline(
       : NO_BODY
     exchange = await createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
     const running = exchange
-    if (running.streamed || running.pass) endWatch = watchCaller(tools, running)
-    await serveExchange(tools, running)
+    if (running.streamed || running.pass) endWatch = watchCaller(tools, running, () => exchange)
+    await serveExchange(tools, running, (next) => (exchange = next))
   } catch (thrown) {
     const error = toGatewayError(thrown)
     if (error.code === 'internal_error') {
@@ -115,59 +119,56 @@ export function admitCaller(tools: Pick<PipelineTools, 'limits'>, caller: ApiKey
 }
 
 /** A stream outlives the moment its caller was let in: it is cut soon after its key is revoked or expires. */
-function watchCaller(tools: PipelineTools, exchange: Exchange): (() => void) | null {
-  const { headers, query } = exchange.match
+function watchCaller(tools: PipelineTools, { match }: Exchange, running: () => Exchange | null): (() => void) | null {
+  const { headers, query } = match
   const shown = readCredential('api-key', headers, query)
   if (shown?.kind !== 'api-key') return null
-  return tools.revocation.watch(new Secret(shown.key), (error) => exchange.cut?.(error))
+  return tools.revocation.watch(new Secret(shown.key), (error) => running()?.cut?.(error))
 }
 
-export async function createExchange(
-  tools: PipelineTools,
-  endpoint: Endpoint,
-  received: Received,
-): Promise<Exchange> {
+export async function createExchange(tools: PipelineTools, endpoint: Endpoint, received: Received): Promise<Exchange> {
   const { protocol, operation, pass } = endpoint
   if (pass) return createPassExchange(tools, endpoint, pass, received)
-  const { match, body, caller } = received
-  const scan = scanBody(body, protocol.peekKeys)
+  const { match, caller } = received
+  const sent = takeListedModels(protocol, operation, match.headers, {
+    body: received.body.chunks,
+    bodyLength: received.body.length,
+    scan: scanBody(received.body, scannedKeys(protocol)),
+  })
+  const { body, scan } = sent
   const peek = protocol.peek(scan, (key) => {
     const range = scan.values.get(key)
-    return range ? parseJson(textOfChunks(body.chunks, range.start, range.end)) : undefined
+    return range ? parseJson(textOfChunks(body, range.start, range.end)) : undefined
   })
   const requestedModel = (operation.modelIn === 'path' ? match.params['model'] : peek.model) ?? ''
   if (requestedModel === '' && !(operation.modelOptional && peek.storedReference)) {
     throw new GatewayError('bad_request', { message: 'The body names no model. Add "model" with the name of one.' })
   }
-  refuseKeyAsModel(tools, requestedModel)
-  // Aliases are looked up here and nowhere else: whatever is decided from here on is decided of the real model.
-  const { userId } = caller.principal
-  const { provider: id, model } = await tools.catalog.resolveModel(userId, requestedModel, protocol.vendor)
-  if (!isAllowedModel(tools.modelNames, caller.allowedModels, { provider: id, model })) {
-    throw new GatewayError('model_not_allowed', {
-      message: 'This UniRoute API key may not use that model. Choose one of its allowed models, or change the key.',
-    })
-  }
-  if (tools.catalog.overrides.find(id, model)?.isEnabled === false) {
-    throw new GatewayError('model_not_allowed', {
-      message: 'An administrator of this server has switched that model off. Choose another one.',
-    })
-  }
-  const provider = tools.providers.get(id)
-  if (!provider) throw new GatewayError('model_not_found')
+  const names = [requestedModel, ...sent.names]
+  for (const name of names) refuseKeyAsModel(tools, name)
+  // Names are looked up here and nowhere else: whatever is decided from here on is decided of the real model.
+  const candidates = await findCandidates(tools, {
+    caller,
+    vendor: protocol.vendor,
+    names,
+    facts: () => readRequestFacts(parseJson(Buffer.concat(body).toString('utf8'))),
+  })
+  const first = candidates.find(({ skip }) => skip === null)!
   const exchange: Exchange = {
     id: match.requestId,
     protocol,
     operation,
     ...received,
-    body: body.chunks,
-    bodyLength: body.length,
+    body,
+    bodyLength: sent.bodyLength,
     scan,
     peek,
     streamed: operation.streaming === 'always' || (operation.streaming === 'body' && peek.stream),
     requestedModel,
-    provider,
-    model,
+    provider: first.provider,
+    model: first.model,
+    answeredAs: first.answeredAs,
+    candidates,
     clientVersion: /^\/(v[0-9][a-z0-9]*)\//.exec(match.path)?.[1] ?? null,
     attempts: 0,
     target: null,
@@ -236,10 +237,15 @@ export function planOf(tools: PipelineTools, exchange: Exchange): PlanRequest {
   }
 }
 
-async function serveExchange(tools: PipelineTools, exchange: Exchange): Promise<void> {
-  if (estimateCount(tools, exchange)) return
-  const chain = await tools.planner.planChain(planOf(tools, exchange))
-  const end = await walkChain(tools, exchange, chain)
+async function serveExchange(
+  tools: PipelineTools,
+  first: Exchange,
+  onSwitch: (exchange: Exchange) => void,
+): Promise<void> {
+  if (estimateCount(tools, first)) return
+  const planChain = (exchange: Exchange) => tools.planner.planChain(planOf(tools, exchange))
+  const { exchange, end } = await walkCandidates(tools, first, { planChain, onSwitch })
+  onSwitch(exchange)
   finishExchange(tools, exchange, end)
 }
 

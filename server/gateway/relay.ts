@@ -6,7 +6,8 @@
 // 3. sealed envelopes and reasoning state of another account are taken out of the request (relay-state.ts);
 // 4. keep-alives in silence, between events (relay-stream.ts);
 // 5. for servers like Anthropic's but not its own: beta flags by a list, and without the flags and fields that the server
-//    refused before (refused-parts.ts).
+//    refused before (refused-parts.ts);
+// 6. a list of models is taken out of the request before anything else looks at it (listed-models.ts).
 import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
 import type { Edit } from '../kernel/json-tree.ts'
 import { asObject, parseJson } from '../protocols/read.ts'

@@ -71,7 +71,7 @@ export function translateEmbeddings(exchange: Exchange, target: Target): Carrier
       new ConvertedAnswer(exchange, headers, (answer) => {
         const response = upstream.decodeResponse(answer)
         if (!response) return null
-        return { body: client.encodeResponse(response, request, exchange.requestedModel), usage: response.usage }
+        return { body: client.encodeResponse(response, request, exchange.answeredAs), usage: response.usage }
       }),
   )
 }

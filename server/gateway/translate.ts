@@ -216,7 +216,7 @@ function createAnswering(
   const { provider, model } = target
   const tenant = exchange.caller.principal.userId
   return {
-    requestedModel: exchange.requestedModel,
+    requestedModel: exchange.answeredAs,
     requestId: toPublicId('req', exchange.id),
     created: Math.floor(exchange.createdAt / 1000),
     sealEnvelope: (signature) => tools.reasoningState.seal(tenant, signature),

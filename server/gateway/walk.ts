@@ -55,10 +55,15 @@ export type WalkEnd =
   | { readonly kind: 'broken'; readonly error: GatewayError; readonly result: AttemptResult }
   | { readonly kind: 'client-closed'; readonly firstByteMs: number | null }
   /** The provider's own answer to a request at fault, to be relayed as it is. */
-  | { readonly kind: 'relayed-error'; readonly result: AttemptResult; readonly body: Buffer }
+  | {
+      readonly kind: 'relayed-error'
+      readonly result: AttemptResult
+      readonly body: Buffer
+      readonly verdict: Verdict
+    }
   | { readonly kind: 'refused'; readonly error: GatewayError }
 
-const MOST_CALLS = 6
+export const MOST_CALLS = 6
 const LONGEST_RETRY_DELAY_MS = 200
 /** Statuses after which the provider surely did not run the request. */
 const SAFE_TO_REPEAT = new Set([500, 502, 503, 529])
@@ -73,7 +78,8 @@ interface Try {
   readonly repeated: boolean
 }
 
-export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Chain): Promise<WalkEnd> {
+/** `isLast`: no other model is asked afterwards. */
+export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Chain, isLast = true): Promise<WalkEnd> {
   const { breakers, retryBudget } = tools
   retryBudget.countRequest(exchange.provider.id)
   let outage: OutageFacts | null = null
@@ -83,7 +89,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
     let step = chain.next()
     if (step.kind === 'none') {
       // The last target is never blocked entirely.
-      if (!blocked || exchange.attempts > 0 || !breakers.allowsLastResort(blocked.key)) break
+      if (!blocked || !isLast || exchange.attempts > 0 || !breakers.allowsLastResort(blocked.key)) break
       step = blocked.step
       chain.retry(blocked.step)
       blocked = null
@@ -237,7 +243,7 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try)
       if (verdict !== 'request' && verdict !== 'model_not_found' && verdict !== 'forbidden') return null
       tools.breakers.record(breakerKey, false)
       if (verdict !== 'forbidden' && tried.relaysErrors && end.body !== null)
-        return { kind: 'relayed-error', result, body: end.body }
+        return { kind: 'relayed-error', result, body: end.body, verdict }
       return { kind: 'refused', error: explainVerdict(exchange, verdict, result.status, end) }
   }
 }
