@@ -26,7 +26,12 @@ export type CreateUserBody = z.infer<typeof createUserBodySchema>
 
 export const resetLinkSchema = z.object({ url: z.string(), expires_at: timestampSchema }).meta({ id: 'ResetLink' })
 export const createUserAnswerSchema = z
-  .object({ user: userSchema, reset_link: resetLinkSchema.nullable() })
+  .object({
+    user: userSchema,
+    reset_link: resetLinkSchema.nullable(),
+    /** The link was also handed to the mail server, for the user. */
+    mailed: z.boolean(),
+  })
   .meta({ id: 'CreateUserAnswer' })
 
 export const updateUserBodySchema = z
@@ -55,6 +60,8 @@ export const inviteSchema = z
     email: z.string().nullable(),
     url: z.string(),
     code: z.string(),
+    /** The link was also handed to the mail server, for the address. */
+    mailed: z.boolean(),
     expires_at: timestampSchema,
   })
   .meta({ id: 'Invite' })

@@ -75,7 +75,13 @@ export const createTeamInviteBodySchema = z
   .meta({ id: 'CreateTeamInviteBody' })
 export type CreateTeamInviteBody = z.infer<typeof createTeamInviteBodySchema>
 export const newTeamInviteSchema = z
-  .object({ ...teamInviteSchema.shape, url: z.string(), code: z.string() })
+  .object({
+    ...teamInviteSchema.shape,
+    url: z.string(),
+    code: z.string(),
+    /** The link was also handed to the mail server, for the address. */
+    mailed: z.boolean(),
+  })
   .meta({ id: 'NewTeamInvite' })
 export const inviteParamsSchema = z.strictObject({ id: z.string().max(64), invite_id: z.string().max(64) })
 export const joinTeamBodySchema = z.strictObject({ code: z.string().min(1).max(200) }).meta({ id: 'JoinTeamBody' })

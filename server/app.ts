@@ -1,6 +1,7 @@
 // The composition root: one factory per room, in the order of the house. The only file that sees all rooms.
 // size: one constructor call per room, with the wires between them; there is nothing to split off by meaning.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { getHeapStatistics } from 'node:v8'
 import { createPrices } from './catalog/prices.ts'
 import type { Config } from './config/config.ts'
@@ -13,6 +14,7 @@ import { createAuditCheckpoints } from './features/audit/audit-checkpoints.ts'
 import { createAuditReader } from './features/audit/audit-reader.ts'
 import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
+import { createInstallationRoutes } from './features/admin/installation-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
@@ -33,6 +35,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { createMetrics } from './gateway/metrics.ts'
 import type { Timers } from './gateway/watch.ts'
 import { createByteBudget } from './http/body.ts'
+import { createDashboard } from './http/dashboard.ts'
 import { createOpenRoutes } from './http/open-routes.ts'
 import type { Route } from './http/route.ts'
 import { createHttp, type Http } from './http/server.ts'
@@ -40,6 +43,7 @@ import { systemClock, type Clock } from './kernel/clock.ts'
 import { parsePublicId } from './kernel/ids.ts'
 import type { Log } from './kernel/log.ts'
 import { createProviders } from './providers/registry.ts'
+import { createMail } from './upstream/mail.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
 export interface AppOptions {
@@ -74,6 +78,7 @@ export function createApp(options: AppOptions): App {
     userKeysFor: config.userKeysFor,
   })
   const upstream = createUpstream()
+  const mail = config.smtp === null ? undefined : createMail({ server: config.smtp, log })
   const audit = createAudit({ database, clock })
   const auditReader = createAuditReader(database)
   const checkpoints = createAuditCheckpoints({ reader: auditReader, log })
@@ -81,7 +86,7 @@ export function createApp(options: AppOptions): App {
   const prices = createPrices({ clock, overrides: catalog.overrides })
   const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
   const usage = createUsage({ store: createUsageStore(database), ledger, clock })
-  const notifications = createNotifications({ database, clock, log })
+  const notifications = createNotifications({ database, clock, log, mail, publicUrl })
   const apiKeys = createApiKeys({
     database,
     clock,
@@ -101,6 +106,7 @@ export function createApp(options: AppOptions): App {
       environmentAdmin: config.admin !== null,
       publicUrl,
     },
+    mail,
     announce(id) {
       apiKeys.invalidate(id)
       teams.invalidate(id)
@@ -128,6 +134,7 @@ export function createApp(options: AppOptions): App {
     clock,
     audit,
     publicUrl,
+    mail,
     findOwnKey: async (userId, ref) => {
       const { id, provider } = await providerKeys.getProviderKey(userId, ref)
       return { id: parsePublicId('pk', id)!, provider }
@@ -140,6 +147,7 @@ export function createApp(options: AppOptions): App {
   const createBudgets = database.kind === 'sqlite' ? createMemoryBudgets : createSharedBudgets
   const budgets = createBudgets({ database, clock, log, flushLedger: () => ledger.flush() })
   const metrics = createMetrics()
+  if (mail) metrics.watchMail(mail.results)
   metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
   const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
   const gateway = createGateway({
@@ -168,6 +176,8 @@ export function createApp(options: AppOptions): App {
     ...(options.timers ? { timers: options.timers } : {}),
   })
   const describeReachable = createReachableModels({ providers, prices, overrides: catalog.overrides })
+  const readSetup = async (): Promise<'off' | 'needed' | 'done'> =>
+    config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'
   const routes: Route[] = [
     ...createOpenRoutes({
       version: readVersion(),
@@ -175,7 +185,8 @@ export function createApp(options: AppOptions): App {
       routes: () => routes,
       checkReady: () => checkReady(database),
       isDraining: () => http.draining,
-      readSetup: async () => (config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'),
+      readSetup,
+      dashboard: createDashboard(fileURLToPath(new URL('../dist/web/', import.meta.url))),
       readMetrics: () => metrics.read(),
     }),
     ...accounts.routes,
@@ -190,6 +201,28 @@ export function createApp(options: AppOptions): App {
     }),
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader }),
+    ...createInstallationRoutes({
+      readSignIn: async () => ({
+        setup: await readSetup(),
+        registration: config.registration,
+        mail: mail !== undefined,
+        password_min_length: config.passwordMinLength,
+      }),
+      readInstallation: () => ({
+        version: readVersion(),
+        public_url: publicUrl(),
+        providers: providers.all.map(({ id, name, keyPrefixes }) => ({
+          id,
+          name,
+          key_prefixes: [...keyPrefixes],
+          takes_keys: providers.takesKeys(id),
+          has_server_key: providers.hasServer(id),
+        })),
+        user_base_urls: config.userBaseUrls,
+        server_fallback: [...config.serverFallback],
+        encryption: { fallback: booted.fallback },
+      }),
+    }),
     ...gateway.routes,
   ]
   const http = createHttp({
@@ -218,6 +251,7 @@ export function createApp(options: AppOptions): App {
     async close() {
       gateway.close()
       await rotation.close()
+      await mail?.close()
       await upstream.close()
       await budgets.close()
       await ledger.close()

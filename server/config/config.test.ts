@@ -93,7 +93,6 @@ describe('the table of settings', () => {
   test.each([
     ['REDIS_URL', 'redis://127.0.0.1'],
     ['WORKERS', '2'],
-    ['SMTP_URL', 'smtp://mail.example.test'],
     ['STORE_CONTENT', '30'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:4318'],
   ])('%s, whose feature is to come, warns when it is set', (name, value) => {

@@ -10,6 +10,7 @@ import type { Endpoint } from './endpoint.ts'
 import { type Environment, readEnvironment, readSecretText, readSetting } from './environment.ts'
 import { headerToken } from './kinds.ts'
 import { type ConfiguredProvider, readProvidersFile } from './providers-file.ts'
+import type { SmtpServer } from './smtp.ts'
 import { type Setting, SETTING_NAMES, type SettingName, SETTINGS, type SettingValue } from './settings.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 import { WrongValue } from './wrong-value.ts'
@@ -46,6 +47,8 @@ export interface Config {
   readonly serverAllowanceUsdNanosPerDay: number | null
   readonly logLevel: string
   readonly metricsToken: Secret | null
+  /** null: no mail is sent. */
+  readonly smtp: SmtpServer | null
   /** For the log, at each start. */
   readonly warnings: readonly string[]
 }
@@ -99,6 +102,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     serverAllowanceUsdNanosPerDay: readOptional('SERVER_ALLOWANCE_USD_PER_DAY'),
     logLevel: read('LOG_LEVEL'),
     metricsToken: readOptional('METRICS_TOKEN'),
+    smtp: readOptional('SMTP_URL'),
     warnings: reader.warnings,
   }
   reader.checkTheRest()

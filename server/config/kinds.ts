@@ -4,6 +4,7 @@
 import { isIP } from 'node:net'
 import { Secret } from '../kernel/secret.ts'
 import { type Endpoint, parseEndpoint } from './endpoint.ts'
+import { parseSmtpUrl, type SmtpServer } from './smtp.ts'
 import { WrongValue } from './wrong-value.ts'
 
 export interface Kind<Value> {
@@ -172,6 +173,11 @@ export function secretUrl(...protocols: string[]): Kind<Secret> {
       return new Secret(text)
     },
   }
+}
+
+export const smtpUrl: Kind<SmtpServer> = {
+  name: 'URL: `smtp://…`, `smtps://…`, with the sender as its user or as `?from=…`',
+  parse: parseSmtpUrl,
 }
 
 export const secretText: Kind<Secret> = { name: 'text', parse: (text) => new Secret(text) }

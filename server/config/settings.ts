@@ -270,12 +270,13 @@ const OPERATION = {
     planned: true,
   },
   SMTP_URL: {
-    kind: kinds.secretUrl('smtp:', 'smtps:'),
+    kind: kinds.smtpUrl,
     default: null,
-    example: 'smtps://user:password@mail.example.com',
-    meaning: 'Sends mail. Without it, links are copied by an administrator.',
+    absent: 'no mail; links are copied by an administrator',
+    example: 'smtps://uniroute%40example.com:password@mail.example.com',
+    meaning:
+      'The mail server for reset links, invitations and notices ([mail.md](mail.md)). `smtp://` wants STARTTLS unless the server is this machine or `?tls=off` is given.',
     secret: true,
-    planned: true,
   },
   STORE_CONTENT: {
     kind: kinds.offOrDays,

@@ -12,6 +12,8 @@ export interface Metrics {
   watchGateway(parts: { breakers: Breakers; watch: Watch }): void
   /** The same for the vault: what depends on each master key, what is left to move, how values opened. */
   watchVault(vault: VaultSource): void
+  /** Counts outgoing mails by what became of them. */
+  watchMail(results: ReadonlyMap<string, number>): void
   read(): Promise<{ contentType: string; text: string }>
 }
 
@@ -74,6 +76,18 @@ export function createMetrics(): Metrics {
     },
     watchVault(vault) {
       refresh = watchVault(registry, vault)
+    },
+    watchMail(results) {
+      new Counter({
+        name: 'uniroute_mails_total',
+        help: 'Mails by result: taken by the mail server, given up, or dropped from a full queue.',
+        labelNames: ['result'],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const [result, count] of results) this.inc({ result }, count)
+        },
+      })
     },
     async read() {
       await refresh()

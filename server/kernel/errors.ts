@@ -101,7 +101,7 @@ export const ERRORS = {
     403,
     'client',
     false,
-    'This reset link is not valid, or was used already. Ask an administrator for a new one.',
+    'This reset link is not valid, or was used already. Ask for a new one.',
   ),
   model_not_allowed: row(403, 'client', false, 'This UniRoute API key may not use that model.'),
   too_many_attempts: row(429, 'client', true, 'Too many attempts. Wait, then try again.'),

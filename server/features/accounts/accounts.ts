@@ -5,6 +5,7 @@ import type { ControlRoute, Principal } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
+import type { Mail } from '../../upstream/mail.ts'
 import type { Audit } from '../audit/audit.ts'
 import { createAccessTokens } from './access-token.ts'
 import { createAdminRoutes } from './admin-routes.ts'
@@ -29,6 +30,7 @@ export interface AccountsOptions {
   /** Derived for this purpose from JWT_SECRET; at least 32 bytes. */
   readonly key: Uint8Array
   readonly settings: AccountSettings
+  readonly mail?: Pick<Mail, 'sendLater'> | undefined
   /** Told the id of a user or session that changed, after the commit: for other rooms and other instances. */
   readonly announce?: (id: string) => void
 }
@@ -56,7 +58,7 @@ export interface Accounts {
 }
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { database, clock, audit, log, key, settings, announce } = options
+  const { database, clock, audit, log, key, settings, mail, announce } = options
   const context: AccountsContext = {
     database,
     clock,
@@ -68,6 +70,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     passwords: createPasswords(),
     tokens: createAccessTokens({ key, clock }),
     throttle: createThrottle({ clock }),
+    mail,
     failedSignIns: createFailedSignIns({ database, audit, log }),
     changed(id) {
       sessions.invalidate(id)
@@ -81,7 +84,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   return {
     routes: [
-      ...createAccountRoutes({ clock, throttle: context.throttle, sessions, signIn, registration, users }),
+      ...createAccountRoutes({ clock, sessions, signIn, registration, users }),
       ...createAdminRoutes({ signIn, registration, users }),
     ],
     authenticateSession: (token) => sessions.authenticate(token),

@@ -58,8 +58,9 @@ function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
           { email: body.email, name: body.name, role: body.role, password: body.password },
           by,
         )
-        const link = body.password === undefined ? await signIn.makeResetLink(user.id, by) : null
-        return { status: 201, body: { user: describeUser(user), reset_link: link && describeLink(link) } }
+        const link = body.password === undefined ? await signIn.makeFirstLink(user.id, by) : null
+        const mailed = link?.mailed ?? false
+        return { status: 201, body: { user: describeUser(user), reset_link: link && describeLink(link), mailed } }
       },
     }),
     defineControlRoute({
@@ -117,6 +118,7 @@ function createLinkRoutes({ signIn, registration }: Services): ControlRoute[] {
             email: body.email ?? null,
             url: invite.url,
             code: invite.code,
+            mailed: invite.mailed,
             expires_at: toTimestamp(invite.expiresAt),
           },
         }

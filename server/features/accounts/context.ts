@@ -1,6 +1,7 @@
 // What the parts of this room share; built once by accounts.ts.
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Mail } from '../../upstream/mail.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { AccessTokens } from './access-token.ts'
 import type { CodeStore } from './code-store.ts'
@@ -31,6 +32,8 @@ export interface AccountsContext {
   readonly tokens: AccessTokens
   readonly throttle: Throttle
   readonly failedSignIns: FailedSignIns
+  /** Absent where the operator set no mail server: then links are copied by hand. */
+  readonly mail: Pick<Mail, 'sendLater'> | undefined
   /** Says, after the commit, that a user or a session changed: everything held in memory about it is dropped. */
   readonly changed: (id: string) => void
 }

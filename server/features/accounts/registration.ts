@@ -8,6 +8,7 @@ import { createUlid } from '../../kernel/ids.ts'
 import { revealSecret, type Secret } from '../../kernel/secret.ts'
 import { digestCode, generateCode } from './code-store.ts'
 import { linkTo, type AccountsContext, type Origin } from './context.ts'
+import { writeInviteMail } from './mails.ts'
 import { insertUser } from './new-user.ts'
 import { assertAcceptablePassword, findPasswordFault } from './password.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
@@ -28,7 +29,7 @@ export interface Registration {
   invite(
     invitation: { email: string | undefined; lifetimeMs: number },
     by: { actorId: string; ip: string },
-  ): Promise<{ id: string; code: string; url: string; expiresAt: number }>
+  ): Promise<{ id: string; code: string; url: string; expiresAt: number; mailed: boolean }>
   /** Is there no administrator yet? Throws `not_found` where the set-up page is off. */
   isSetupNeeded(): Promise<boolean>
   /** A fresh code, to be printed at start; null where an administrator exists or the set-up page is off. */
@@ -42,7 +43,7 @@ export interface Registration {
 }
 
 export function createRegistration(context: AccountsContext, sessionService: Sessions): Registration {
-  const { database, clock, audit, settings, users, codes, passwords, throttle } = context
+  const { database, clock, audit, settings, users, codes, passwords, throttle, mail } = context
   let setup: { digest: Buffer; expiresAt: number } | undefined
   // Administrators never vanish (the last one cannot be removed), so a yes stays a yes.
   let adminSeen = false
@@ -134,7 +135,10 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
           tx,
         )
       })
-      return { id, code, url: linkTo(settings.publicUrl(), 'register', code), expiresAt }
+      const url = linkTo(settings.publicUrl(), 'register', code)
+      const mailed = mail !== undefined && email !== undefined
+      if (mailed) mail.sendLater(async () => writeInviteMail({ to: email, url, expiresAt }))
+      return { id, code, url, expiresAt, mailed }
     },
 
     async isSetupNeeded() {

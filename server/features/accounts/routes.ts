@@ -24,12 +24,10 @@ import { clearRefreshCookie, readRefreshCookie } from './refresh-cookie.ts'
 import type { Registration } from './registration.ts'
 import type { Sessions } from './sessions.ts'
 import type { SignIn } from './sign-in.ts'
-import type { Throttle } from './throttle.ts'
 import type { Users } from './users.ts'
 
 interface Services {
   readonly clock: Clock
-  readonly throttle: Throttle
   readonly sessions: Sessions
   readonly signIn: SignIn
   readonly registration: Registration
@@ -132,7 +130,12 @@ function createSignInRoutes({ clock, sessions, signIn }: Services): ControlRoute
   ]
 }
 
-function createResetRoutes({ throttle, signIn }: Services): ControlRoute[] {
+const RESET_MAILED =
+  'If there is an account with this address, a mail with a link is on its way. The link works once, for an hour.'
+const NO_MAIL =
+  'This server sends no mail. Ask an administrator for a reset link, or run "uniroute reset-password" on the server.'
+
+function createResetRoutes({ signIn }: Services): ControlRoute[] {
   return [
     defineControlRoute({
       ...OPEN,
@@ -141,15 +144,9 @@ function createResetRoutes({ throttle, signIn }: Services): ControlRoute[] {
       summary: 'Ask how to reset a forgotten password',
       body: resetRequestBodySchema,
       answers: { 200: { description: 'What to do; the same for every address', schema: messageAnswerSchema } },
-      async handle({ ip }) {
-        throttle.countReset(ip)
-        return {
-          status: 200,
-          body: {
-            message:
-              'This server sends no mail. Ask an administrator for a reset link, or run "uniroute reset-password" on the server.',
-          },
-        }
+      async handle({ body, ip }) {
+        const message = signIn.requestResetMail(body.email, ip) ? RESET_MAILED : NO_MAIL
+        return { status: 200, body: { message } }
       },
     }),
     defineControlRoute({

@@ -1,4 +1,4 @@
-// Signing in with a password, changing it, and resetting it by a link that an administrator made.
+// Signing in with a password, changing it, and resetting it by a link that an administrator made or a mail brought.
 // Invariants: an unknown address, a wrong password, an account without password and one switched off get the same
 // answer after the same work; a changed password ends every other session at once; a session begins only if the
 // account is still as it was when the password was checked.
@@ -6,11 +6,14 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { digestCode, generateCode } from './code-store.ts'
 import { linkTo, type AccountsContext, type Origin } from './context.ts'
+import { writeNewAccountMail, writePasswordChangedMail, writeResetMail } from './mails.ts'
 import { assertAcceptablePassword } from './password.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
 const RESET_LIFETIME_MS = 24 * 3_600_000
+/** Anybody may have a link mailed to anybody's mailbox, so it does not lie there for long. */
+const MAILED_RESET_LIFETIME_MS = 3_600_000
 
 export interface SignIn {
   login(credentials: { email: string; password: string }, origin: Origin): Promise<SignedIn>
@@ -25,13 +28,76 @@ export interface SignIn {
     userId: string,
     by: { actorId: string | null; ip: string | null },
   ): Promise<{ url: string; expiresAt: number }>
+  /** The link with which a new user chooses the first password; mailed too, where this server sends mail. */
+  makeFirstLink(
+    userId: string,
+    by: { actorId: string; ip: string },
+  ): Promise<{ url: string; expiresAt: number; mailed: boolean }>
+  /**
+   * Has a link mailed to the account with this address, if there is one and it is switched on. Returns at once, whether
+   * or not: what is found out, is found out later. False where this server sends no mail.
+   */
+  requestResetMail(email: string, ip: string): boolean
   resetPassword(code: string, password: string, ip: string): Promise<void>
   /** A password that somebody else chose, for example the operator; ends every session. */
   setPassword(userId: string, password: string, by: { actorId: string | null; ip: string | null }): Promise<void>
 }
 
 export function createSignIn(context: AccountsContext, sessionService: Sessions): SignIn {
-  const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle } = context
+  const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle, mail } = context
+
+  async function issueResetCode(
+    userId: string,
+    { actorId, ip }: { actorId: string | null; ip: string | null },
+    kind: { lifetimeMs: number; replaces: boolean },
+  ): Promise<{ url: string; expiresAt: number }> {
+    const now = clock.now()
+    const expiresAt = now + kind.lifetimeMs
+    const code = generateCode()
+    await database.transaction(async (tx) => {
+      if (kind.replaces) await codes.discard(userId, 'reset', tx)
+      await codes.insert(
+        {
+          id: createUlid(now),
+          code_hash: digestCode(code),
+          purpose: 'reset',
+          user_id: userId,
+          email: null,
+          created_by: actorId,
+          created_at: now,
+          expires_at: expiresAt,
+          used_at: null,
+        },
+        tx,
+      )
+      await audit.record(
+        {
+          actorType: actorId === null ? 'system' : 'user',
+          actorId,
+          ip,
+          action: 'user.reset-link-made',
+          targetType: 'user',
+          targetId: userId,
+          details: {},
+        },
+        tx,
+      )
+    })
+    return { url: linkTo(settings.publicUrl(), 'reset', code), expiresAt }
+  }
+
+  async function getUser(userId: string): Promise<UserRow> {
+    const user = await users.findById(userId)
+    if (!user) throw new GatewayError('not_found', { message: 'There is no such user.' })
+    return user
+  }
+
+  function tellPasswordChanged(userId: string): void {
+    mail?.sendLater(async () => {
+      const user = await users.findById(userId)
+      return user?.is_active ? writePasswordChangedMail({ to: user.email, publicUrl: settings.publicUrl() }) : null
+    })
+  }
 
   function noteFailure(
     error: unknown,
@@ -95,6 +161,7 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
         }
         await sessions.revokeAll(userId, sessionId, now, tx)
         await sessions.markAuthenticated(sessionId, now, tx)
+        await codes.discard(userId, 'reset', tx)
         await audit.record(
           {
             actorType: 'user',
@@ -109,46 +176,34 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
         )
       })
       context.changed(userId)
+      tellPasswordChanged(userId)
       const { token, expiresAt } = await tokens.sign({ userId, sessionId, generation: user.auth_gen + 1 })
       return { user: { ...user, updated_at: now }, token, tokenExpiresAt: expiresAt }
     },
 
-    async makeResetLink(userId, { actorId, ip }) {
-      const user = await users.findById(userId)
-      if (!user) throw new GatewayError('not_found', { message: 'There is no such user.' })
-      const now = clock.now()
-      const expiresAt = now + RESET_LIFETIME_MS
-      const code = generateCode()
-      await database.transaction(async (tx) => {
-        await codes.discard(userId, 'reset', tx)
-        await codes.insert(
-          {
-            id: createUlid(now),
-            code_hash: digestCode(code),
-            purpose: 'reset',
-            user_id: userId,
-            email: null,
-            created_by: actorId,
-            created_at: now,
-            expires_at: expiresAt,
-            used_at: null,
-          },
-          tx,
-        )
-        await audit.record(
-          {
-            actorType: actorId === null ? 'system' : 'user',
-            actorId,
-            ip,
-            action: 'user.reset-link-made',
-            targetType: 'user',
-            targetId: userId,
-            details: {},
-          },
-          tx,
-        )
+    async makeResetLink(userId, by) {
+      await getUser(userId)
+      return issueResetCode(userId, by, { lifetimeMs: RESET_LIFETIME_MS, replaces: true })
+    },
+
+    async makeFirstLink(userId, by) {
+      const { email } = await getUser(userId)
+      const link = await issueResetCode(userId, by, { lifetimeMs: RESET_LIFETIME_MS, replaces: true })
+      mail?.sendLater(async () => writeNewAccountMail({ to: email, ...link }))
+      return { ...link, mailed: mail !== undefined }
+    },
+
+    requestResetMail(email, ip) {
+      throttle.countReset(ip)
+      if (!mail) return false
+      mail.sendLater(async () => {
+        const user = await users.findByEmail(email)
+        if (!user?.is_active || !throttle.admitResetMail(email)) return null
+        // Links made before go on working: a stranger who asks must not spoil what an administrator handed out.
+        const kind = { lifetimeMs: MAILED_RESET_LIFETIME_MS, replaces: false }
+        return writeResetMail({ to: user.email, ...(await issueResetCode(user.id, { actorId: null, ip }, kind)) })
       })
-      return { url: linkTo(settings.publicUrl(), 'reset', code), expiresAt }
+      return true
     },
 
     async resetPassword(code, password, ip) {
@@ -163,6 +218,7 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
         if (!(await codes.use(found.id, now, tx))) throw new GatewayError('invalid_reset_code')
         await users.setPassword(userId, passwordHash, now, tx)
         await sessions.revokeAll(userId, null, now, tx)
+        await codes.discard(userId, 'reset', tx)
         await audit.record(
           {
             actorType: 'user',
@@ -177,6 +233,7 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
         )
       })
       context.changed(userId)
+      tellPasswordChanged(userId)
     },
 
     async setPassword(userId, password, { actorId, ip }) {

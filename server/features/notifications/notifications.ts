@@ -15,6 +15,7 @@ import { CONTROL_BODY_CAP, type ControlRoute, defineControlRoute } from '../../h
 import type { Clock } from '../../kernel/clock.ts'
 import { createUlid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Mail } from '../../upstream/mail.ts'
 import { createNotificationStore } from './store.ts'
 
 export interface Notice {
@@ -35,25 +36,31 @@ export interface Notifications {
   notify(notice: Notice): Promise<void>
 }
 
-/** Sends one mail; absent without SMTP. */
-export type SendMail = (mail: { to: string; subject: string; text: string }) => Promise<void>
-
 const SIGNED_IN = { credential: 'session', role: 'user', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
 
 export function createNotifications(options: {
   database: Database
   clock: Clock
   log: Log
-  sendMail?: SendMail | undefined
+  /** Absent where the operator set no mail server. */
+  mail?: Pick<Mail, 'send'> | undefined
+  publicUrl: () => string
 }): Notifications {
-  const { database, clock, log, sendMail } = options
+  const { database, clock, log, mail, publicUrl } = options
   const store = createNotificationStore(database)
 
-  async function mail(row: NotificationTable, message: string): Promise<void> {
-    const to = await store.emailOf(row.user_id)
-    if (!sendMail || to === undefined) return
-    await sendMail({ to, subject: 'UniRoute: about one of your provider keys', text: `${message}\n` })
-    await store.markMailed(row.id, clock.now())
+  /** Not waited for: a mail server takes its time, and what is told of must go on. */
+  async function sendByMail(row: NotificationTable, message: string): Promise<void> {
+    try {
+      const to = await store.emailOf(row.user_id)
+      if (!mail || to === undefined) return
+      const text = `${message}\n\n${publicUrl()}\n`
+      if (await mail.send({ to, subject: 'UniRoute: about one of your provider keys', text })) {
+        await store.markMailed(row.id, clock.now())
+      }
+    } catch (error) {
+      log.warn({ err: error, kind: row.kind }, 'a notification could not be mailed')
+    }
   }
 
   return {
@@ -71,9 +78,9 @@ export function createNotifications(options: {
         mailed_at: null,
       }
       try {
-        if (await store.insert(row)) await mail(row, message)
+        if (await store.insert(row)) void sendByMail(row, message)
       } catch (error) {
-        log.warn({ err: error, kind }, 'a notification could not be stored or mailed')
+        log.warn({ err: error, kind }, 'a notification could not be stored')
       }
     },
     routes: [

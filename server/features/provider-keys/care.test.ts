@@ -26,7 +26,9 @@ async function begin(open: OpenDatabase) {
   const database = await open()
   const answers: { next: Answer } = { next: works('a', 'b') }
   const asked: string[] = []
-  const notifications = createNotifications({ database, clock: systemClock, log: createLog({ level: 'silent' }) })
+  const log = createLog({ level: 'silent' })
+  const publicUrl = (): string => 'http://localhost:8084'
+  const notifications = createNotifications({ database, clock: systemClock, log, publicUrl })
   const rooms = setUp(database, {
     notify: notifications.notify,
     testKey: async ({ provider }) => {

@@ -19,6 +19,7 @@ import { CONTROL_BODY_CAP, type ControlRequest, type ControlRoute, defineControl
 import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import type { Actor } from './actor.ts'
+import type { InviteMails } from './invite-mails.ts'
 import { noSuchTeam, type Memberships } from './memberships.ts'
 import type { MemberRow, TeamRow } from './team-store.ts'
 
@@ -27,6 +28,7 @@ const NOT_IN_IT = { description: 'You are in no such team' }
 
 export interface TeamRouteTools {
   readonly memberships: Memberships
+  readonly mails: InviteMails
   readonly publicUrl: () => string
 }
 
@@ -133,7 +135,7 @@ function createMemberRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
   ]
 }
 
-function createInviteRoutes({ memberships, publicUrl }: TeamRouteTools): ControlRoute[] {
+function createInviteRoutes({ memberships, mails, publicUrl }: TeamRouteTools): ControlRoute[] {
   return [
     defineControlRoute({
       ...SIGNED_IN,
@@ -146,7 +148,13 @@ function createInviteRoutes({ memberships, publicUrl }: TeamRouteTools): Control
       async handle(request) {
         const { invite, code } = await memberships.invite(actorOf(request), teamIdOf(request.params), request.body)
         const url = `${publicUrl().replace(/\/+$/, '')}/join#${code}`
-        return { status: 201, body: { ...describeInvite(invite), url, code } }
+        const mailed = mails.send({
+          invitedBy: request.principal.userId,
+          to: invite.email,
+          url,
+          expiresAt: invite.expires_at,
+        })
+        return { status: 201, body: { ...describeInvite(invite), url, code, mailed } }
       },
     }),
     defineControlRoute({

@@ -3,9 +3,11 @@
 import type { Database } from '../../database/database.ts'
 import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Mail } from '../../upstream/mail.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { ProviderKeyRecord } from '../provider-keys/record.ts'
 import { createBorrowed, type Borrowed } from './borrowed.ts'
+import { createInviteMails } from './invite-mails.ts'
 import { createLeaseRoutes } from './lease-routes.ts'
 import { createLeaseStore } from './lease-store.ts'
 import { createLeases, type LeaseOptions } from './leases.ts'
@@ -17,6 +19,8 @@ export interface TeamsOptions extends Pick<TeamRouteTools, 'publicUrl'> {
   readonly database: Database
   readonly clock: Clock
   readonly audit: Audit
+  /** Absent where the operator set no mail server. */
+  readonly mail?: Pick<Mail, 'sendLater'> | undefined
   readonly findOwnKey: LeaseOptions['findOwnKey']
   readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
   readonly revokeTeamKeys: MembershipOptions['revokeTeamKeys']
@@ -44,7 +48,7 @@ export function createTeams(options: TeamsOptions): Teams {
   return {
     ...borrowed,
     routes: [
-      ...createTeamRoutes({ ...options, memberships: createMemberships(parts) }),
+      ...createTeamRoutes({ ...options, memberships: createMemberships(parts), mails: createInviteMails(options) }),
       ...createLeaseRoutes(createLeases(parts)),
     ],
     isMember: async (teamId, userId) => (await teams.roleOf(teamId, userId)) !== undefined,

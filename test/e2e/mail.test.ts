@@ -1,0 +1,141 @@
+// What people get by mail where the operator set a mail server, and that nothing depends on it.
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createFakeKey, createFakePassword, rememberSecret } from '../fake-provider/fake-keys.ts'
+import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
+import { startSmtpServer, type ReceivedMail, type TestSmtpServer } from '../support/smtp-server.ts'
+import type { Reply } from '../support/uniroute-client.ts'
+import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
+
+let fake: FakeProvider
+let smtp: TestSmtpServer
+let uniroute: UniRoute
+beforeAll(async () => {
+  fake = await startFakeProvider()
+  const password = rememberSecret(`mailCANARY${crypto.randomUUID()}`)
+  smtp = await startSmtpServer({ password })
+  const SMTP_URL = `smtp://uniroute%40example.com:${password}@127.0.0.1:${smtp.port}`
+  uniroute = await startUniRoute({ fake, env: { SMTP_URL, REGISTRATION: 'invite', LOG_LEVEL: 'trace' } })
+})
+afterAll(async () => {
+  await uniroute?.stop()
+  await smtp?.close()
+  await fake?.close()
+  // Three answers show the link that was mailed as well, to whoever made it.
+  const shown = /^POST \/admin\/(?:invites|users|teams\/\w+\/invites) → 201$/
+  expect((uniroute?.scanAndRemove() ?? []).filter(({ where }) => !shown.test(where))).toEqual([])
+})
+
+const askForReset = (email: string): Promise<Reply> => uniroute.call('POST', '/auth/reset-request', { body: { email } })
+
+const reset = async (code: string, password: string): Promise<number> =>
+  (await uniroute.call('POST', '/auth/reset', { body: { code, password } })).status
+
+const waitForMail = (to: string, subject: RegExp): Promise<ReceivedMail> =>
+  vi.waitUntil(() => smtp.mailsTo(to).find((mail) => subject.test(mail.headers['subject'] ?? '')), { timeout: 10_000 })
+
+/** The code of the link in a mail, a secret from here on. */
+function codeIn(mail: ReceivedMail, page: string): string {
+  const code = new RegExp(`${uniroute.url}/${page}#([\\w-]{20,})\n`).exec(mail.text)?.[1]
+  expect(code, mail.text).toBeDefined()
+  return rememberSecret(code!)
+}
+
+test('a forgotten password: the link arrives and works once, and the change is told', async () => {
+  const user = await uniroute.createUser()
+  const answer = await askForReset(` ${user.email.toUpperCase()} `)
+  expect(answer.status).toBe(200)
+  const code = codeIn(await waitForMail(user.email, /new password/), 'reset')
+  const password = createFakePassword()
+  expect(await reset(code, password)).toBe(200)
+  expect(await reset(code, password)).toBe(403)
+  expect((await uniroute.call('GET', '/auth/profile', { token: user.token })).status).toBe(401)
+  expect(await uniroute.login(user.email, password)).toBeTypeOf('string')
+  await waitForMail(user.email, /was changed/)
+})
+
+test('an unknown address and one that is switched off get the same answer, and no mail', async () => {
+  const [known, off] = [await uniroute.createUser(), await uniroute.createUser()]
+  const body = { is_active: false }
+  await uniroute.call('PATCH', `/admin/users/${off.id}`, { token: await uniroute.login(), body })
+  const unknown = 'nobody-at-all@example.com'
+  const answers = [await askForReset(unknown), await askForReset(off.email), await askForReset(known.email)]
+  expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1)
+  // Asked for last, so the others would have come first.
+  await waitForMail(known.email, /new password/)
+  expect([smtp.mailsTo(unknown), smtp.mailsTo(off.email)]).toEqual([[], []])
+})
+
+test('one mailbox gets three links an hour, and each of them works until one is used', async () => {
+  const user = await uniroute.createUser()
+  const last = await uniroute.createUser()
+  for (let i = 0; i < 5; i++) expect((await askForReset(user.email)).status).toBe(200)
+  await askForReset(last.email)
+  await waitForMail(last.email, /new password/)
+  const mails = smtp.mailsTo(user.email)
+  expect(mails).toHaveLength(3)
+  const codes = mails.map((mail) => codeIn(mail, 'reset'))
+  expect(await reset(codes[1]!, createFakePassword())).toBe(200)
+  expect([await reset(codes[0]!, createFakePassword()), await reset(codes[2]!, createFakePassword())]).toEqual([
+    403, 403,
+  ])
+})
+
+test('invitations and new accounts are mailed to whom they are for; without an address there is only the link', async () => {
+  const token = await uniroute.login()
+  const invited = 'invited@example.com'
+  const invite = await uniroute.call('POST', '/admin/invites', { token, body: { email: invited } })
+  expect(invite.body).toMatchObject({ mailed: true })
+  const code = codeIn(await waitForMail(invited, /invited/), 'register')
+  const account = { email: invited, password: createFakePassword(), invite: code }
+  expect((await uniroute.call('POST', '/auth/register', { body: account })).status).toBe(201)
+  expect((await uniroute.call('POST', '/admin/invites', { token, body: {} })).body).toMatchObject({ mailed: false })
+  const made = await uniroute.call('POST', '/admin/users', { token, body: { email: 'made@example.com' } })
+  expect(made.body).toMatchObject({ mailed: true })
+  expect(await reset(codeIn(await waitForMail('made@example.com', /account/), 'reset'), createFakePassword())).toBe(200)
+})
+
+test('an invitation to a team is mailed, twenty an hour per person at most', async () => {
+  const [owner, member] = [await uniroute.createUser(), await uniroute.createUser()]
+  const team = await uniroute.call('POST', '/admin/teams', { token: owner.token, body: { name: 'Click http://evil' } })
+  const path = `/admin/teams/${team.body.id}/invites`
+  const invite = (email: string) => uniroute.call('POST', path, { token: owner.token, body: { email } })
+  expect((await invite(member.email)).body).toMatchObject({ mailed: true })
+  const mail = await waitForMail(member.email, /team/)
+  expect(mail.text).not.toContain('evil')
+  const body = { code: codeIn(mail, 'join') }
+  expect((await uniroute.call('POST', '/admin/teams/join', { token: member.token, body })).status).toBe(200)
+  for (let i = 1; i < 20; i++) expect((await invite(`m${i}@example.com`)).body.mailed).toBe(true)
+  expect(await invite('m20@example.com')).toMatchObject({ status: 201, body: { mailed: false } })
+})
+
+test('a key that its provider rejects is told to its owner by mail', async () => {
+  const key = createFakeKey('openai', 'invalid')
+  const { apiKey, email, token } = await uniroute.createCaller({ keys: { openai: key } })
+  const body = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }] }
+  await uniroute.call('POST', '/v1/chat/completions', { token: apiKey, body })
+  const mail = await waitForMail(email, /provider keys/)
+  expect(mail.text).toContain(`ends ${key.slice(-4)}) was rejected`)
+  const list = await uniroute.call('GET', '/admin/notifications', { token })
+  expect(list.body).toMatchObject({ unread: 1 })
+})
+
+test('a mail server that refuses or says nothing breaks nothing else, and is counted', async () => {
+  const user = await uniroute.createCaller({ keys: { openai: createFakeKey('openai', 'invalid') } })
+  smtp.behave((step) => (step === 'MAIL' ? '550 5.7.1 not you' : undefined))
+  expect((await askForReset(user.email)).status).toBe(200)
+  const metrics = await vi.waitUntil(async () => {
+    const { text } = await uniroute.call('GET', '/metrics')
+    return /uniroute_mails_total\{result="failed"\} [1-9]/.test(text) ? text : undefined
+  })
+  expect(metrics).toMatch(/uniroute_mails_total\{result="sent"\} [1-9]/)
+  smtp.behave(() => null)
+  const body = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }] }
+  expect((await uniroute.call('POST', '/v1/chat/completions', { token: user.apiKey, body })).status).toBe(424)
+  expect((await askForReset(user.email)).status).toBe(200)
+  const list = await vi.waitUntil(async () => {
+    const found = await uniroute.call('GET', '/admin/notifications', { token: user.token })
+    return found.body.notifications.length > 0 ? found.body : undefined
+  })
+  expect(list.notifications[0].kind).toBe('key_rejected')
+  smtp.behave(undefined)
+})
