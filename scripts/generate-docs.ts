@@ -86,16 +86,6 @@ found the fault has none more precise.
 ${sections.join('\n')}`
 }
 
-/** One cell of a table: a bar would end it. */
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
-}
-
-const DOCUMENTS = {
-  'docs/configuration.md': describeConfiguration,
-  'docs/errors.md': describeErrors,
-  'docs/warnings.md': describeWarnings,
-}
 function describeWarnings(): string {
   const groups = Object.entries(LOSS_GROUPS).map(([title, losses]) => {
     const rows = Object.entries<string>(losses).map(([name, meaning]) => `| \`${name}\` | ${cell(meaning)} |`)
@@ -123,6 +113,16 @@ middle of a stream stands in the receipt alone. Same-dialect requests go through
 ${groups.join('\n')}`
 }
 
+/** One cell of a table: a bar would end it. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
+
+const DOCUMENTS = {
+  'docs/configuration.md': describeConfiguration,
+  'docs/errors.md': describeErrors,
+  'docs/warnings.md': describeWarnings,
+}
 
 function readIfThere(path: string): string | null {
   try {
