@@ -13,7 +13,7 @@ import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
 import type { EncodeEarlyError } from '../http/answers.ts'
 import type { ByteBudget } from '../http/body.ts'
-import type { DataRoute } from '../http/route.ts'
+import type { Credential, DataRoute } from '../http/route.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -22,7 +22,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { createAdjustments } from './adjustments.ts'
 import { createBreakers } from './breaker.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
-import { createDataRoutes } from './endpoints.ts'
+import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
 import { createExplainWithout, explainRoute } from './explain-routes.ts'
 import { createHealth } from './health.ts'
 import { createMeter } from './meter.ts'
@@ -32,6 +32,7 @@ import { servePipeline, type PipelineTools } from './pipeline.ts'
 import { createPassRelay } from './pass-relay.ts'
 import { createPassRoutes } from './pass-routes.ts'
 import { createPlanner, healthName, type PlannerOptions } from './plan.ts'
+import { createPlaygroundRoutes, outsidePlayground } from './playground-routes.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
 import { createCarrierChoice, createStickiness } from './translate.ts'
@@ -90,21 +91,19 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const tools = createTools(options)
   const modelLists = createModelLists(tools)
+  const serve: ServeEndpoint = (endpoint, request, response, match) =>
+    servePipeline(tools, endpoint, request, response, match)
+  const understood = [
+    ...createDataRoutes(serve),
+    ...createReadRoutes({
+      ...tools,
+      modelLists,
+      getReceipt: options.getReceipt,
+      explainRoute: (caller, match, io) => explainRoute(tools, caller, { match, ...io }),
+    }),
+  ]
   return {
-    routes: [
-      ...createDataRoutes((endpoint, request, response, match) =>
-        servePipeline(tools, endpoint, request, response, match),
-      ),
-      ...createPassRoutes((endpoint, request, response, match) =>
-        servePipeline(tools, endpoint, request, response, match),
-      ),
-      ...createReadRoutes({
-        ...tools,
-        modelLists,
-        getReceipt: options.getReceipt,
-        explainRoute: (caller, match, io) => explainRoute(tools, caller, { match, ...io }),
-      }),
-    ],
+    routes: [...understood, ...createPassRoutes(serve), ...createPlaygroundRoutes(understood)],
     explainWithout: createExplainWithout(tools, options.describeCaller),
     readKeyHealth: (key) =>
       tools.health.listModels(healthName(key)).map(({ model, fate, until }) => ({
@@ -114,7 +113,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       })),
     listModels: (caller) => modelLists.listModels(caller),
     encodeEarlyError(path, headers, error, requestId) {
-      const protocol = dialectOfPath(path, headers)
+      const protocol = dialectOfPath(outsidePlayground(path), headers)
       return protocol ? encodeDataError(protocol, error, requestId) : undefined
     },
     close() {
@@ -138,10 +137,8 @@ function createTools(options: GatewayOptions): PipelineTools {
   const translation = { adjustments, profiles, reasoningState, prices, clock }
   const carry = createCarrierChoice(translation)
   return {
-    authenticate: (key) => authenticateKey(options, key),
-    revocation: createRevocation({
-      authenticate: (key) => options.authenticator.peekApiKey(key) ?? options.authenticator.authenticateApiKey(key),
-    }),
+    authenticate: (credential) => authenticate(options, credential),
+    revocation: createRevocation({ authenticate: (shown) => options.authenticator.recheck(shown) }),
     limits,
     modelNames,
     catalog: options.catalog,
@@ -181,8 +178,10 @@ function createTools(options: GatewayOptions): PipelineTools {
   }
 }
 
-async function authenticateKey(options: GatewayOptions, key: string): Promise<ApiKeyContext> {
+async function authenticate(options: GatewayOptions, credential: Credential): Promise<ApiKeyContext> {
   const { authenticator, touchApiKey, metrics } = options
+  if (credential.kind === 'session') return authenticator.authenticateCaller(credential)
+  const { key } = credential
   try {
     const context = authenticator.peekApiKey(key) ?? (await authenticator.authenticateApiKey(key))
     touchApiKey(context.keyId)

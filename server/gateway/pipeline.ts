@@ -8,7 +8,7 @@ import type { Catalog } from '../features/catalog/catalog.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import { readBody, type ByteBudget, type RequestBody } from '../http/body.ts'
 import { readCredential } from '../http/credentials.ts'
-import type { RouteMatch } from '../http/route.ts'
+import type { Credential, RouteMatch } from '../http/route.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
 import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
@@ -35,7 +35,7 @@ import type { WalkEnd, WalkTools } from './walk.ts'
 import { walkCandidates } from './walk-candidates.ts'
 
 export interface PipelineTools extends WalkTools {
-  readonly authenticate: (key: string) => ApiKeyContext | Promise<ApiKeyContext>
+  readonly authenticate: (credential: Credential) => ApiKeyContext | Promise<ApiKeyContext>
   readonly revocation: Revocation
   readonly limits: Limits
   readonly modelNames: ModelNames
@@ -103,9 +103,13 @@ export async function authenticateCaller(
   tools: Pick<PipelineTools, 'authenticate'>,
   match: RouteMatch,
 ): Promise<ApiKeyContext> {
-  const credential = readCredential('api-key', match.headers, match.query)
-  if (!credential || credential.kind !== 'api-key') throw new GatewayError('invalid_api_key')
-  return tools.authenticate(credential.key)
+  const { credential: kind } = match.route
+  const credential = readCredential(kind, match.headers, match.query)
+  if (!credential) throw new GatewayError(kind === 'session' ? 'unauthenticated' : 'invalid_api_key')
+  const caller = await tools.authenticate(credential)
+  // A wiring mistake must not open a door.
+  if (caller.principal.kind !== kind) throw new GatewayError('unauthenticated')
+  return caller
 }
 
 export function admitCaller(tools: Pick<PipelineTools, 'limits'>, caller: ApiKeyContext): void {
@@ -120,10 +124,12 @@ export function admitCaller(tools: Pick<PipelineTools, 'limits'>, caller: ApiKey
 
 /** A stream outlives the moment its caller was let in: it is cut soon after its key is revoked or expires. */
 function watchCaller(tools: PipelineTools, { match }: Exchange, running: () => Exchange | null): (() => void) | null {
-  const { headers, query } = match
-  const shown = readCredential('api-key', headers, query)
-  if (shown?.kind !== 'api-key') return null
-  return tools.revocation.watch(new Secret(shown.key), (error) => running()?.cut?.(error))
+  const { route, headers, query } = match
+  const shown = readCredential(route.credential, headers, query)
+  if (!shown) return null
+  return tools.revocation.watch(new Secret(shown.kind === 'session' ? shown.token : shown.key), (error) =>
+    running()?.cut?.(error),
+  )
 }
 
 export async function createExchange(tools: PipelineTools, endpoint: Endpoint, received: Received): Promise<Exchange> {

@@ -1,5 +1,5 @@
-// Answers in progress whose caller is no longer let in: the API key was revoked or has expired, or its account was
-// switched off. Each running answer is asked after about once a second, all by one timer, and cut when the answer is no.
+// Answers in progress whose caller is no longer let in: the API key was revoked or has expired, the session was ended,
+// or the account was switched off. Each running answer is asked after about once a second, all by one timer, and cut when the answer is no.
 // Invariants: only a clear "not valid" cuts; a check that fails (the database is away) decides nothing and the answer
 // runs on. A check that hangs delays no other key's, and is not made twice at once. The key's text is opened for the moment of the check alone.
 import { GatewayError } from '../kernel/errors.ts'
@@ -23,7 +23,7 @@ interface Running {
 const INTERVAL_MS = 1_000
 
 export function createRevocation(options: {
-  /** Resolves or returns while the key is let in; throws `invalid_api_key` when it is not, anything else when unknown. */
+  /** Resolves or returns while the key is let in; throws an error of status 401 when it is not, anything else when unknown. */
   authenticate: (key: string) => unknown
   intervalMs?: number
 }): Revocation {
@@ -36,7 +36,7 @@ export function createRevocation(options: {
       await authenticate(key)
       return null
     } catch (error) {
-      if (error instanceof GatewayError && error.code === 'invalid_api_key') return error
+      if (error instanceof GatewayError && error.status === 401) return error
       return null
     }
   }

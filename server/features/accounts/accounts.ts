@@ -39,6 +39,8 @@ export interface Accounts {
   readonly routes: readonly ControlRoute[]
   /** Who a session's access token stands for; throws `unauthenticated` or `session_expired`. */
   authenticateSession(token: string): Promise<Principal>
+  /** The same for a token that was accepted a while ago and may be over meanwhile: does its session still stand? */
+  recheckSession(token: string): Promise<Principal>
   /** A fresh set-up code to print; null where none is needed. The code before it stops working. */
   issueSetupCode(): Promise<string | null>
   /** No administrator exists yet. */
@@ -88,6 +90,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       ...createAdminRoutes({ signIn, registration, users }),
     ],
     authenticateSession: (token) => sessions.authenticate(token),
+    recheckSession: (token) => sessions.recheck(token),
     issueSetupCode: () => registration.issueSetupCode(),
     isSetupNeeded: () => registration.isSetupNeeded(),
     ensureEnvironmentAdmin: (account) => registration.ensureEnvironmentAdmin(account),

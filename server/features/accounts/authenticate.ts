@@ -10,17 +10,24 @@ import type { Accounts } from './accounts.ts'
 export interface Authenticator {
   /** Who calls; what the http room is handed. */
   authenticate(credential: Credential): Promise<Principal>
-  /** The same for an API key, with all the data plane needs to know about it. */
+  /** Who calls the data plane: the holder of an API key, or a signed-in person under the rules of their account alone. */
+  authenticateCaller(credential: Credential): Promise<ApiKeyContext>
+  /** The same for an API key. */
   authenticateApiKey(key: string): Promise<ApiKeyContext>
   /** The data plane's first look: from memory, without a promise. Undefined means: ask `authenticateApiKey`. */
   peekApiKey(key: string): ApiKeyContext | undefined
+  /**
+   * Is somebody who was let in with this text still let in? Throws the 401 where not. A session's token may be over by
+   * then: its session counts.
+   */
+  recheck(shown: string): Promise<void>
 }
 
 const SESSION_SHAPE = /^eyJ[A-Za-z0-9_-]*\./
 
 export function createAuthenticate(rooms: {
-  accounts: Pick<Accounts, 'authenticateSession'>
-  apiKeys: Pick<ApiKeys, 'authenticateApiKey' | 'peekApiKey'>
+  accounts: Pick<Accounts, 'authenticateSession' | 'recheckSession'>
+  apiKeys: Pick<ApiKeys, 'authenticateApiKey' | 'peekApiKey' | 'describeCaller'>
 }): Authenticator {
   const { accounts, apiKeys } = rooms
 
@@ -34,18 +41,33 @@ export function createAuthenticate(rooms: {
     return apiKeys.authenticateApiKey(key)
   }
 
+  async function authenticateSession(token: string): Promise<Principal> {
+    if (token.startsWith('ur_')) {
+      throw new GatewayError('unauthenticated', {
+        message:
+          'This is a UniRoute API key; it opens the model endpoints under /v1 only. Sign in and send the token of POST /auth/login.',
+      })
+    }
+    return accounts.authenticateSession(token)
+  }
+
   return {
     async authenticate(credential) {
       if (credential.kind === 'api-key') return (await authenticateApiKey(credential.key)).principal
-      if (credential.token.startsWith('ur_')) {
-        throw new GatewayError('unauthenticated', {
-          message:
-            'This is a UniRoute API key; it opens the model endpoints under /v1 only. Sign in and send the token of POST /auth/login.',
-        })
-      }
-      return accounts.authenticateSession(credential.token)
+      return authenticateSession(credential.token)
+    },
+    async authenticateCaller(credential) {
+      if (credential.kind === 'api-key') return authenticateApiKey(credential.key)
+      const { userId, sessionId } = await authenticateSession(credential.token)
+      const caller = await apiKeys.describeCaller(userId, null, sessionId)
+      if (!caller) throw new GatewayError('session_expired')
+      return caller
     },
     authenticateApiKey,
+    async recheck(shown) {
+      if (!SESSION_SHAPE.test(shown)) await (apiKeys.peekApiKey(shown) ?? authenticateApiKey(shown))
+      else await accounts.recheckSession(shown)
+    },
     peekApiKey: (key) => apiKeys.peekApiKey(key),
   }
 }

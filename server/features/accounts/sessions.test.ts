@@ -208,6 +208,19 @@ describeOnEachDatabase('ending sessions', (open) => {
     expect((await rooms.send('POST', '/auth/logout')).status).toBe(200)
   })
 
+  test('who was let in before stays in past the token’s own end, until the session ends', async () => {
+    const rooms = await start(open)
+    const { body, cookie } = await login(rooms)
+    rooms.clock.advance(20 * 60_000)
+    expect((await profile(rooms, body.token)).body.code).toBe('session_expired')
+    await rooms.authenticator.recheck(body.token)
+    await expect(rooms.authenticator.recheck(`${body.token.slice(0, -4)}AAAA`)).rejects.toMatchObject({
+      code: 'unauthenticated',
+    })
+    await rooms.send('POST', '/auth/logout', { cookie })
+    await expect(rooms.authenticator.recheck(body.token)).rejects.toMatchObject({ code: 'session_expired' })
+  })
+
   test('one’s sessions are listed, and one of them can be ended; nobody else’s can', async () => {
     const rooms = await start(open)
     const user = await rooms.makeUser('a@example.org')

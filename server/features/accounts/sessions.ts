@@ -8,6 +8,7 @@ import type { Principal } from '../../http/route.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { createTaggedCache } from '../../kernel/tagged-cache.ts'
+import type { AccessClaims } from './access-token.ts'
 import type { AccountsContext, Origin } from './context.ts'
 import { createRefreshTokens } from './refresh-token.ts'
 import type { SessionRow } from './session-store.ts'
@@ -39,6 +40,8 @@ export interface Sessions {
   issue(user: UserRow, begun: BegunSession): Promise<SignedIn>
   refresh(presented: string | undefined, ip: string): Promise<SignedIn>
   authenticate(token: string): Promise<Principal>
+  /** The same for a token that was accepted a while ago: its own end no longer counts, that of its session does. */
+  recheck(token: string): Promise<Principal>
   /** Ends the session of a refresh token; anything else is ignored. */
   end(presented: string | undefined, ip: string): Promise<void>
   list(userId: string): Promise<SessionRow[]>
@@ -87,6 +90,20 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       targetId: row.id,
       details: {},
     })
+  }
+
+  async function findPrincipal(claims: AccessClaims): Promise<Principal> {
+    const state = await held.get(claims.sessionId)
+    if (
+      !state ||
+      !state.stands ||
+      state.principal.userId !== claims.userId ||
+      state.generation !== claims.generation ||
+      state.expiresAt <= clock.now()
+    ) {
+      throw new GatewayError('session_expired')
+    }
+    return state.principal
   }
 
   return {
@@ -141,20 +158,8 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       return issue(user, { id: row.id, refreshToken: next.text, expiresAt: row.expires_at })
     },
 
-    async authenticate(token) {
-      const claims = await tokens.verify(token)
-      const state = await held.get(claims.sessionId)
-      if (
-        !state ||
-        !state.stands ||
-        state.principal.userId !== claims.userId ||
-        state.generation !== claims.generation ||
-        state.expiresAt <= clock.now()
-      ) {
-        throw new GatewayError('session_expired')
-      }
-      return state.principal
-    },
+    authenticate: async (token) => findPrincipal(await tokens.verify(token)),
+    recheck: async (token) => findPrincipal(await tokens.verify(token, { evenIfOver: true })),
 
     async end(presented, ip) {
       const token = presented === undefined ? undefined : refreshTokens.parse(presented)
