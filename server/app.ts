@@ -26,6 +26,8 @@ import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
 import { createLedger } from './features/usage/ledger.ts'
 import { createNotifications } from './features/notifications/notifications.ts'
 import { createTeams } from './features/teams/teams.ts'
+import { createReconciler } from './features/usage/reconcile.ts'
+import { createReconcileRoutes } from './features/usage/reconcile-routes.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
 import { createUsageStore } from './features/usage/store.ts'
@@ -189,6 +191,7 @@ export function createApp(options: AppOptions): App {
     ...teams.routes,
     ...notifications.routes,
     ...createUsageRoutes({ usage }),
+    ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock })),
     ...catalog.createRoutes(async (userId) => {
       const caller = await apiKeys.describeCaller(userId, null)
       return caller ? describeReachable(await gateway.listModels(caller)) : []

@@ -103,6 +103,7 @@ export const ERRORS = {
     false,
     'This reset link is not valid, or was used already. Ask for a new one.',
   ),
+  admin_key_refused: row(400, 'client', false, 'The provider refused this admin key.'),
   model_not_allowed: row(403, 'client', false, 'This UniRoute API key may not use that model.'),
   too_many_attempts: row(429, 'client', true, 'Too many attempts. Wait, then try again.'),
   rate_limit_exceeded: row(429, 'client', true, 'The rate limit is reached. Wait, then try again.'),

@@ -1,9 +1,47 @@
 // Anthropic. From API version 2026-10-21 on the key travels as a bearer token.
 import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
+import type { BillingApi } from './billing.ts'
 import type { Provider } from './provider.ts'
 
 const BEARER_SINCE = '2026-10-21'
 const VERSION = /^\d{4}-\d{2}-\d{2}$/
+
+// The Usage and Cost API among Anthropic's Admin API.
+const BILLING: BillingApi = {
+  adminKeyPrefix: 'sk-ant-admin',
+  adminKeyFrom: 'an administrator of the organization makes one in the Console under Settings, Admin keys',
+  scope: 'org:admin',
+  range: { from: 'starting_at', to: 'ending_at', as: 'rfc3339' },
+  bucketStart: 'starting_at',
+  mostBuckets: 31,
+  usage: [
+    {
+      path: '/organizations/usage_report/messages',
+      requests: [],
+      input: [
+        'uncached_input_tokens',
+        'cache_read_input_tokens',
+        'cache_creation.ephemeral_5m_input_tokens',
+        'cache_creation.ephemeral_1h_input_tokens',
+      ],
+      cacheRead: ['cache_read_input_tokens'],
+      cacheWrite: ['cache_creation.ephemeral_5m_input_tokens', 'cache_creation.ephemeral_1h_input_tokens'],
+      output: ['output_tokens'],
+    },
+  ],
+  costs: {
+    path: '/organizations/cost_report',
+    groupBy: 'description',
+    // A decimal number of cents, as text.
+    amount: 'amount',
+    currency: 'currency',
+    microsPerUnit: 10_000,
+    model: 'model',
+    otherwise: 'description',
+    byApiKey: false,
+  },
+  version: /-(?:\d{8}|latest)$/,
+}
 
 export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
   id: 'anthropic',
@@ -27,6 +65,7 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
       : { name: 'x-api-key', scheme: '' }
   },
   defaultHeaders: { 'anthropic-version': '2023-06-01' },
+  billing: BILLING,
   errorRules: [
     {
       statuses: [400, 403],

@@ -1,6 +1,47 @@
 // OpenAI.
+import type { BillingApi } from './billing.ts'
 import { OPENAI_DIALECT, OPENAI_HEADERS } from './chat-dialects.ts'
 import type { Provider } from './provider.ts'
+
+// Administration › Usage of OpenAI's API reference.
+const BILLING: BillingApi = {
+  adminKeyPrefix: 'sk-admin-',
+  adminKeyFrom: 'an owner of the organization makes one under Settings, Organization, Admin keys',
+  scope: 'api.usage.read',
+  range: { from: 'start_time', to: 'end_time', as: 'seconds' },
+  bucketStart: 'start_time',
+  mostBuckets: 31,
+  usage: [
+    {
+      path: '/organization/usage/completions',
+      requests: ['num_model_requests'],
+      input: ['input_tokens'],
+      cacheRead: ['input_cached_tokens'],
+      cacheWrite: ['input_cache_write_tokens'],
+      output: ['output_tokens'],
+    },
+    {
+      path: '/organization/usage/embeddings',
+      requests: ['num_model_requests'],
+      input: ['input_tokens'],
+      cacheRead: [],
+      cacheWrite: [],
+      output: [],
+    },
+  ],
+  costs: {
+    path: '/organization/costs',
+    groupBy: 'line_item',
+    amount: 'amount.value',
+    currency: 'amount.currency',
+    microsPerUnit: 1_000_000,
+    // As `gpt-5, input_tokens`.
+    model: 'line_item',
+    otherwise: 'other',
+    byApiKey: true,
+  },
+  version: /-(?:\d{4}-\d\d-\d\d|\d{4})$/,
+}
 
 export const openai: Omit<Provider, 'origin' | 'basePath'> = {
   id: 'openai',
@@ -20,6 +61,7 @@ export const openai: Omit<Provider, 'origin' | 'basePath'> = {
   forwardHeaders: OPENAI_HEADERS,
   authHeader: () => ({ name: 'authorization', scheme: 'Bearer ' }),
   defaultHeaders: {},
+  billing: BILLING,
   errorRules: [
     { statuses: [429], message: /exceeded your current quota/i, verdict: 'exhausted' },
     { signal: 'billing_hard_limit_reached', verdict: 'exhausted' },

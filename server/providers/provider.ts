@@ -2,6 +2,7 @@
 // its keys look, how a key is tested for free, and which words of its errors mean what.
 import type { ChatDialect } from '../protocols/profile.ts'
 import type { ProtocolId, UpstreamError } from '../protocols/protocol.ts'
+import type { BillingApi } from './billing.ts'
 
 /** What an upstream refusal says about the key, the model or the provider (the table of states). */
 export type Verdict =
@@ -66,6 +67,8 @@ export interface Provider {
   /** Headers sent when the client gave none, for example Anthropic's version. */
   readonly defaultHeaders: Readonly<Record<string, string>>
   readonly errorRules: readonly ErrorRule[]
+  /** Where it says what an account used and owes; absent where it has no such addresses. */
+  readonly billing?: BillingApi | undefined
 }
 
 // What every vendor's status codes mean where no rule of its own says otherwise.

@@ -24,7 +24,7 @@ const COMMON_BETA_FLAGS: ReadonlySet<string> = new Set([
   'pdfs-2024-09-25',
 ])
 
-const NOBODYS = { modelPrefixes: [], keyPrefixes: [] } as const
+const NOBODYS = { modelPrefixes: [], keyPrefixes: [], billing: undefined } as const
 
 const APIS: Readonly<Record<string, ServedApi>> = {
   'anthropic-messages': {

@@ -14,6 +14,8 @@ const PUBLIC_PREFIX: Record<Vendor, string> = {
   compat: 'gsk_',
 }
 
+const ADMIN_PREFIX = { openai: 'sk-admin-', anthropic: 'sk-ant-admin01-' } as const
+
 const made = new Set<string>()
 
 /** Everything secret that this process made up or was told about. */
@@ -35,6 +37,11 @@ export function createFakeKey(vendor: Vendor, scenario = 'ok'): string {
   return rememberSecret(`${PUBLIC_PREFIX[vendor]}${scenario}-${CANARY}${randomText(34)}`)
 }
 
+/** A key that administers an account at the vendor; `noscope` in its scenario may not read usage. */
+export function createFakeAdminKey(vendor: 'openai' | 'anthropic', scenario = 'ok'): string {
+  return rememberSecret(`${ADMIN_PREFIX[vendor]}${scenario}-${CANARY}${randomText(34)}`)
+}
+
 /** A password whose characters differ in JSON, URLs and plain text, so that an escaped leak is found as well. */
 export function createFakePassword(): string {
   return rememberSecret(`${CANARY}${randomText(10)}/"+é ${randomText(10)}`)
@@ -44,7 +51,9 @@ export function createFakePassword(): string {
 export function readKeyHead(key: string): string {
   const at = key.indexOf(`-${CANARY}`)
   const head = at === -1 ? key : key.slice(0, at)
-  const prefix = Object.values(PUBLIC_PREFIX).find((candidate) => head.startsWith(candidate))
+  const prefix = [...Object.values(PUBLIC_PREFIX), ...Object.values(ADMIN_PREFIX)].find((candidate) =>
+    head.startsWith(candidate),
+  )
   return prefix === undefined ? head : head.slice(prefix.length)
 }
 

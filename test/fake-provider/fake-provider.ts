@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { answerAnthropicModels, answerCountTokens, answerMessages, checkMessagesBody } from './anthropic.ts'
+import { answerBilling, isBillingPath, type BilledUse } from './billing.ts'
 import { deliverAnswer, deliverBytes } from './delivery.ts'
 import type { Vendor } from './fake-keys.ts'
 import {
@@ -44,6 +45,7 @@ export type Operation =
   | 'stream-generate'
   | 'embed'
   | 'models'
+  | 'billing'
   | 'stored'
   | 'unknown'
 
@@ -106,6 +108,8 @@ export interface FakeProvider {
   /** Every body that was refused as the vendor would, as sentences. */
   complaints(): string[]
   /** Decides by the number of the call (from 1) and the request; a scenario's words or undefined for `ok`. */
+  /** Adds to what the vendor says an organization used. */
+  bill(...uses: BilledUse[]): void
   behave(key: string, decide: (call: number, request: { model: string; body: Json }) => string | undefined): void
   forget(): void
   close(): Promise<void>
@@ -118,6 +122,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   const calls = new Map<string, number>()
   const decisions = new Map<string, Decide>()
   const shelves = createShelves()
+  const billed: BilledUse[] = []
   let number = 0
 
   const server = createServer((request, response) => {
@@ -166,7 +171,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       response.socket?.resetAndDestroy()
       return
     }
-    const chosen = await chooseAnswer(record, options.say?.(record), shelves)
+    const chosen = await chooseAnswer(record, options.say?.(record), shelves, billed)
     await deliverAnswer({
       response,
       answer: { ...chosen, headers: { ...vendorHeaders(record), ...chosen.headers } },
@@ -194,11 +199,13 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       requests.flatMap(({ method, path, complaint }) =>
         complaint === undefined ? [] : [`${method} ${path}: ${complaint}`],
       ),
+    bill: (...uses) => void billed.push(...uses),
     behave: (key, decide) => void decisions.set(key, decide),
     forget() {
       requests.length = 0
       calls.clear()
       decisions.clear()
+      billed.length = 0
     },
     async close() {
       server.closeAllConnections()
@@ -280,6 +287,7 @@ function guessVendor(path: string, headers: HeaderList): Vendor {
 }
 
 function readOperation(vendor: Vendor, method: string, path: string): Operation {
+  if (isBillingPath(vendor, method, path)) return 'billing'
   if (isStoredPath(vendor, method, path)) return 'stored'
   const rest = path.replace(/^\/(v1beta|v1)(?=\/)/, '')
   if (method === 'GET') return /^\/models(\/|$)/.test(rest) ? 'models' : 'unknown'
@@ -307,7 +315,7 @@ function readOperation(vendor: Vendor, method: string, path: string): Operation 
   return paths[rest] ?? 'unknown'
 }
 
-async function chooseAnswer(record: RecordedRequest, text: Said, shelves: Shelves): Promise<Answer> {
+async function chooseAnswer(record: RecordedRequest, text: Said, shelves: Shelves, uses: BilledUse[]): Promise<Answer> {
   const { vendor, operation, body, scenario, model, key } = record
   if (operation === 'unknown') return unknownPathAnswer(vendor, record.method, record.path)
   if (key === '') return missingKeyAnswer(vendor)
@@ -315,6 +323,7 @@ async function chooseAnswer(record: RecordedRequest, text: Said, shelves: Shelve
   const wrong = scenarioAnswer(scenario.name, operation === 'models', place)
   if (wrong !== undefined) return wrong
   if (operation === 'models') return answerModels(record)
+  if (operation === 'billing') return answerBilling(record, uses)
   if (operation === 'stored')
     return (await shelves.answer(record)) ?? unknownPathAnswer(vendor, record.method, record.path)
   const seal = createSealer(key, model, record.issued)
