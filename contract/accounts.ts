@@ -1,6 +1,6 @@
 // Signing in: set-up, registration, sessions, profile and password reset, as `/auth/*` takes and answers them.
 import { z } from 'zod'
-import { fallbackSchema, timestampSchema } from './common.ts'
+import { fallbackSchema, limitAnswerFields, timestampSchema } from './common.ts'
 
 /** Lower case, so that one mailbox is one account however it is typed. */
 export const emailSchema = z
@@ -31,6 +31,8 @@ export const userSchema = z
     role: roleSchema,
     is_active: z.boolean(),
     fallback: fallbackSchema,
+    /** Set by administrators; they hold for everything the user causes, whoever pays. */
+    ...limitAnswerFields,
     last_login_at: timestampSchema.nullable(),
     created_at: timestampSchema,
     updated_at: timestampSchema,

@@ -1,7 +1,7 @@
 // What administrators do with accounts: `/admin/users` and `/admin/invites`.
 import { z } from 'zod'
 import { emailSchema, newPasswordSchema, personNameSchema, roleSchema, userSchema } from './accounts.ts'
-import { timestampSchema } from './common.ts'
+import { limitFields, timestampSchema } from './common.ts'
 
 export const userListQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100),
@@ -35,7 +35,12 @@ export const createUserAnswerSchema = z
   .meta({ id: 'CreateUserAnswer' })
 
 export const updateUserBodySchema = z
-  .strictObject({ role: roleSchema.optional(), is_active: z.boolean().optional(), name: personNameSchema.optional() })
+  .strictObject({
+    role: roleSchema.optional(),
+    is_active: z.boolean().optional(),
+    name: personNameSchema.optional(),
+    ...limitFields,
+  })
   .meta({ id: 'UpdateUserBody' })
 export type UpdateUserBody = z.infer<typeof updateUserBodySchema>
 

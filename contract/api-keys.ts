@@ -1,7 +1,7 @@
 // UniRoute's own API keys (`ur_…`): what `/auth/api-keys` takes and answers. The key itself is in one answer only,
 // the one that made it.
 import { z } from 'zod'
-import { budgetSchema, fallbackSchema, momentSchema, payerSchema, timestampSchema } from './common.ts'
+import { fallbackSchema, limitAnswerFields, limitFields, momentSchema, payerSchema, timestampSchema } from './common.ts'
 
 const nameSchema = z
   .string()
@@ -9,16 +9,13 @@ const nameSchema = z
   .min(1)
   .max(100)
   .regex(/^\P{Cc}*$/u, 'Leave out control characters')
-const limitSchema = z.number().int().min(1).max(1_000_000_000)
 const allowedModelsSchema = z.array(z.string().trim().min(1).max(200)).min(1).max(500)
 const allowedPayersSchema = z.array(payerSchema).min(1).max(3)
 
 /** null means no limit. */
-const limitFields = {
+const optionalFields = {
   expires_at: momentSchema.nullable().optional(),
-  rate_limit_per_minute: limitSchema.nullable().optional(),
-  rate_limit_per_day: limitSchema.nullable().optional(),
-  budget: budgetSchema.nullable().optional(),
+  ...limitFields,
   allowed_models: allowedModelsSchema.nullable().optional(),
   allowed_payers: allowedPayersSchema.nullable().optional(),
   fallback: fallbackSchema.optional(),
@@ -29,14 +26,14 @@ export const createApiKeyBodySchema = z
     name: nameSchema,
     /** A team one is in: the key uses what is shared with that team, and nothing else of its maker's. */
     team_id: z.string().max(64).nullable().optional(),
-    ...limitFields,
+    ...optionalFields,
   })
   .meta({ id: 'CreateApiKeyBody' })
 export type CreateApiKeyBody = z.infer<typeof createApiKeyBodySchema>
 
 /** Only the fields sent are changed. With `version`, the change fails with 409 if somebody was faster. */
 export const updateApiKeyBodySchema = z
-  .strictObject({ name: nameSchema.optional(), ...limitFields, version: z.number().int().min(1).optional() })
+  .strictObject({ name: nameSchema.optional(), ...optionalFields, version: z.number().int().min(1).optional() })
   .meta({ id: 'UpdateApiKeyBody' })
 export type UpdateApiKeyBody = z.infer<typeof updateApiKeyBodySchema>
 
@@ -56,9 +53,7 @@ const apiKeyFields = {
   last4: z.string(),
   is_active: z.boolean(),
   expires_at: timestampSchema.nullable(),
-  rate_limit_per_minute: z.number().nullable(),
-  rate_limit_per_day: z.number().nullable(),
-  budget: budgetSchema.nullable(),
+  ...limitAnswerFields,
   allowed_models: z.array(z.string()).nullable(),
   allowed_payers: z.array(payerSchema).nullable(),
   fallback: fallbackSchema,

@@ -23,6 +23,24 @@ export const budgetSchema = z
   .meta({ id: 'Budget' })
 export type Budget = z.infer<typeof budgetSchema>
 
+const limitSchema = z.number().int().min(1).max(1_000_000_000)
+
+/** How much a user, a team or an API key may use; null means no limit. Days are those of UTC. */
+export const limitFields = {
+  rate_limit_per_minute: limitSchema.nullable().optional(),
+  rate_limit_per_day: limitSchema.nullable().optional(),
+  token_limit_per_minute: limitSchema.nullable().optional(),
+  token_limit_per_day: limitSchema.nullable().optional(),
+  budget: budgetSchema.nullable().optional(),
+}
+export const limitAnswerFields = {
+  rate_limit_per_minute: z.number().nullable(),
+  rate_limit_per_day: z.number().nullable(),
+  token_limit_per_minute: z.number().nullable(),
+  token_limit_per_day: z.number().nullable(),
+  budget: budgetSchema.nullable(),
+}
+
 export const errorSchema = z
   .object({ error: z.string(), code: z.string(), details: z.unknown().optional() })
   .meta({ id: 'Error' })

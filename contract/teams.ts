@@ -2,7 +2,7 @@
 // them. A lease's borrower uses the key; its owner pays and keeps it.
 import { z } from 'zod'
 import { emailSchema } from './accounts.ts'
-import { budgetSchema, momentSchema, timestampSchema } from './common.ts'
+import { budgetSchema, limitAnswerFields, limitFields, momentSchema, timestampSchema } from './common.ts'
 
 /** owner: everything, and the last one cannot leave · admin: people and leases · member: uses what is shared. */
 export const TEAM_ROLES = ['owner', 'admin', 'member'] as const
@@ -17,6 +17,11 @@ const teamNameSchema = z
   .regex(/^\P{Cc}*$/u, 'Leave out control characters')
 
 export const teamBodySchema = z.strictObject({ name: teamNameSchema }).meta({ id: 'TeamBody' })
+/** Only the fields sent are changed. */
+export const updateTeamBodySchema = z
+  .strictObject({ name: teamNameSchema.optional(), ...limitFields })
+  .meta({ id: 'UpdateTeamBody' })
+export type UpdateTeamBody = z.infer<typeof updateTeamBodySchema>
 export const teamParamsSchema = z.strictObject({ id: z.string().max(64) })
 export const memberParamsSchema = z.strictObject({ id: z.string().max(64), user_id: z.string().max(64) })
 export const memberBodySchema = z.strictObject({ role: teamRoleSchema }).meta({ id: 'TeamMemberBody' })
@@ -32,6 +37,8 @@ export const teamSchema = z
     role: teamRoleSchema,
     members: z.number(),
     leases: z.number(),
+    /** Of all that is used for the team: with its API keys, and (the budget alone) under its leases. */
+    ...limitAnswerFields,
     created_at: timestampSchema,
   })
   .meta({ id: 'Team' })

@@ -20,6 +20,7 @@ import { createReachableModels } from './features/catalog/reachable-models.ts'
 import { createControlPace } from './features/limits/control-pace.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { createMemoryBudgets } from './features/limits/memory-budgets.ts'
+import { createMemoryRateStore } from './features/limits/rate-store.ts'
 import { createSharedBudgets } from './features/limits/shared-budgets.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
@@ -153,7 +154,7 @@ export function createApp(options: AppOptions): App {
     authenticator,
     describeCaller: (userId, keyId) => apiKeys.describeCaller(userId, keyId),
     touchApiKey: (keyId) => apiKeys.touch(keyId),
-    limits: createLimits({ clock }),
+    limits: createLimits({ clock, store: createMemoryRateStore({ clock }) }),
     providers,
     catalog,
     prices,

@@ -9,6 +9,7 @@ import { lastFour, readPastedKey } from '../features/provider-keys/pasted-key.ts
 import { bindingOf } from '../features/provider-keys/record.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { createUlid, createUuid, isUuid } from '../kernel/ids.ts'
+import { NO_LIMITS } from '../kernel/limits.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
 import { openSeedValue } from '../vault/seed-format.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -130,6 +131,7 @@ function toUserRow(user: OriginalUser, id: string, now: number): UserTable {
     is_active: user.isActive,
     fallback: JSON.stringify('allow'),
     auth_gen: 1,
+    ...NO_LIMITS,
     last_login_at: null,
     created_at: createdAt ?? now,
     updated_at: now,

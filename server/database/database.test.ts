@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { describeOnEachDatabase } from '../../test/support/databases.ts'
 import { GatewayError } from '../kernel/errors.ts'
+import { NO_LIMITS } from '../kernel/limits.ts'
 import type { Database } from './database.ts'
 import { isForeignKeyViolation, isUniqueViolation, StorageError } from './errors.ts'
 import type { UserTable } from './schema.ts'
@@ -18,6 +19,7 @@ function userRow(id: string, changes: Partial<UserTable> = {}): UserTable {
     is_active: true,
     fallback: '"allow"',
     auth_gen: 1,
+    ...NO_LIMITS,
     last_login_at: null,
     created_at: 1_795_000_000_000,
     updated_at: 1_795_000_000_000,

@@ -1,8 +1,10 @@
 // The tables as queries see them: one interface per table of migrations/, changed in the same commit as a migration.
 // Times are epoch milliseconds, money nano-USD, booleans JavaScript booleans on both databases. Nothing has a default
 // in the database: every value of a row is bound by the store that writes it.
+// size: one interface for each table, one after the other.
+import type { LimitColumns } from '../kernel/limits.ts'
 
-export interface UserTable {
+export interface UserTable extends LimitColumns {
   id: string
   email: string
   name: string
@@ -43,7 +45,7 @@ export interface OneTimeCodeTable {
   used_at: number | null
 }
 
-export interface ApiKeyTable {
+export interface ApiKeyTable extends LimitColumns {
   id: string
   user_id: string
   team_id: string | null
@@ -134,7 +136,7 @@ export interface AttemptTable {
   lease_id: string | null
 }
 
-export interface TeamTable {
+export interface TeamTable extends LimitColumns {
   id: string
   name: string
   created_by: string

@@ -2,8 +2,10 @@
 // provider's own headers go on to the client: a short list, never all but a few.
 import type { ServerResponse } from 'node:http'
 import { toPublicId } from '../kernel/ids.ts'
+import type { RateLimits } from '../protocols/rate-limits.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
+import { pickTighter, setRateLimits } from './admission.ts'
 import type { Exchange } from './exchange.ts'
 
 const FORWARDED = new Set(['retry-after', 'retry-after-ms', 'x-should-retry', 'openai-processing-ms'])
@@ -24,7 +26,8 @@ export function setPlanHeaders(exchange: Exchange): void {
   if (exchange.warnings.length > 0) response.setHeader('x-uniroute-warnings', exchange.warnings.join(';'))
 }
 
-export function setForwardedHeaders(response: ServerResponse, headers: UpstreamHeaders): void {
+export function setForwardedHeaders(exchange: Exchange, headers: UpstreamHeaders): void {
+  const { response, protocol, admitted } = exchange
   for (const name in headers) {
     const value = headers[name]
     if (value === undefined) continue
@@ -32,21 +35,30 @@ export function setForwardedHeaders(response: ServerResponse, headers: UpstreamH
       response.setHeader(name, value)
     }
   }
+  if (admitted) {
+    const now = readDate(exchange, headers)
+    setRateLimits(response, protocol, pickTighter(admitted.standing, readRateLimits(exchange, headers, now)), now)
+  }
   setUpstreamRequestId(response, readUpstreamRequestId(headers))
 }
 
 /** A translated answer keeps of the provider's headers what can be said in the client's dialect. */
 export function setTranslatedHeaders(exchange: Exchange, headers: UpstreamHeaders): void {
-  const { response, protocol, upstreamDialect } = exchange
-  const upstream = upstreamDialect && PROTOCOLS[upstreamDialect]
-  if (upstream?.rateLimits && protocol.rateLimits) {
-    // Moments and durations are counted from the provider's own clock.
-    const date = Date.parse(String(headers['date']))
-    const now = Number.isNaN(date) ? exchange.createdAt : date
-    const limits = protocol.rateLimits.write(upstream.rateLimits.read(headers, now), now)
-    for (const [name, value] of Object.entries(limits)) response.setHeader(name, value)
-  }
+  const { response, protocol, admitted } = exchange
+  const now = readDate(exchange, headers)
+  const theirs = readRateLimits(exchange, headers, now)
+  setRateLimits(response, protocol, admitted ? { ...theirs, ...pickTighter(admitted.standing, theirs) } : theirs, now)
   setUpstreamRequestId(response, readUpstreamRequestId(headers))
+}
+
+/** Moments and durations are counted from the provider's own clock. */
+function readDate({ createdAt }: Exchange, headers: UpstreamHeaders): number {
+  const date = Date.parse(String(headers['date']))
+  return Number.isNaN(date) ? createdAt : date
+}
+
+function readRateLimits({ upstreamDialect }: Exchange, headers: UpstreamHeaders, now: number): RateLimits {
+  return (upstreamDialect && PROTOCOLS[upstreamDialect].rateLimits?.read(headers, now)) || {}
 }
 
 export function setStreamHeaders(response: ServerResponse): void {

@@ -43,7 +43,15 @@ const ownKey = ({ fate = null, fallback = 'allow', workedAt = 1 }: KeyCase, inde
 const sharedKey = (one: KeyCase, index: number): SharedKey => ({
   ...ownKey(one, index),
   record: { ...PROVIDER_KEY, id: `shared${index}`, userId: 'owner', fallback: one.fallback ?? 'allow' },
-  lease: { id: `L${index}`, teamId: 'T', allowedModels: null, capUsdNanos: null, capPeriod: null, expiresAt: null },
+  lease: {
+    id: `L${index}`,
+    teamId: 'T',
+    allowedModels: null,
+    capUsdNanos: null,
+    capPeriod: null,
+    teamBudget: null,
+    expiresAt: null,
+  },
 })
 
 /** Walks to the end, each try failing as its case says; a try without an outcome ends the walk as served. */

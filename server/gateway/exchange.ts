@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { Admitted } from '../features/limits/limits.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Lease } from '../features/teams/borrowed.ts'
 import type { GatewayError } from '../kernel/errors.ts'
@@ -28,6 +29,8 @@ export interface Received {
   readonly response: ServerResponse
   readonly match: RouteMatch
   readonly caller: ApiKeyContext
+  /** How a caller with limits was let in. */
+  readonly admitted?: Admitted | null
   readonly body: RequestBody
   /** Wall time, epoch ms. */
   readonly createdAt: number
@@ -46,6 +49,7 @@ export interface Exchange extends Endpoint {
   /** Monotonic ms. */
   readonly startedAt: number
   readonly caller: ApiKeyContext
+  readonly admitted?: Admitted | null
   readonly body: readonly Uint8Array[]
   readonly bodyLength: number
   readonly scan: JsonScan

@@ -96,6 +96,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
     },
     settle(exchange, target, result, reason) {
       const metered = measure(exchange, target, result)
+      exchange.admitted?.countTokens((metered.usage.input ?? 0) + (metered.usage.output ?? 0))
       ledger.settle({
         requestId: exchange.id,
         attempt: exchange.attempts,

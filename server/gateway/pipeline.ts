@@ -5,7 +5,7 @@ import { estimateTokens } from '../catalog/prices.ts'
 import type { ModelNames } from '../catalog/model-names.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { Catalog } from '../features/catalog/catalog.ts'
-import type { Limits } from '../features/limits/limits.ts'
+import type { Admitted, Limits } from '../features/limits/limits.ts'
 import { readBody, type ByteBudget, type RequestBody } from '../http/body.ts'
 import { readCredential } from '../http/credentials.ts'
 import type { Credential, RouteMatch } from '../http/route.ts'
@@ -19,6 +19,7 @@ import { parseJson } from '../protocols/read.ts'
 import { readRequestFacts } from '../protocols/request-facts.ts'
 import { isAccountModel, namesStoredThings } from '../protocols/stored-references.ts'
 import type { Providers } from '../providers/registry.ts'
+import { admitCaller, admitTokens } from './admission.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
 import { findCandidates } from './candidates.ts'
@@ -65,16 +66,20 @@ export async function servePipeline(
   let body: RequestBody | null = null
   let exchange: Exchange | null = null
   let caller: ApiKeyContext | null = null
+  let admitted: Admitted | null = null
   let endWatch: (() => void) | null = null
   const createdAt = tools.clock.now()
   const startedAt = tools.clock.monotonic()
   try {
     caller = await authenticateCaller(tools, match)
-    admitCaller(tools, caller)
+    const told = { response, protocol: endpoint.protocol, createdAt }
+    if (caller.rateLimits !== null) admitted = await admitCaller(tools.limits, caller.rateLimits, told)
     body = takesBody(match.route.method)
       ? await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
       : NO_BODY
-    exchange = await createExchange(tools, endpoint, { request, response, match, caller, body, createdAt, startedAt })
+    const received = { request, response, match, caller, admitted, body, createdAt, startedAt }
+    exchange = await createExchange(tools, endpoint, received)
+    if (admitted !== null) await admitTokens(exchange, admitted)
     const running = exchange
     if (running.streamed || running.pass) endWatch = watchCaller(tools, running, () => exchange)
     await serveExchange(tools, running, (next) => (exchange = next))
@@ -95,6 +100,7 @@ export async function servePipeline(
     tools.meter.finishOwn({ ...facts, caller })
   } finally {
     endWatch?.()
+    admitted?.settle()
     body?.release()
   }
 }
@@ -110,16 +116,6 @@ export async function authenticateCaller(
   // A wiring mistake must not open a door.
   if (caller.principal.kind !== kind) throw new GatewayError('unauthenticated')
   return caller
-}
-
-export function admitCaller(tools: Pick<PipelineTools, 'limits'>, caller: ApiKeyContext): void {
-  const { rateLimitPerMinute: perMinute, rateLimitPerDay: perDay } = caller
-  const admission = tools.limits.admit(caller.keyId, { perMinute, perDay })
-  if (admission.ok) return
-  throw new GatewayError('rate_limit_exceeded', {
-    message: `This UniRoute API key has reached its limit per ${admission.scope}. Wait ${admission.retryAfterSeconds} s, or raise the limit.`,
-    retryAfter: admission.retryAfterSeconds,
-  })
 }
 
 /** A stream outlives the moment its caller was let in: it is cut soon after its key is revoked or expires. */
@@ -280,7 +276,7 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
     case 'relayed-error': {
       const status = end.result.status ?? 400
       setPlanHeaders(exchange)
-      setForwardedHeaders(response, end.result.headers)
+      setForwardedHeaders(exchange, end.result.headers)
       response.setHeader('x-uniroute-error-source', 'upstream')
       response.setHeader('content-type', end.result.headers['content-type'] ?? 'application/json')
       if (exchange.pass) response.setHeader('content-security-policy', PASSED_POLICY)

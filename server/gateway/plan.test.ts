@@ -271,6 +271,7 @@ describe('keys shared by others', () => {
     allowedModels: null,
     capUsdNanos: null,
     capPeriod: null,
+    teamBudget: null,
     expiresAt: null,
   }
   const lent = { ...PROVIDER_KEY, id: 'lent', userId: 'owner' }

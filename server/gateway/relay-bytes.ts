@@ -98,7 +98,7 @@ export class ByteRelay implements Answer {
     const { response } = this.#exchange
     const { status, headers, extra } = this.#head
     setPlanHeaders(this.#exchange)
-    setForwardedHeaders(response, headers)
+    setForwardedHeaders(this.#exchange, headers)
     for (const [name, value] of Object.entries(extra)) response.setHeader(name, value)
     setKind(response, headers)
     if (length !== null && status !== 204) response.setHeader('content-length', String(length))

@@ -132,7 +132,7 @@ export class StreamRelay implements Answer {
   #begin(): void {
     const { response } = this.#exchange
     setPlanHeaders(this.#exchange)
-    setForwardedHeaders(response, this.#headers)
+    setForwardedHeaders(this.#exchange, this.#headers)
     if (this.#framed) setStreamHeaders(response)
     response.setHeader('content-type', String(this.#headers['content-type']))
     response.writeHead(this.#status)

@@ -102,7 +102,7 @@ export class WholeRelay implements Answer {
   #writeHead(length: number | null): void {
     const { response } = this.#exchange
     setPlanHeaders(this.#exchange)
-    setForwardedHeaders(response, this.#headers)
+    setForwardedHeaders(this.#exchange, this.#headers)
     const type = this.#headers['content-type']
     response.setHeader('content-type', typeof type === 'string' ? type : 'application/json')
     if (length !== null) response.setHeader('content-length', String(length))

@@ -114,7 +114,12 @@ export const ERRORS = {
   provider_key_invalid: row(424, 'credential', false, 'The provider rejected the key.'),
   provider_quota_exhausted: row(402, 'credential', false, 'The account behind this key has no credit or quota left.'),
   own_cap_reached: row(402, 'credential', false, 'The spending cap you set on this key is reached.'),
-  budget_exceeded: row(402, 'client', false, 'The budget of this UniRoute API key is used up.'),
+  budget_exceeded: row(
+    402,
+    'client',
+    false,
+    'A budget of this UniRoute API key, of its user or of the team is used up.',
+  ),
   server_allowance_spent: row(402, 'client', false, "Today's allowance on the server's keys is used up."),
   provider_key_unreadable: row(
     503,

@@ -14,6 +14,7 @@ import { userAnswerSchema } from '../../../contract/accounts.ts'
 import { type ControlRoute, defineControlRoute, SIGN_IN_BODY_CAP } from '../../http/route.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid, toPublicId } from '../../kernel/ids.ts'
+import { toLimitColumns } from '../../kernel/limits.ts'
 import { describeUser, toTimestamp } from './answers.ts'
 import type { Registration } from './registration.ts'
 import type { SignIn } from './sign-in.ts'
@@ -67,7 +68,7 @@ function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
       ...ADMIN,
       method: 'PATCH',
       path: '/admin/users/:id',
-      summary: 'Change a role or a name, or switch an account off or on',
+      summary: 'Change a role, a name or limits, or switch an account off or on; null takes a limit away',
       params: userParamsSchema,
       body: updateUserBodySchema,
       answers: { 200: { description: 'Changed', schema: userAnswerSchema } },
@@ -76,6 +77,7 @@ function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
           ...(body.role === undefined ? {} : { role: body.role }),
           ...(body.is_active === undefined ? {} : { isActive: body.is_active }),
           ...(body.name === undefined ? {} : { name: body.name }),
+          limits: toLimitColumns(body),
         }
         const user = await users.update(params.id, change, { actorId: principal.userId, ip })
         return { status: 200, body: { user: describeUser(user) } }

@@ -2,6 +2,7 @@
 import type { ControlReply } from '../../http/route.ts'
 import { parseStoredFallback } from '../../kernel/fallback.ts'
 import { toPublicId } from '../../kernel/ids.ts'
+import { describeLimits } from '../../kernel/limits.ts'
 import { writeRefreshCookie } from './refresh-cookie.ts'
 import type { SessionRow } from './session-store.ts'
 import type { SignedIn } from './sessions.ts'
@@ -15,6 +16,7 @@ export function describeUser(user: UserRow): object {
     role: user.role,
     is_active: user.is_active,
     fallback: parseStoredFallback(user.fallback),
+    ...describeLimits(user),
     last_login_at: user.last_login_at === null ? null : toTimestamp(user.last_login_at),
     created_at: toTimestamp(user.created_at),
     updated_at: toTimestamp(user.updated_at),

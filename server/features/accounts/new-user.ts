@@ -4,6 +4,7 @@ import { isUniqueViolation } from '../../database/errors.ts'
 import type { Schema } from '../../database/schema.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUuid } from '../../kernel/ids.ts'
+import { NO_LIMITS } from '../../kernel/limits.ts'
 import type { AccountsContext } from './context.ts'
 import type { UserRow } from './user-store.ts'
 
@@ -26,6 +27,7 @@ export async function insertUser(context: AccountsContext, user: NewUser, query:
     is_active: true,
     fallback: JSON.stringify('allow'),
     auth_gen: 1,
+    ...NO_LIMITS,
     last_login_at: null,
     created_at: now,
     updated_at: now,

@@ -3,12 +3,21 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, UserTable } from '../../database/schema.ts'
+import type { LimitColumns } from '../../kernel/limits.ts'
 
 export type UserRow = Readonly<UserTable>
 type Query = Kysely<Schema>
 
 /** Chosen once; any number no other advisory lock of ours uses. */
 const FIRST_ADMIN_LOCK = 7_316_002
+
+export interface UserChange {
+  readonly name?: string
+  readonly fallback?: string
+  readonly role?: 'admin' | 'user'
+  readonly isActive?: boolean
+  readonly limits?: Partial<LimitColumns>
+}
 
 export interface UserStore {
   insert(row: UserTable, query?: Query): Promise<void>
@@ -20,12 +29,7 @@ export interface UserStore {
   lockFirstAdmin(transaction: Transaction<Schema>): Promise<void>
   /** The active administrators, unchangeable by others until the transaction ends. */
   lockActiveAdmins(transaction: Transaction<Schema>): Promise<string[]>
-  update(
-    id: string,
-    change: { name?: string; fallback?: string; role?: 'admin' | 'user'; isActive?: boolean },
-    now: number,
-    query?: Query,
-  ): Promise<void>
+  update(id: string, change: UserChange, now: number, query?: Query): Promise<void>
   raiseGeneration(id: string, query: Query): Promise<void>
   /** Sets a password and raises the generation; false if `expectedGeneration` is given and no longer right. */
   setPassword(
@@ -86,6 +90,7 @@ export function createUserStore(database: Database): UserStore {
           ...(change.fallback === undefined ? {} : { fallback: change.fallback }),
           ...(change.role === undefined ? {} : { role: change.role }),
           ...(change.isActive === undefined ? {} : { is_active: change.isActive }),
+          ...change.limits,
           updated_at: now,
         })
         .where('id', '=', id)

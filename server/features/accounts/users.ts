@@ -4,6 +4,7 @@
 import type { StoredFallback } from '../../kernel/fallback.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid } from '../../kernel/ids.ts'
+import type { LimitColumns } from '../../kernel/limits.ts'
 import type { AccountsContext } from './context.ts'
 import { insertUser } from './new-user.ts'
 import { assertAcceptablePassword } from './password.ts'
@@ -25,7 +26,7 @@ export interface Users {
   ): Promise<UserRow>
   update(
     id: string,
-    change: { role?: 'admin' | 'user'; isActive?: boolean; name?: string },
+    change: { role?: 'admin' | 'user'; isActive?: boolean; name?: string; limits?: Partial<LimitColumns> },
     by: Actor,
   ): Promise<UserRow>
 }

@@ -39,6 +39,8 @@ describeOnEachDatabase('an API key', (open) => {
       expires_at,
       rate_limit_per_minute: 60,
       rate_limit_per_day: 1000,
+      token_limit_per_minute: 50_000,
+      token_limit_per_day: 900_000,
       budget: { usd: 12.34, period: 'month' },
       allowed_models: ['gpt-5', 'claude-*', 'gpt-5'],
       allowed_payers: ['user', 'server'],
@@ -64,9 +66,17 @@ describeOnEachDatabase('an API key', (open) => {
       name: 'laptop',
       fallback: ['no_key'],
       accountFallback: 'never',
-      budget: { usdNanos: 12_340_000_000, period: 'month' },
-      rateLimitPerMinute: 60,
-      rateLimitPerDay: 1000,
+      budgets: [{ kind: 'api-key', id: bare(made.id), usdNanos: 12_340_000_000, period: 'month' }],
+      rateLimits: [
+        { counts: 'requests', per: 'minute', most: 60 },
+        { counts: 'requests', per: 'day', most: 1000 },
+        { counts: 'tokens', per: 'minute', most: 50_000 },
+        { counts: 'tokens', per: 'day', most: 900_000 },
+      ].map((limit) => ({
+        ...limit,
+        kind: 'api-key',
+        name: `api-key ${bare(made.id)} ${limit.counts} ${limit.per}`,
+      })),
       expiresAt: Date.parse(expires_at),
     })
     const row = await rooms.database.query.selectFrom('api_keys').select('budget_usd_nanos').executeTakeFirstOrThrow()
@@ -210,7 +220,7 @@ describeOnEachDatabase('changing an API key', (open) => {
       budget: null,
       version: 3,
     })
-    expect(await rooms.ask(made.key)).toMatchObject({ rateLimitPerMinute: null, allowedModels: null })
+    expect(await rooms.ask(made.key)).toMatchObject({ rateLimits: null, budgets: [], allowedModels: null })
   })
 
   test('with an old version is refused, and of two at the same moment one wins', async () => {

@@ -2,6 +2,9 @@
 // can serve every request.
 import type { Principal } from '../../http/route.ts'
 import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
+import { readBudget, type LimitColumns } from '../../kernel/limits.ts'
+import type { SpendingLimit } from '../limits/budgets.ts'
+import type { RateLimit } from '../limits/limits.ts'
 
 export type AllowedPayer = 'user' | 'team' | 'server'
 
@@ -16,15 +19,16 @@ export interface ApiKeyContext {
   readonly fallback: StoredFallback
   /** Of the user. */
   readonly accountFallback: StoredFallback
-  readonly rateLimitPerMinute: number | null
-  readonly rateLimitPerDay: number | null
-  readonly budget: { readonly usdNanos: number; readonly period: 'day' | 'month' | 'total' } | null
+  /** How fast, of the API key, its user and its team; null where nobody set a limit. */
+  readonly rateLimits: readonly RateLimit[] | null
+  /** How much money, of the same three; empty where nobody set a budget. */
+  readonly budgets: readonly SpendingLimit[]
   /** When this very text stops working: the key's own expiry, or the end of a rotation's overlap. */
   readonly expiresAt: number | null
 }
 
 /** A key's row with what counts of its user's. */
-export interface ApiKeyState {
+export interface ApiKeyState extends LimitColumns, Prefixed<'user', LimitColumns>, Prefixed<'team', LimitColumns> {
   readonly id: string
   readonly user_id: string
   readonly team_id: string | null
@@ -47,7 +51,7 @@ export interface ApiKeyState {
 }
 
 /** What counts of a user who calls without an API key. */
-export interface HolderState {
+export interface HolderState extends LimitColumns {
   readonly id: string
   readonly role: 'admin' | 'user'
   readonly is_active: boolean
@@ -79,15 +83,20 @@ export function buildContext(state: ApiKeyState, digest: string): ApiKeyContext 
     allowedPayers: state.allowed_payers === null ? null : freezeSet(parseTexts(state.allowed_payers) as AllowedPayer[]),
     fallback: parseStoredFallback(state.fallback),
     accountFallback: parseStoredFallback(state.user_fallback),
-    rateLimitPerMinute: state.rate_limit_per_minute,
-    rateLimitPerDay: state.rate_limit_per_day,
-    budget: readBudget(state),
+    ...buildLimits([
+      { kind: 'api-key', id: state.id, columns: state },
+      { kind: 'user', id: state.user_id, columns: unprefix('user', state) },
+      ...(state.team_id === null
+        ? []
+        : [{ kind: 'team' as const, id: state.team_id, columns: unprefix('team', state) }]),
+    ]),
     expiresAt: ends.length === 0 ? null : Math.min(...ends),
   })
 }
 
 /** The context of a user who calls without an API key, under the rules of the account alone. */
-export function buildHolderContext({ id, role, fallback }: HolderState, sessionId: string | null): ApiKeyContext {
+export function buildHolderContext(holder: HolderState, sessionId: string | null): ApiKeyContext {
+  const { id, role, fallback } = holder
   return Object.freeze({
     principal: Object.freeze({
       kind: 'session',
@@ -104,17 +113,52 @@ export function buildHolderContext({ id, role, fallback }: HolderState, sessionI
     allowedPayers: null,
     fallback: 'allow',
     accountFallback: parseStoredFallback(fallback),
-    rateLimitPerMinute: null,
-    rateLimitPerDay: null,
-    budget: null,
+    ...buildLimits([{ kind: 'user', id, columns: holder }]),
     expiresAt: null,
   })
 }
 
-function readBudget({ budget_usd_nanos: usdNanos, budget_period: period }: ApiKeyState): ApiKeyContext['budget'] {
-  if (usdNanos === null) return null
-  // An unreadable period bounds for good.
-  return Object.freeze({ usdNanos, period: period === 'day' || period === 'month' ? period : 'total' })
+interface LimitHolder {
+  readonly kind: RateLimit['kind']
+  readonly id: string
+  readonly columns: LimitColumns
+}
+
+function buildLimits(holders: readonly LimitHolder[]): Pick<ApiKeyContext, 'rateLimits' | 'budgets'> {
+  const rateLimits = holders.flatMap(({ kind, id, columns }) =>
+    RATES.flatMap(({ column, counts, per }) => {
+      const most = columns[column]
+      if (most === null) return []
+      return [Object.freeze({ name: `${kind} ${id} ${counts} ${per}`, kind, counts, per, most })]
+    }),
+  )
+  const budgets = holders.flatMap(({ kind, id, columns }) => {
+    const budget = readBudget(columns)
+    return budget ? [Object.freeze({ kind, id, ...budget })] : []
+  })
+  return { rateLimits: rateLimits.length === 0 ? null : Object.freeze(rateLimits), budgets: Object.freeze(budgets) }
+}
+
+const RATES = [
+  { column: 'rate_limit_per_minute', counts: 'requests', per: 'minute' },
+  { column: 'rate_limit_per_day', counts: 'requests', per: 'day' },
+  { column: 'token_limit_per_minute', counts: 'tokens', per: 'minute' },
+  { column: 'token_limit_per_day', counts: 'tokens', per: 'day' },
+] as const
+
+type Prefixed<Prefix extends string, Columns> = {
+  readonly [Name in keyof Columns & string as `${Prefix}_${Name}`]: Columns[Name]
+}
+
+function unprefix(prefix: 'user' | 'team', state: ApiKeyState): LimitColumns {
+  return {
+    rate_limit_per_minute: state[`${prefix}_rate_limit_per_minute`],
+    rate_limit_per_day: state[`${prefix}_rate_limit_per_day`],
+    token_limit_per_minute: state[`${prefix}_token_limit_per_minute`],
+    token_limit_per_day: state[`${prefix}_token_limit_per_day`],
+    budget_usd_nanos: state[`${prefix}_budget_usd_nanos`],
+    budget_period: state[`${prefix}_budget_period`],
+  }
 }
 
 export function parseTexts(text: string): string[] {

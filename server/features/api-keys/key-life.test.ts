@@ -27,7 +27,7 @@ describeOnEachDatabase('rotating an API key', (open) => {
     expect(newApiKeySchema.parse(answer.body)).toEqual(answer.body)
     expect(answer.body).toMatchObject({ id: made.id, rate_limit_per_minute: 5, version: 2, previous_expires_at: null })
     expect(await rooms.ask(made.key)).toMatchObject(REFUSED)
-    expect(await rooms.ask(answer.body.key)).toMatchObject({ keyId: bare(made.id), rateLimitPerMinute: 5 })
+    expect(await rooms.ask(answer.body.key)).toMatchObject({ keyId: bare(made.id), rateLimits: [{ most: 5 }] })
   })
 
   test('with an overlap both work until it ends, and only the new one afterwards', async () => {

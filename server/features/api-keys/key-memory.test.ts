@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { createMovableClock } from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
 import { createUlid } from '../../kernel/ids.ts'
+import { NO_LIMITS } from '../../kernel/limits.ts'
 import { digestApiKey, generateApiKey } from './key-format.ts'
 import { createKeyMemory } from './key-memory.ts'
 import { createApiKeyStore } from './store.ts'
@@ -27,7 +28,7 @@ async function start(open: OpenDatabase, keys: readonly string[], max?: number) 
     .execute()
   const store = createApiKeyStore(database)
   const nothing = { previous_hash: null, previous_expires_at: null, expires_at: null, rate_limit_per_minute: null }
-  const unlimited = { rate_limit_per_day: null, budget_usd_nanos: null, budget_period: null, allowed_models: null }
+  const unlimited = { ...NO_LIMITS, allowed_models: null }
   await database.transaction(async (tx) => {
     for (const key of keys) {
       const row = { id: createUlid(now), user_id: OWNER, team_id: null, name: 'laptop', key_hash: digestApiKey(key) }

@@ -26,11 +26,16 @@ const SENTENCES: Record<Refusal, string | undefined> = {
   'account-off': 'The account of this UniRoute API key is switched off. Ask an administrator.',
 }
 
+/** Ids whose change changes what the key may do. */
+function tagsOf({ keyId, principal: { userId, teamId } }: ApiKeyContext): string[] {
+  return teamId === null ? [keyId, userId] : [keyId, userId, teamId]
+}
+
 export interface KeyMemory {
   authenticate(key: string): Promise<ApiKeyContext>
   /** The context only if it is fresh in memory: no promise, no query. */
   peek(key: string): ApiKeyContext | undefined
-  /** Drops what is held about a key or a user. */
+  /** Drops what is held about a key, a user or a team. */
   invalidate(id: string): void
   readonly size: number
 }
@@ -43,7 +48,7 @@ export function createKeyMemory(options: { store: ApiKeyStore; clock: Clock; max
       const state = await store.findByDigest(digest)
       return state ? buildContext(state, digest) : 'unknown'
     },
-    tags: (value) => (typeof value === 'string' ? [] : [value.keyId, value.principal.userId]),
+    tags: (value) => (typeof value === 'string' ? [] : tagsOf(value)),
     max,
     freshMs: FRESH_MS,
     clock,

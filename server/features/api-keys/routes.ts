@@ -14,6 +14,7 @@ import { CONTROL_BODY_CAP, type ControlRequest, type ControlRoute, defineControl
 import type { Clock } from '../../kernel/clock.ts'
 import { parseStoredFallback } from '../../kernel/fallback.ts'
 import { parsePublicId, toPublicId } from '../../kernel/ids.ts'
+import { describeLimits } from '../../kernel/limits.ts'
 import { parseTexts } from './context.ts'
 import { KEY_PREFIX } from './key-format.ts'
 import { notFound, type ApiKeyService, type Owner } from './service.ts'
@@ -109,9 +110,7 @@ function describeApiKey(row: ApiKeyRow, now: number): object {
     last4: row.last4,
     is_active: row.is_active,
     expires_at: toTimestamp(row.expires_at),
-    rate_limit_per_minute: row.rate_limit_per_minute,
-    rate_limit_per_day: row.rate_limit_per_day,
-    budget: row.budget_usd_nanos === null ? null : { usd: row.budget_usd_nanos / 1e9, period: row.budget_period },
+    ...describeLimits(row),
     allowed_models: row.allowed_models === null ? null : parseTexts(row.allowed_models),
     allowed_payers: row.allowed_payers === null ? null : parseTexts(row.allowed_payers),
     fallback: parseStoredFallback(row.fallback),

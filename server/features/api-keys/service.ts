@@ -6,6 +6,7 @@ import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid, parsePublicId } from '../../kernel/ids.ts'
+import { NO_LIMITS, toLimitColumns } from '../../kernel/limits.ts'
 import type { Audit } from '../audit/audit.ts'
 import { digestApiKey, generateApiKey } from './key-format.ts'
 import type { ApiKeyChange, ApiKeyRow, ApiKeyStore } from './store.ts'
@@ -86,10 +87,7 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
         is_active: true,
         name: fields.name,
         expires_at: null,
-        rate_limit_per_minute: null,
-        rate_limit_per_day: null,
-        budget_usd_nanos: null,
-        budget_period: null,
+        ...NO_LIMITS,
         allowed_models: null,
         allowed_payers: null,
         fallback: JSON.stringify('allow'),
@@ -187,16 +185,10 @@ function assertFuture(expiresAt: string | null | undefined, now: number): void {
 
 /** Only the fields that were sent; null clears. */
 function toColumns(fields: Omit<UpdateApiKeyBody, 'version'>): ApiKeyChange {
-  const columns: ApiKeyChange = {}
+  const columns: ApiKeyChange = toLimitColumns(fields)
   if (fields.name !== undefined) columns.name = fields.name
   if (fields.expires_at !== undefined)
     columns.expires_at = fields.expires_at === null ? null : Date.parse(fields.expires_at)
-  if (fields.rate_limit_per_minute !== undefined) columns.rate_limit_per_minute = fields.rate_limit_per_minute
-  if (fields.rate_limit_per_day !== undefined) columns.rate_limit_per_day = fields.rate_limit_per_day
-  if (fields.budget !== undefined) {
-    columns.budget_usd_nanos = fields.budget === null ? null : Math.round(fields.budget.usd * 1e9)
-    columns.budget_period = fields.budget === null ? null : fields.budget.period
-  }
   if (fields.allowed_models !== undefined) columns.allowed_models = toList(fields.allowed_models)
   if (fields.allowed_payers !== undefined) columns.allowed_payers = toList(fields.allowed_payers)
   if (fields.fallback !== undefined) {

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { ApiKeyTable, Schema } from '../../database/schema.ts'
+import type { LimitColumns } from '../../kernel/limits.ts'
 import type { ApiKeyState, HolderState } from './context.ts'
 
 export type ApiKeyRow = Readonly<ApiKeyTable>
@@ -9,18 +10,7 @@ type Query = Kysely<Schema>
 
 /** The columns an owner can change. */
 export type ApiKeyChange = Partial<
-  Pick<
-    ApiKeyTable,
-    | 'name'
-    | 'expires_at'
-    | 'rate_limit_per_minute'
-    | 'rate_limit_per_day'
-    | 'budget_usd_nanos'
-    | 'budget_period'
-    | 'allowed_models'
-    | 'allowed_payers'
-    | 'fallback'
-  >
+  Pick<ApiKeyTable, 'name' | 'expires_at' | 'allowed_models' | 'allowed_payers' | 'fallback' | keyof LimitColumns>
 >
 
 export interface ApiKeyStore {
@@ -92,7 +82,7 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
     async findHolder(userId) {
       const row = await database.query
         .selectFrom('users')
-        .select(['id', 'role', 'is_active', 'fallback'])
+        .select(['id', 'role', 'is_active', 'fallback', 'budget_period', ...COUNTS])
         .where('id', '=', userId)
         .executeTakeFirst()
       return row ?? null
@@ -176,10 +166,19 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
   }
 }
 
+const COUNTS = [
+  'rate_limit_per_minute',
+  'rate_limit_per_day',
+  'token_limit_per_minute',
+  'token_limit_per_day',
+  'budget_usd_nanos',
+] as const
+
 function selectState(query: Query) {
   return query
     .selectFrom('api_keys')
     .innerJoin('users', 'users.id', 'api_keys.user_id')
+    .leftJoin('teams', 'teams.id', 'api_keys.team_id')
     .select([
       'api_keys.id',
       'api_keys.user_id',
@@ -190,15 +189,19 @@ function selectState(query: Query) {
       'api_keys.previous_expires_at',
       'api_keys.is_active',
       'api_keys.expires_at',
-      'api_keys.rate_limit_per_minute',
-      'api_keys.rate_limit_per_day',
-      'api_keys.budget_usd_nanos',
-      'api_keys.budget_period',
       'api_keys.allowed_models',
       'api_keys.allowed_payers',
       'api_keys.fallback',
       'users.role as user_role',
       'users.is_active as user_is_active',
       'users.fallback as user_fallback',
+    ])
+    .select(COUNTS.map((name) => `api_keys.${name}` as const))
+    .select(COUNTS.map((name) => `users.${name} as user_${name}` as const))
+    .select(COUNTS.map((name) => `teams.${name} as team_${name}` as const))
+    .select([
+      'api_keys.budget_period',
+      'users.budget_period as user_budget_period',
+      'teams.budget_period as team_budget_period',
     ])
 }

@@ -14,17 +14,17 @@ export function paceOf(burst: number, perMs: number): Pace {
   return { burst, intervalMs: perMs / burst }
 }
 
-/** Milliseconds until the next request fits; 0 means now. `fullAt` is undefined for a caller never seen. */
-export function waitFor(pace: Pace, fullAt: number | undefined, now: number): number {
+/** Milliseconds until the next request of this cost fits; 0 means now. `fullAt` is undefined for a caller never seen. */
+export function waitFor(pace: Pace, fullAt: number | undefined, now: number, cost = 1): number {
   if (fullAt === undefined || fullAt <= now) return 0
   // Rounded to a microsecond: sums of fractions must not turn an exact fit into a wait.
-  const wait = fullAt + pace.intervalMs - now - pace.burst * pace.intervalMs
+  const wait = fullAt + cost * pace.intervalMs - now - pace.burst * pace.intervalMs
   return wait > 0.001 ? wait : 0
 }
 
-/** The caller's number after one more request. */
-export function advance(pace: Pace, fullAt: number | undefined, now: number): number {
-  return Math.max(fullAt ?? now, now) + pace.intervalMs
+/** The caller's number after one more request of this cost; below zero, after one was given back. */
+export function advance(pace: Pace, fullAt: number | undefined, now: number, cost = 1): number {
+  return Math.max(fullAt ?? now, now) + cost * pace.intervalMs
 }
 
 /** Many callers' numbers side by side, bounded: what is full again goes first, then the longest unused. */

@@ -1,86 +1,141 @@
-// How often an API key may call: a rate per minute and a count per UTC day, held in memory.
-// Invariants: a refused request consumes nothing; a wall clock that jumps back does not give a day's count back;
-// `retryAfterSeconds` is the least whole number of seconds after which the same request passes.
+// How fast a caller may call and how many tokens a caller may use: of the API key, its user and its team together. A
+// call takes one request when it is let in, then what it may use in tokens; what it really used takes the place of that.
+// Invariants: a refused call consumes nothing; `retryAfter` is the least whole number of seconds after which the same
+// call passes, as far as what refused it goes.
 import type { Clock } from '../../kernel/clock.ts'
-import { advance, paceOf, waitFor } from './gcra.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import type { RateStore, RateWindow, Take, TakeVerdict, WindowState } from './rate-store.ts'
 
-export type LimitScope = 'minute' | 'day'
-export type Admission =
-  { readonly ok: true } | { readonly ok: false; readonly retryAfterSeconds: number; readonly scope: LimitScope }
+export interface RateLimit extends RateWindow {
+  readonly kind: 'api-key' | 'user' | 'team'
+  readonly counts: 'requests' | 'tokens'
+}
+
+/** What a caller with limits is told beside an answer. */
+export interface RateStanding extends WindowState {
+  readonly limit: number
+}
+
+/** A call that was let in. */
+export interface Admitted {
+  /** Takes what it may use, or throws rate_limit_exceeded and gives the request back. Once. */
+  takeTokens(estimate: number): void | Promise<void>
+  /** Adds to what it really used. */
+  countTokens(used: number): void
+  /** What it used takes the place of what it took, at the end. Once; nothing where no tokens were taken. */
+  settle(): void
+  /** The window of which least is left, of each; absent where there is no limit. */
+  readonly standing: { readonly requests?: RateStanding; readonly tokens?: RateStanding }
+}
 
 export interface Limits {
-  admit(keyId: string, limits: { perMinute: number | null; perDay: number | null }): Admission
-  /** Forgets a key that was revoked. */
-  forget(keyId: string): void
-  readonly size: number
+  /** Takes one request, or throws rate_limit_exceeded. Only asked of callers with limits. */
+  admit(limits: readonly RateLimit[]): Admitted | Promise<Admitted>
 }
 
-interface Usage {
-  fullAt: number
-  day: number
-  today: number
+type Standing = Partial<Record<RateLimit['counts'], RateStanding>>
+
+/** An error that can say how the caller stands. */
+export class RateLimitError extends GatewayError {
+  readonly standing: Standing
+
+  constructor(limit: RateLimit, waitMs: number, standing: Standing) {
+    const retryAfter = Math.max(1, Math.ceil(waitMs / 1000))
+    super('rate_limit_exceeded', { message: explain(limit, retryAfter), retryAfter })
+    this.standing = standing
+  }
 }
 
-const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
-const ADMITTED: Admission = Object.freeze({ ok: true })
+export function createLimits({ store, clock }: { store: RateStore; clock: Clock }): Limits {
+  return {
+    admit(limits) {
+      const takes = takesOf(limits, 'requests', 1)
+      const takenAt = clock.now()
+      const verdict = takes.length === 0 ? NOTHING_TAKEN : store.take(takes)
+      const go = (found: TakeVerdict): Admitted => {
+        const standing = { ...judge(takes, found, {}) }
+        return createAdmitted({ store, clock, limits, takes, takenAt, standing })
+      }
+      return verdict instanceof Promise ? verdict.then(go) : go(verdict)
+    },
+  }
+}
 
-export function createLimits(options: { clock: Clock; max?: number }): Limits {
-  const { clock, max = 100_000 } = options
-  const usages = new Map<string, Usage>()
-  // No counter ever belongs to an earlier day than this one, wherever the wall clock jumps.
-  let latestDay = 0
+const NOTHING_TAKEN: TakeVerdict = Object.freeze({ ok: true, states: [] })
 
-  function makeRoom(now: number): void {
-    for (const [keyId, usage] of usages) {
-      if (usage.fullAt <= now && (usage.today === 0 || usage.day < latestDay)) usages.delete(keyId)
-    }
-    // Still full: the longest known go, down to nine tenths, so that the sweep is rare.
-    for (const keyId of usages.keys()) {
-      if (usages.size <= max * 0.9) break
-      usages.delete(keyId)
-    }
+type LimitTake = Take & { readonly window: RateLimit }
+
+function takesOf(limits: readonly RateLimit[], counts: RateLimit['counts'], cost: number): LimitTake[] {
+  return limits.filter((limit) => limit.counts === counts).map((window) => ({ window, cost }))
+}
+
+function createAdmitted(call: {
+  store: RateStore
+  clock: Clock
+  limits: readonly RateLimit[]
+  takes: readonly LimitTake[]
+  takenAt: number
+  standing: Standing
+}): Admitted {
+  const { store, clock, limits, standing } = call
+  let taken: { takes: readonly LimitTake[]; at: number } | undefined
+  let used = 0
+
+  function giveRequestBack(): void {
+    store.correct(
+      call.takes.map(({ window, cost }) => ({ window, cost: -cost })),
+      call.takenAt,
+    )
   }
 
   return {
-    admit(keyId, { perMinute, perDay }) {
-      if (perMinute === null && perDay === null) return ADMITTED
-      const now = clock.monotonic()
-      const wall = clock.now()
-      latestDay = Math.max(latestDay, Math.floor(wall / DAY_MS))
-
-      let usage = usages.get(keyId)
-      if (!usage) {
-        if (usages.size >= max) makeRoom(now)
-        usage = { fullAt: now, day: latestDay, today: 0 }
-        usages.set(keyId, usage)
+    standing,
+    takeTokens(estimate) {
+      const takes = takesOf(limits, 'tokens', estimate)
+      if (takes.length === 0) return
+      const at = clock.now()
+      const go = (verdict: TakeVerdict): void => {
+        if (!verdict.ok) giveRequestBack()
+        Object.assign(standing, judge(takes, verdict, standing))
+        taken = { takes, at }
       }
-      if (usage.day < latestDay) {
-        usage.day = latestDay
-        usage.today = 0
-      }
-
-      if (perDay !== null && usage.today >= perDay) {
-        return { ok: false, retryAfterSeconds: secondsFor((usage.day + 1) * DAY_MS - wall), scope: 'day' }
-      }
-      if (perMinute !== null) {
-        const pace = paceOf(perMinute, MINUTE_MS)
-        const wait = waitFor(pace, usage.fullAt, now)
-        if (wait > 0) return { ok: false, retryAfterSeconds: secondsFor(wait), scope: 'minute' }
-        usage.fullAt = advance(pace, usage.fullAt, now)
-      }
-      if (perDay !== null) usage.today++
-      return ADMITTED
+      const verdict = store.take(takes)
+      return verdict instanceof Promise ? verdict.then(go) : go(verdict)
     },
-    forget(keyId) {
-      usages.delete(keyId)
+    countTokens(more) {
+      used += more
     },
-    get size() {
-      return usages.size
+    settle() {
+      if (!taken) return
+      const { takes, at } = taken
+      taken = undefined
+      store.correct(
+        takes.map(({ window, cost }) => ({ window, cost: used - cost })),
+        at,
+      )
     },
   }
 }
 
-function secondsFor(milliseconds: number): number {
-  return Math.max(1, Math.ceil(milliseconds / 1000))
+/** How the caller stands; throws where a window had no room. */
+function judge(takes: readonly LimitTake[], verdict: TakeVerdict, before: Standing): Standing {
+  const standing: Standing = { ...before }
+  for (const [index, { window }] of takes.entries()) {
+    const state = verdict.states[index]!
+    const known = standing[window.counts]
+    if (!known || state.remaining < known.remaining) standing[window.counts] = { limit: window.most, ...state }
+  }
+  if (!verdict.ok) throw new RateLimitError(takes[verdict.index]!.window, verdict.waitMs, standing)
+  return standing
+}
+
+const WHO = { 'api-key': 'This UniRoute API key', user: 'Your account', team: 'Your team' } as const
+const WHAT_TO_DO = {
+  'api-key': 'raise the limit',
+  user: 'ask an administrator for more',
+  team: "ask the team's admins for more",
+} as const
+
+function explain({ kind, most, counts, per }: RateLimit, seconds: number): string {
+  return `${WHO[kind]} has reached its limit of ${most} ${counts} per ${per}. Wait ${seconds} s, or ${WHAT_TO_DO[kind]}.`
 }

@@ -1,6 +1,8 @@
 // Which keys a request may use besides the caller's own: the leases in force for them, from memory where possible, each
 // with the key as its owner's list has it now. What ended here stops serving with the next request.
 import type { Clock } from '../../kernel/clock.ts'
+import { readBudget } from '../../kernel/limits.ts'
+import type { BudgetPeriod } from '../../kernel/periods.ts'
 import { createTaggedCache } from '../../kernel/tagged-cache.ts'
 import type { ApiKeyContext } from '../api-keys/context.ts'
 import type { ProviderKeyRecord } from '../provider-keys/record.ts'
@@ -13,6 +15,8 @@ export interface Lease {
   readonly allowedModels: readonly string[] | null
   readonly capUsdNanos: number | null
   readonly capPeriod: string | null
+  /** Of the team; what is used under the lease counts there too. */
+  readonly teamBudget: { readonly usdNanos: number; readonly period: BudgetPeriod } | null
   readonly expiresAt: number | null
 }
 
@@ -63,6 +67,7 @@ export function createBorrowed(options: {
           allowedModels: row.allowed_models === null ? null : (JSON.parse(row.allowed_models) as string[]),
           capUsdNanos: row.cap_usd_nanos,
           capPeriod: row.cap_period,
+          teamBudget: readBudget(row),
           expiresAt: row.expires_at,
         }),
       }))

@@ -14,6 +14,9 @@ export interface LeaseRow extends Readonly<LeaseTable> {
   readonly label: string
   readonly last4: string
   readonly team_name: string
+  /** Of the team. */
+  readonly budget_usd_nanos: number | null
+  readonly budget_period: string | null
   readonly owner_email: string
   readonly owner_name: string
   readonly borrower_email: string | null
@@ -67,6 +70,8 @@ export function createLeaseStore(database: Database): LeaseStore {
         'key.label',
         'key.last4',
         'teams.name as team_name',
+        'teams.budget_usd_nanos',
+        'teams.budget_period',
         'owner.email as owner_email',
         'owner.name as owner_name',
         'borrower.email as borrower_email',

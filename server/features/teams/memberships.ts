@@ -1,13 +1,14 @@
 // The rules of teams: who is in them, who lets others in, and how one leaves.
 // Invariants: a team one is not in does not exist for one; a team always has an owner; an invitation makes one member;
 // whoever leaves takes along the leases of their own keys, those made to them, and the API keys they made for the team.
-import type { CreateTeamInviteBody, TeamRole } from '../../../contract/teams.ts'
+import type { CreateTeamInviteBody, TeamRole, UpdateTeamBody } from '../../../contract/teams.ts'
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, TeamInviteTable } from '../../database/schema.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
+import { NO_LIMITS, toLimitColumns } from '../../kernel/limits.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Actor } from './actor.ts'
 import { digestTeamCode, generateTeamCode } from './invite-code.ts'
@@ -21,7 +22,7 @@ export interface Memberships {
   create(actor: Actor, name: string): Promise<TeamRow>
   list(userId: string): Promise<TeamRow[]>
   describe(userId: string, teamId: string): Promise<{ team: TeamRow; members: MemberRow[]; invites: Invite[] }>
-  rename(actor: Actor, teamId: string, name: string): Promise<TeamRow>
+  update(actor: Actor, teamId: string, fields: UpdateTeamBody): Promise<TeamRow>
   remove(actor: Actor, teamId: string): Promise<void>
   setRole(actor: Actor, teamId: string, userId: string, role: TeamRole): Promise<void>
   /** Oneself: leaving. */
@@ -105,7 +106,7 @@ export function createMemberships(options: MembershipOptions): Memberships {
       const now = clock.now()
       const id = createUlid(now)
       await database.transaction(async (tx) => {
-        await teams.insert({ id, name, created_by: userId, created_at: now, updated_at: now }, tx)
+        await teams.insert({ id, name, created_by: userId, ...NO_LIMITS, created_at: now, updated_at: now }, tx)
         await teams.addMember({ teamId: id, userId, role: 'owner', now }, tx)
         const entry = { action: 'team.created', targetType: 'team', targetId: id, details: { name } }
         await audit.record({ actorType: 'user', actorId: userId, ip, ...entry }, tx)
@@ -122,9 +123,10 @@ export function createMemberships(options: MembershipOptions): Memberships {
       return { team, members: await teams.listMembers(teamId), invites }
     },
 
-    async rename(actor, teamId, name) {
-      await change(actor, teamId, 'admin', { action: 'team.renamed', details: { name } }, (tx) =>
-        teams.rename(teamId, name, clock.now(), tx),
+    async update(actor, teamId, { name, ...limits }) {
+      const columns = { ...(name === undefined ? {} : { name }), ...toLimitColumns(limits) }
+      await change(actor, teamId, 'admin', { action: 'team.changed', details: columns }, (tx) =>
+        teams.update(teamId, columns, clock.now(), tx),
       )
       return getTeam(actor.userId, teamId)
     },

@@ -12,12 +12,14 @@ import {
   teamListSchema,
   teamParamsSchema,
   teamSchema,
+  updateTeamBodySchema,
   type Team,
   type TeamDetails,
 } from '../../../contract/teams.ts'
 import { CONTROL_BODY_CAP, type ControlRequest, type ControlRoute, defineControlRoute } from '../../http/route.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
+import { describeLimits } from '../../kernel/limits.ts'
 import type { Actor } from './actor.ts'
 import type { InviteMails } from './invite-mails.ts'
 import { noSuchTeam, type Memberships } from './memberships.ts'
@@ -80,12 +82,12 @@ function createOwnRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
       ...SIGNED_IN,
       method: 'PATCH',
       path: '/admin/teams/:id',
-      summary: 'Rename a team',
+      summary: 'Rename a team, or change its limits; null takes a limit away',
       params: teamParamsSchema,
-      body: teamBodySchema,
-      answers: { 200: { description: 'Renamed', schema: teamSchema }, 404: NOT_IN_IT },
+      body: updateTeamBodySchema,
+      answers: { 200: { description: 'Changed', schema: teamSchema }, 404: NOT_IN_IT },
       async handle(request) {
-        const team = await memberships.rename(actorOf(request), teamIdOf(request.params), request.body.name)
+        const team = await memberships.update(actorOf(request), teamIdOf(request.params), request.body)
         return { status: 200, body: describeTeam(team) }
       },
     }),
@@ -208,6 +210,7 @@ function describeTeam(team: TeamRow): Team {
     role: team.role,
     members: team.members,
     leases: team.leases,
+    ...describeLimits(team),
     created_at: new Date(team.created_at).toISOString(),
   }
 }

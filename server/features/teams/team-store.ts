@@ -3,6 +3,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type { TeamRole } from '../../../contract/teams.ts'
 import type { Database } from '../../database/database.ts'
 import type { Schema, TeamInviteTable, TeamTable } from '../../database/schema.ts'
+import type { LimitColumns } from '../../kernel/limits.ts'
 
 type Query = Kysely<Schema>
 type Tx = Transaction<Schema>
@@ -22,9 +23,11 @@ export interface TeamRow extends Readonly<TeamTable> {
   readonly leases: number
 }
 
+export type TeamChange = Partial<Pick<TeamTable, 'name'> & LimitColumns>
+
 export interface TeamStore {
   insert(team: TeamTable, query: Query): Promise<void>
-  rename(id: string, name: string, now: number, query: Query): Promise<void>
+  update(id: string, change: TeamChange, now: number, query: Query): Promise<void>
   remove(id: string, query: Query): Promise<void>
   listOf(userId: string): Promise<TeamRow[]>
   findOf(id: string, userId: string): Promise<TeamRow | undefined>
@@ -75,8 +78,12 @@ export function createTeamStore(database: Database): TeamStore {
     async insert(team, query) {
       await query.insertInto('teams').values(team).execute()
     },
-    async rename(id, name, now, query) {
-      await query.updateTable('teams').set({ name, updated_at: now }).where('id', '=', id).execute()
+    async update(id, change, now, query) {
+      await query
+        .updateTable('teams')
+        .set({ ...change, updated_at: now })
+        .where('id', '=', id)
+        .execute()
     },
     async remove(id, query) {
       await query.deleteFrom('teams').where('id', '=', id).execute()
