@@ -46,7 +46,8 @@ export function createMessagesDecoder(decoding: ResponseDecoding): StreamDecoder
 }
 
 function read(type: string, data: JsonObject, reader: AnswerReader): void {
-  const key = String(data['index'])
+  // Whatever stands there: an odd one names a part of its own.
+  const key = JSON.stringify(data['index']) ?? ''
   const isContent = type.startsWith('content_block_') || type.startsWith('message_')
   if (type === 'message_start') {
     const message = asObject(data['message']) ?? {}

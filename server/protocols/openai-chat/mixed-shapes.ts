@@ -115,7 +115,7 @@ function fromItems(input: readonly unknown[]): JsonObject[] {
       default:
         throw new CannotCross(
           `input[${at}]`,
-          `Items of type "${String(item['type'])}" are read on /v1/responses only. Send the request there.`,
+          `Items of type ${JSON.stringify(item['type'])} are read on /v1/responses only. Send the request there.`,
         )
     }
   }

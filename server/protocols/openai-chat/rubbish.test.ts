@@ -19,7 +19,7 @@ const NAMES =
   'messages role content type text image_url url file file_data input_audio data tool_calls function name arguments id ' +
   'tool_call_id custom input reasoning_details reasoning_content signature summary tools tool_choice functions ' +
   'function_call response_format json_schema schema stop reasoning thinking choices index message delta finish_reason ' +
-  'usage prompt_tokens annotations url_citation extra_content google thought_signature images logprobs cache_control'
+  'input toString usage prompt_tokens annotations url_citation extra_content google thought_signature images logprobs cache_control'
 const WORDS =
   'user assistant system tool function text image_url input_audio file tool_use tool_result thinking custom stop error'
 
