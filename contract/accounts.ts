@@ -57,8 +57,10 @@ export type SetupBody = z.infer<typeof setupBodySchema>
 export const registerBodySchema = z
   .strictObject({
     email: emailSchema,
-    password: newPasswordSchema,
+    /** May be left out where the answer is 202: it is chosen with the link in the mail. */
+    password: newPasswordSchema.optional(),
     name: personNameSchema.optional(),
+    /** From an invitation, or from the mail that confirms the address. */
     invite: codeSchema.optional(),
   })
   .meta({ id: 'RegisterBody' })

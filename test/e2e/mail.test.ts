@@ -119,6 +119,26 @@ test('a key that its provider rejects is told to its owner by mail', async () =>
   expect(list.body).toMatchObject({ unread: 1 })
 })
 
+test('who registers openly confirms the address first, by a link that makes the account and works for nobody else', async () => {
+  const SMTP_URL = `smtp://127.0.0.1:${smtp.port}?from=uniroute%40example.com`
+  const open = await startUniRoute({ env: { SMTP_URL, REGISTRATION: 'open' } })
+  const register = (body: object): Promise<Reply> => open.call('POST', '/auth/register', { body })
+  const [email, password] = ['newcomer@example.com', createFakePassword()]
+  expect(await register({ email })).toMatchObject({ status: 202, body: { message: expect.stringContaining('mail') } })
+  expect((await open.call('POST', '/auth/login', { body: { email, password } })).status).toBe(401)
+  const { text } = await waitForMail(email, /Confirm/)
+  const invite = rememberSecret(new RegExp(`${open.url}/register#([\\w-]+)\n`).exec(text)![1]!)
+  const stranger = { email: 'stranger@example.com', password, invite }
+  expect((await register(stranger)).body.code).toBe('invalid_invite')
+  expect((await register({ email, invite })).body.code).toBe('validation_failed')
+  expect(await register({ email, password, invite })).toMatchObject({ status: 201, body: { user: { email } } })
+  expect(await open.login(email, password)).toBeTypeOf('string')
+  expect((await register({ email, password, invite })).status).toBe(403)
+  expect((await register({ email })).body.code).toBe('email_taken')
+  await open.stop()
+  expect(open.scanAndRemove()).toEqual([])
+})
+
 test('a mail server that refuses or says nothing breaks nothing else, and is counted', async () => {
   const user = await uniroute.createCaller({ keys: { openai: createFakeKey('openai', 'invalid') } })
   smtp.behave((step) => (step === 'MAIL' ? '550 5.7.1 not you' : undefined))

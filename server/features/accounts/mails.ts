@@ -43,6 +43,18 @@ export function writeInviteMail({ to, url, expiresAt }: Link): Letter {
   }
 }
 
+export function writeConfirmationMail({ to, url, expiresAt }: Link): Letter {
+  return {
+    to,
+    subject: 'Confirm your address for UniRoute',
+    text: join(
+      'Somebody asked for an account on this UniRoute server with this address. Open this link to make it:',
+      url,
+      `It works once, until ${toMinute(expiresAt)}. If you did not ask, do nothing: there will be no account.`,
+    ),
+  }
+}
+
 export function writeNewAccountMail({ to, url, expiresAt }: Link): Letter {
   return {
     to,

@@ -1,20 +1,23 @@
 // How accounts come to be: registration (closed, by invitation, open), invitations, and the first administrator, by a
-// one-time code printed at start or from the environment.
+// one-time code printed at start or from the environment. Where registration is open and mail is sent, whoever registers
+// gets an invitation by mail, so that no account exists whose address was never confirmed.
 // Invariants: the set-up code lives in memory only, works once and for an hour, and never once an administrator
 // exists; of two people who set up at the same moment one becomes the administrator; an invitation makes one account.
 import { hash, timingSafeEqual } from 'node:crypto'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { revealSecret, type Secret } from '../../kernel/secret.ts'
+import type { Letter } from '../../upstream/mail.ts'
 import { digestCode, generateCode } from './code-store.ts'
 import { linkTo, type AccountsContext, type Origin } from './context.ts'
-import { writeInviteMail } from './mails.ts'
+import { writeConfirmationMail, writeInviteMail } from './mails.ts'
 import { insertUser } from './new-user.ts'
 import { assertAcceptablePassword, findPasswordFault } from './password.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
 const SETUP_LIFETIME_MS = 3_600_000
+const CONFIRMATION_LIFETIME_MS = 24 * 3_600_000
 /** The first administrator's password opens everything. */
 const SETUP_PASSWORD_MIN_LENGTH = 15
 
@@ -25,7 +28,11 @@ export interface NewAccount {
 }
 
 export interface Registration {
-  register(account: NewAccount & { invite?: string | undefined }, ip: string): Promise<UserRow>
+  /** null: the address has to be confirmed first, and a link to do so is on its way. */
+  register(
+    account: Omit<NewAccount, 'password'> & { password?: string | undefined; invite?: string | undefined },
+    ip: string,
+  ): Promise<UserRow | null>
   invite(
     invitation: { email: string | undefined; lifetimeMs: number },
     by: { actorId: string; ip: string },
@@ -70,10 +77,65 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
     return found.id
   }
 
+  /** `actorId` null: somebody who is nobody yet asked for it. */
+  async function makeInvite(invite: {
+    email: string | undefined
+    lifetimeMs: number
+    actorId: string | null
+    ip: string
+  }): Promise<{ id: string; code: string; url: string; expiresAt: number }> {
+    const { email = null, lifetimeMs, actorId, ip } = invite
+    const now = clock.now()
+    const id = createUlid(now)
+    const code = generateCode()
+    const expiresAt = now + lifetimeMs
+    await database.transaction(async (tx) => {
+      await codes.insert(
+        {
+          id,
+          code_hash: digestCode(code),
+          purpose: 'invite',
+          user_id: null,
+          email,
+          created_by: actorId,
+          created_at: now,
+          expires_at: expiresAt,
+          used_at: null,
+        },
+        tx,
+      )
+      await audit.record(
+        {
+          actorType: actorId === null ? 'system' : 'user',
+          actorId,
+          ip,
+          action: actorId === null ? 'invite.confirmation-sent' : 'invite.made',
+          targetType: 'invite',
+          targetId: id,
+          details: { email },
+        },
+        tx,
+      )
+    })
+    return { id, code, url: linkTo(settings.publicUrl(), 'register', code), expiresAt }
+  }
+
+  async function writeConfirmation(email: string, ip: string): Promise<Letter | null> {
+    if (!throttle.admitLinkMail(email)) return null
+    const { url, expiresAt } = await makeInvite({ email, lifetimeMs: CONFIRMATION_LIFETIME_MS, actorId: null, ip })
+    return writeConfirmationMail({ to: email, url, expiresAt })
+  }
+
   return {
     async register({ email, password, name, invite }, ip) {
       if (settings.registration === 'closed') throw new GatewayError('registration_closed')
       throttle.countRegister(ip)
+      if (mail && settings.registration === 'open' && invite === undefined) {
+        if (await users.findByEmail(email)) throw new GatewayError('email_taken')
+        mail.sendLater(() => writeConfirmation(email, ip))
+        return null
+      }
+      if (password === undefined) throw missingPassword()
       assertAcceptablePassword(password, settings.passwordMinLength)
       const inviteId = await findInvite(invite, email)
       if (await users.findByEmail(email)) throw new GatewayError('email_taken')
@@ -103,42 +165,11 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
           message: 'Invitations need REGISTRATION=invite or open. Create the user directly instead.',
         })
       }
-      const now = clock.now()
-      const id = createUlid(now)
-      const code = generateCode()
-      const expiresAt = now + lifetimeMs
-      await database.transaction(async (tx) => {
-        await codes.insert(
-          {
-            id,
-            code_hash: digestCode(code),
-            purpose: 'invite',
-            user_id: null,
-            email: email ?? null,
-            created_by: actorId,
-            created_at: now,
-            expires_at: expiresAt,
-            used_at: null,
-          },
-          tx,
-        )
-        await audit.record(
-          {
-            actorType: 'user',
-            actorId,
-            ip,
-            action: 'invite.made',
-            targetType: 'invite',
-            targetId: id,
-            details: { email: email ?? null },
-          },
-          tx,
-        )
-      })
-      const url = linkTo(settings.publicUrl(), 'register', code)
+      const made = await makeInvite({ email, lifetimeMs, actorId, ip })
+      const { url, expiresAt } = made
       const mailed = mail !== undefined && email !== undefined
       if (mailed) mail.sendLater(async () => writeInviteMail({ to: email, url, expiresAt }))
-      return { id, code, url, expiresAt, mailed }
+      return { ...made, mailed }
     },
 
     async isSetupNeeded() {
@@ -218,4 +249,9 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
       return { created, warning: created && fault ? `UNIROUTE_ADMIN_PASSWORD: ${fault}` : null }
     },
   }
+}
+
+function missingPassword(): GatewayError {
+  const details = [{ path: 'password', message: 'Choose a password.' }]
+  return new GatewayError('validation_failed', { message: 'password: Choose a password.', details })
 }

@@ -48,6 +48,8 @@ export function createAccountRoutes(services: Services): ControlRoute[] {
   ]
 }
 
+const CONFIRM = 'A mail with a link is on its way to this address. Open it within a day to make the account.'
+
 function createSetupRoutes({ clock, registration }: Services): ControlRoute[] {
   return [
     defineControlRoute({
@@ -78,11 +80,14 @@ function createSetupRoutes({ clock, registration }: Services): ControlRoute[] {
       path: '/auth/register',
       summary: 'Make an account, where registration is open or with an invitation',
       body: registerBodySchema,
-      answers: { 201: { description: 'Made; sign in next', schema: userAnswerSchema } },
-      handle: async ({ body, ip }) => ({
-        status: 201,
-        body: { user: describeUser(await registration.register(body, ip)) },
-      }),
+      answers: {
+        201: { description: 'Made; sign in next', schema: userAnswerSchema },
+        202: { description: 'A mail with a link that confirms the address is on its way', schema: messageAnswerSchema },
+      },
+      async handle({ body, ip }) {
+        const user = await registration.register(body, ip)
+        return user ? { status: 201, body: { user: describeUser(user) } } : { status: 202, body: { message: CONFIRM } }
+      },
     }),
   ]
 }

@@ -198,7 +198,7 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
       if (!mail) return false
       mail.sendLater(async () => {
         const user = await users.findByEmail(email)
-        if (!user?.is_active || !throttle.admitResetMail(email)) return null
+        if (!user?.is_active || !throttle.admitLinkMail(email)) return null
         // Links made before go on working: a stranger who asks must not spoil what an administrator handed out.
         const kind = { lifetimeMs: MAILED_RESET_LIFETIME_MS, replaces: false }
         return writeResetMail({ to: user.email, ...(await issueResetCode(user.id, { actorId: null, ip }, kind)) })

@@ -18,8 +18,8 @@ const PACES = {
   signInAccount: paceOf(100, HOUR),
   register: paceOf(60, HOUR),
   reset: paceOf(20, HOUR),
-  /** Mails with a reset link to one mailbox. */
-  resetMail: paceOf(3, HOUR),
+  /** Mails with a link that a stranger asked for, to one mailbox. */
+  linkMail: paceOf(3, HOUR),
   setup: paceOf(20, 10 * MINUTE),
   /** The current password asked for while signed in. */
   confirmPassword: paceOf(10, 10 * MINUTE),
@@ -30,8 +30,8 @@ export interface Throttle {
   /** Counts an attempt; throws `too_many_attempts` with Retry-After. */
   countRegister(ip: string): void
   countReset(ip: string): void
-  /** May another reset link go to this mailbox? Counts if so; never throws, for the answer must not tell. */
-  admitResetMail(email: string): boolean
+  /** May another link go to this mailbox? Counts if so; never throws, for the answer must not tell. */
+  admitLinkMail(email: string): boolean
   countSetup(ip: string): void
   countPasswordConfirmation(userId: string): void
   settlePasswordConfirmation(userId: string): void
@@ -67,9 +67,9 @@ export function createThrottle(options: { clock: Clock; max?: number }): Throttl
   return {
     countRegister: (ip) => admit('register', networkOf(ip)),
     countReset: (ip) => admit('reset', networkOf(ip)),
-    admitResetMail(email) {
-      const isFree = waitOf('resetMail', email) === 0
-      if (isFree) count('resetMail', email)
+    admitLinkMail(email) {
+      const isFree = waitOf('linkMail', email) === 0
+      if (isFree) count('linkMail', email)
       return isFree
     },
     countSetup: (ip) => admit('setup', networkOf(ip)),
