@@ -1,6 +1,8 @@
-// How the tests run: `unit` beside the code, `system` for whole servers, real clients and laws over many parts. In the
+// How the tests run: `unit` beside the code, `web` for the dashboard in a made-up browser, `system` for whole servers, real clients and laws over many parts. In the
 // mode `nightly` every property is tried far more often.
+import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
+import { compileMessages } from './web/compile-messages.ts'
 
 const shared = { environment: 'node', pool: 'forks', restoreMocks: true } as const
 const NIGHTLY = { env: { PROPERTY_RUNS: '10000' }, testTimeout: 30 * 60_000 }
@@ -17,6 +19,10 @@ export default defineConfig(({ mode }) => ({
           hookTimeout: 30_000,
           ...(mode === 'nightly' && NIGHTLY),
         },
+      },
+      {
+        plugins: [compileMessages(), vue()],
+        test: { ...shared, environment: 'happy-dom', name: 'web', include: ['web/**/*.test.ts'] },
       },
       {
         test: {

@@ -94,6 +94,8 @@ export const providerKeySchema = z
     expires_at: timestampSchema.nullable(),
     fallback: fallbackSchema,
     allowed_models: z.array(z.string()).nullable(),
+    /** The owner's own spending limit on it. */
+    cap: budgetSchema.nullable(),
     /** How often the secret was set. */
     key_version: z.number(),
     /** For `PATCH`. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { findProblems } from './house-rules.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const paths = globSync('{server,contract,web/src,test,scripts,bench}/**/*.{ts,mts}', {
+const paths = globSync('{server,contract,web/src,test,scripts,bench}/**/*.{ts,mts,vue}', {
   cwd: root,
   exclude: (path) => path.includes('node_modules'),
 })

@@ -58,13 +58,15 @@ export function findProblems(files: readonly SourceFile[]): Problem[] {
       ...checkShape(file),
       ...checkSizes(file),
       ...checkProviderNames(file),
+      ...checkComponent(file),
     ]),
     ...findCycles(byPath),
   ]
 }
 
 function parseFile(file: SourceFile): ParsedFile {
-  const syntax = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest, true)
+  const script = file.path.endsWith('.vue') ? readScript(file.text) : file.text
+  const syntax = ts.createSourceFile(file.path.replace(/\.vue$/, '.vue.ts'), script, ts.ScriptTarget.Latest, true)
   const imports: Import[] = []
   const add = (node: ts.Node, specifier: ts.Expression, typeOnly: boolean): void => {
     if (!ts.isStringLiteralLike(specifier)) return
@@ -83,6 +85,14 @@ function parseFile(file: SourceFile): ParsedFile {
   }
   visit(syntax)
   return { ...file, syntax, imports }
+}
+
+/** The script of a component, on its own lines: the rest is blank. */
+function readScript(text: string): string {
+  const found = /<script[^>]*>([\s\S]*?)<\/script>/.exec(text)
+  if (!found) return ''
+  const start = found.index + found[0].indexOf('>') + 1
+  return text.slice(0, start).replaceAll(/[^\n]/g, '') + found[1]
 }
 
 /** `import type …`, or an import whose every name is marked `type`. */
@@ -192,6 +202,7 @@ function checkShape(file: ParsedFile): Problem[] {
 
 const LONGEST_FILE = 400
 const LONGEST_APP = 150
+const LONGEST_COMPONENT = 250
 const LONGEST_FUNCTION = 60
 const REASON = /^\s*\/\/ size: \S/
 /** How far down a file the reason for its length may stand. */
@@ -207,7 +218,8 @@ function checkSizes(file: ParsedFile): Problem[] {
   const lines = file.text.split('\n')
   const problems: Problem[] = []
   const count = lines.length - (lines.at(-1) === '' ? 1 : 0)
-  const most = file.path === 'server/app.ts' ? LONGEST_APP : LONGEST_FILE
+  const most =
+    file.path === 'server/app.ts' ? LONGEST_APP : file.path.endsWith('.vue') ? LONGEST_COMPONENT : LONGEST_FILE
   if (count > most && (strict || !lines.slice(0, HEADER_LINES).some((line) => REASON.test(line)))) {
     const how = strict ? 'split it by meaning' : 'split it by meaning, or say why in a line "// size: …"'
     problems.push({ path: file.path, line: 1, message: `${count} lines, more than ${most}: ${how}` })
@@ -299,6 +311,22 @@ function isAboutProviders({ expression, caseBlock }: ts.SwitchStatement): boolea
     /provider(?:id)?$|provider\.(?:id|name)$/i.test(expression.getText()) ||
     names.some((name) => PROVIDERS_ONLY.has(name))
   )
+}
+
+/** They write a `<style>` into the page, which the content security policy forbids. */
+const STYLE_WRITERS = /\b(?:SelectViewport|ScrollArea\w*|ComboboxViewport)\b/
+
+/** What a strict content security policy breaks in a page, before a browser has to tell. */
+function checkComponent(file: ParsedFile): Problem[] {
+  if (!file.path.endsWith('.vue')) return []
+  const problems: Problem[] = []
+  for (const [index, line] of file.text.split('\n').entries()) {
+    const add = (message: string): void => void problems.push({ path: file.path, line: index + 1, message })
+    if (/(?:^|\s)style="/.test(line)) add('a style attribute is lost under the content security policy: use classes')
+    if (/\bv-html\b/.test(line)) add('no markup from texts: v-html runs what others wrote')
+    if (STYLE_WRITERS.test(line)) add('this part of Reka writes a <style>, which the content security policy forbids')
+  }
+  return problems
 }
 
 /** Circles of imports, each told once. Types count: what needs each other to be understood belongs together. */

@@ -7,13 +7,16 @@ import { createEnvironment, ensureInstalled, findNode, readText, ROOT, runMain, 
 
 const CHECKS = [
   ['types', 'tsc', ['--noEmit']],
+  ['types of the dashboard', 'vue-tsc', ['--noEmit', '-p', 'web']],
   ['lint', 'oxlint', ['--deny-warnings']],
   ['format', 'prettier', ['--check', '--log-level', 'warn', '.']],
   ['layers', 'node', ['scripts/check-layers.ts']],
   ['unused code', 'knip', ['--no-progress']],
   ['generated documents', 'node', ['scripts/generate-docs.ts', '--check']],
+  ['build of the dashboard', 'vite', ['build', 'web', '--logLevel', 'warn']],
+  ['weight of the dashboard', 'node', ['scripts/check-web-budgets.ts']],
 ]
-const SUITES = ['unit', 'system']
+const SUITES = ['unit', 'web', 'system']
 /** Of the tests that did not run. */
 const MOST_NAMED = 20
 const REPORTS = join(ROOT, 'node_modules', '.cache', 'tests')
@@ -80,7 +83,7 @@ function summarise(results) {
       `${failed} failed`,
       ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
     ]
-    return `  ${failed > 0 ? 'FAILED' : 'ok    '} ${name.padEnd(20)} ${seconds.padStart(6)} s  ${counts.join(', ')}`
+    return `  ${failed > 0 ? 'FAILED' : 'ok    '} ${name.padEnd(24)} ${seconds.padStart(6)} s  ${counts.join(', ')}`
   })
   const notRun = listNotRun(results)
   const total = (pick) => results.reduce((sum, result) => sum + pick(result), 0)

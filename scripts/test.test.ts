@@ -17,8 +17,10 @@ beforeEach(() => {
   writeFileSync(join(clone, 'package-lock.json'), '{"packages":{"":{}}}')
   mkdirSync(join(clone, 'node_modules', '.bin'), { recursive: true })
   writeFileSync(join(clone, 'node_modules', '.package-lock.json'), '{"packages":{}}')
-  for (const tool of ['tsc', 'oxlint', 'prettier', 'knip']) writeTool(tool, 'exit 0')
-  for (const script of ['check-layers.ts', 'generate-docs.ts']) writeFileSync(join(clone, 'scripts', script), '')
+  for (const tool of ['tsc', 'vue-tsc', 'oxlint', 'prettier', 'knip', 'vite']) writeTool(tool, 'exit 0')
+  for (const script of ['check-layers.ts', 'generate-docs.ts', 'check-web-budgets.ts']) {
+    writeFileSync(join(clone, 'scripts', script), '')
+  }
   writeSuites({ unit: ['passed'], system: ['passed'] })
 })
 afterEach(() => rmSync(clone, { recursive: true, force: true }))
@@ -31,7 +33,7 @@ function writeTool(name: string, script: string): void {
 
 /** A vitest that reports these results for each project. */
 function writeSuites(suites: Record<'unit' | 'system', string[]>, exitCode = 0): void {
-  for (const [suite, statuses] of Object.entries(suites)) {
+  for (const [suite, statuses] of Object.entries({ web: ['passed'], ...suites })) {
     const results = statuses.map((status, index) => ({ status, fullName: `the ${suite} claim ${index}` }))
     const report = {
       numPassedTests: statuses.filter((status) => status === 'passed').length,
@@ -57,33 +59,33 @@ function runTests(environment: Record<string, string> = {}) {
 
 test('counts checks and tests in its last line and ends with 0 when all passed', () => {
   const { status, last, stdout } = runTests({ UNIROUTE_RECORDINGS: '/somewhere' })
-  expect({ status, last }).toEqual({ status: 0, last: '8 passed, 0 failed' })
+  expect({ status, last }).toEqual({ status: 0, last: '12 passed, 0 failed' })
   expect(stdout).not.toContain('Did not run')
 })
 
 test('a failing check shows its words, is counted, and the rest runs all the same', () => {
   writeTool('oxlint', 'echo line 7 is wrong; exit 1')
   const { status, last, stderr } = runTests()
-  expect({ status, last }).toEqual({ status: 1, last: '7 passed, 1 failed' })
+  expect({ status, last }).toEqual({ status: 1, last: '11 passed, 1 failed' })
   expect(stderr).toContain('FAILED: lint')
   expect(stderr).toContain('line 7 is wrong')
 })
 
 test('failing tests are counted', () => {
   writeSuites({ unit: ['passed', 'failed', 'failed'], system: ['passed'] }, 1)
-  // The stand-in fails both projects; the second one's own report has no failed test, as when a file does not load.
-  expect(runTests()).toMatchObject({ status: 1, last: '8 passed, 3 failed' })
+  // The stand-in fails all projects; the others' own reports have no failed test, as when a file does not load.
+  expect(runTests()).toMatchObject({ status: 1, last: '12 passed, 4 failed' })
 })
 
 test('a project that leaves no report is a failure', () => {
   writeTool('vitest', 'exit 1')
-  expect(runTests()).toMatchObject({ status: 1, last: '6 passed, 2 failed' })
+  expect(runTests()).toMatchObject({ status: 1, last: '9 passed, 3 failed' })
 })
 
 test('what did not run is named, with the replay when there are no recordings', () => {
   writeSuites({ unit: ['passed', 'skipped'], system: ['pending', 'todo'] })
   const { status, last, stdout } = runTests()
-  expect({ status, last }).toEqual({ status: 0, last: '7 passed, 0 failed, 3 skipped' })
+  expect({ status, last }).toEqual({ status: 0, last: '11 passed, 0 failed, 3 skipped' })
   expect(stdout).toContain('unit tests: the unit claim 1')
   expect(stdout).toContain('system tests: the system claim 0')
   expect(stdout).toContain('replay of recorded traffic: UNIROUTE_RECORDINGS names no folder')

@@ -1,6 +1,7 @@
 // The composition root: one factory per room, in the order of the house. The only file that sees all rooms.
 // size: one constructor call per room, with the wires between them; there is nothing to split off by meaning.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { getHeapStatistics } from 'node:v8'
 import { createPrices } from './catalog/prices.ts'
 import type { Config } from './config/config.ts'
@@ -13,6 +14,7 @@ import { createAuditCheckpoints } from './features/audit/audit-checkpoints.ts'
 import { createAuditReader } from './features/audit/audit-reader.ts'
 import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
+import { createInstallationRoutes } from './features/admin/installation-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
@@ -36,6 +38,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { createMetrics } from './gateway/metrics.ts'
 import type { Timers } from './gateway/watch.ts'
 import { createByteBudget } from './http/body.ts'
+import { createDashboard } from './http/dashboard.ts'
 import { createOpenRoutes } from './http/open-routes.ts'
 import type { Route } from './http/route.ts'
 import { createHttp, type Http } from './http/server.ts'
@@ -176,6 +179,8 @@ export function createApp(options: AppOptions): App {
     ...(options.timers ? { timers: options.timers } : {}),
   })
   const describeReachable = createReachableModels({ providers, prices, overrides: catalog.overrides })
+  const readSetup = async (): Promise<'off' | 'needed' | 'done'> =>
+    config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'
   const routes: Route[] = [
     ...createOpenRoutes({
       version: readVersion(),
@@ -183,7 +188,8 @@ export function createApp(options: AppOptions): App {
       routes: () => routes,
       checkReady: () => checkReady(database),
       isDraining: () => http.draining,
-      readSetup: async () => (config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'),
+      readSetup,
+      dashboard: createDashboard(fileURLToPath(new URL('../dist/web/', import.meta.url))),
       readMetrics: () => metrics.read(),
     }),
     ...accounts.routes,
@@ -199,6 +205,28 @@ export function createApp(options: AppOptions): App {
     }),
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader }),
+    ...createInstallationRoutes({
+      readSignIn: async () => ({
+        setup: await readSetup(),
+        registration: config.registration,
+        mail: mail !== undefined,
+        password_min_length: config.passwordMinLength,
+      }),
+      readInstallation: () => ({
+        version: readVersion(),
+        public_url: publicUrl(),
+        providers: providers.all.map(({ id, name, keyPrefixes }) => ({
+          id,
+          name,
+          key_prefixes: [...keyPrefixes],
+          takes_keys: providers.takesKeys(id),
+          has_server_key: providers.hasServer(id),
+        })),
+        user_base_urls: config.userBaseUrls,
+        server_fallback: [...config.serverFallback],
+        encryption: { fallback: booted.fallback },
+      }),
+    }),
     ...gateway.routes,
   ]
   const http = createHttp({

@@ -54,6 +54,7 @@ export async function answerControl(call: ControlCall, options: ControlOptions):
     headers: match.headers,
     ip: match.ip,
     secure: match.secure,
+    prefix: match.prefix,
     requestId: match.requestId,
   })
   return withControlHeaders(encodeReply(reply))
@@ -147,7 +148,8 @@ function refusePrototype(key: string, value: unknown): unknown {
 
 function encodeReply(reply: ControlReply): Answer {
   const headers = reply.headers ?? {}
-  if (reply.text !== undefined) return { status: reply.status, headers, body: reply.text }
+  const content = reply.text ?? reply.bytes
+  if (content !== undefined) return { status: reply.status, headers, body: content }
   if (reply.body === undefined) return { status: reply.status, headers }
   return { status: reply.status, headers: { 'content-type': JSON_TYPE, ...headers }, body: JSON.stringify(reply.body) }
 }

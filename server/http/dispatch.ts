@@ -147,6 +147,7 @@ function serve(options: DispatchOptions, scene: Scene, head: AcceptedHead, found
     headers: head.headers,
     ip: peer.ip,
     secure: peer.secure,
+    prefix: peer.prefix,
   }
   if (found.route.plane === 'data') return serveData(options, scene, found.route, match)
   answerControl({ route: found.route, request, match, local: peer.local }, options.control)

@@ -17,8 +17,8 @@ export function renderPage(page: { title: string; main: string; head?: string })
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(page.title)}</title>
-<link rel="stylesheet" href="static/page.css">
-${page.head ?? ''}</head>
+${page.head ?? ''}<link rel="stylesheet" href="static/page.css">
+</head>
 <body>
 <main>
 ${page.main}

@@ -9,6 +9,8 @@ export interface Peer {
   readonly secure: boolean
   /** The request came from this machine itself and no proxy had a hand in it. */
   readonly local: boolean
+  /** The path that the proxy puts before ours, without a slash at its end; '' without one. */
+  readonly prefix: string
 }
 
 export interface PeerReader {
@@ -34,7 +36,7 @@ export function createPeerReader(isTrusted: (address: string) => boolean): PeerR
       const peer = normaliseAddress(remoteAddress ?? '')
       const viaProxy =
         headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined || headers['via'] !== undefined
-      if (!isTrusted(peer)) return { ip: peer, secure: encrypted, local: isLoopback(peer) && !viaProxy }
+      if (!isTrusted(peer)) return { ip: peer, secure: encrypted, local: isLoopback(peer) && !viaProxy, prefix: '' }
       const hops = (headers['x-forwarded-for'] ?? '').split(',').map((hop) => normaliseAddress(hop.trim()))
       const scheme = headers['x-forwarded-proto']?.split(',').at(-1)?.trim().toLowerCase()
       let ip = peer
@@ -43,9 +45,20 @@ export function createPeerReader(isTrusted: (address: string) => boolean): PeerR
         ip = hop
         if (!isTrusted(hop)) break
       }
-      return { ip, secure: scheme === undefined ? encrypted : scheme === 'https', local: isLoopback(ip) && !viaProxy }
+      return {
+        ip,
+        secure: scheme === undefined ? encrypted : scheme === 'https',
+        local: isLoopback(ip) && !viaProxy,
+        prefix: readPrefix(headers['x-forwarded-prefix']),
+      }
     },
   }
+}
+
+/** What is no plain path counts as none. */
+function readPrefix(header: string | undefined): string {
+  const prefix = header?.split(',').at(-1)?.trim().replace(/\/+$/, '') ?? ''
+  return /^(?:\/[A-Za-z0-9._~-]+)+$/.test(prefix) && !/\/\.{1,2}(?:\/|$)/.test(prefix) ? prefix : ''
 }
 
 /** IPv4 in IPv6 clothes becomes IPv4; brackets, ports and zones go. */

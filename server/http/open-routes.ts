@@ -1,11 +1,20 @@
-// The addresses that need no account: is it alive, is it ready, what can it do, and the plain pages that stand in until
-// the dashboard does. Metrics are not open: they want METRICS_TOKEN, or come from this machine itself.
+// The addresses that need no account: is it alive, is it ready, what can it do, the dashboard's pages, and the plain
+// pages that stand in where the dashboard is not built. Metrics are not open: they want METRICS_TOKEN, or come from this machine itself.
 import { readFileSync } from 'node:fs'
+import { z } from 'zod'
 import { openAnswers } from '../../contract/open.ts'
 import { GatewayError } from '../kernel/errors.ts'
+import { type Dashboard, DASHBOARD_PAGES } from './dashboard.ts'
 import { renderDocsPage, renderPage } from './docs-page.ts'
 import { describeRoutes } from './openapi.ts'
-import { type ControlReply, type ControlRoute, defineControlRoute, type Route } from './route.ts'
+import {
+  type ControlReply,
+  type ControlRequest,
+  type ControlRoute,
+  defineControlRoute,
+  type RequestHeaders,
+  type Route,
+} from './route.ts'
 
 export interface OpenRoutesOptions {
   readonly version: string
@@ -17,6 +26,8 @@ export interface OpenRoutesOptions {
   readonly isDraining: () => boolean
   /** off: the administrator comes from the environment; done: there is one already. */
   readonly readSetup: () => Promise<'off' | 'needed' | 'done'>
+  /** Without one, plain pages stand in. */
+  readonly dashboard?: Dashboard
   /** The metrics registry in its text format. */
   readonly readMetrics: () => Promise<{ contentType: string; text: string }>
 }
@@ -103,47 +114,75 @@ function createDescriptions({ version, publicUrl, routes }: OpenRoutesOptions): 
   ]
 }
 
-function createPages({ readSetup, version }: OpenRoutesOptions): ControlRoute[] {
+function createPages(options: OpenRoutesOptions): ControlRoute[] {
   const files = Object.entries(STATIC_FILES).map(([name, type]) => createStaticRoute(name, type))
-  return [
-    ...files,
+  const { dashboard, readSetup } = options
+  const pages = (['/', ...DASHBOARD_PAGES] as const).map((path) =>
     defineControlRoute({
       ...OPEN,
       method: 'GET',
-      path: '/',
-      summary: 'A plain page with links.',
-      answers: { 200: { description: 'An HTML page.' } },
-      handle: async () => {
-        const setup =
-          (await readSetup()) === 'needed'
-            ? '<p><a href="setup">Set up UniRoute</a>: create the first administrator.</p>'
-            : ''
-        return sendPage(
-          renderPage({
-            title: 'UniRoute',
-            main: `<h1>UniRoute</h1>
-<p>The gateway is running (version ${version}). Its dashboard is coming; until then everything works through the API.</p>
-${setup}<p><a href="docs">Read the API</a></p>`,
-          }),
-        )
-      },
-    }),
-    defineControlRoute({
-      ...OPEN,
-      method: 'GET',
-      path: '/setup',
-      summary: 'The form that creates the first administrator.',
+      path,
+      summary: 'A page of the dashboard.',
       answers: {
-        200: { description: 'An HTML page: the form, or that set-up is done already.' },
-        404: { description: 'The administrator comes from the environment.' },
+        200: { description: 'An HTML page.' },
+        404: { description: 'Not asked for as a page, or set-up is switched off.' },
       },
-      handle: async () => {
-        const setup = await readSetup()
-        if (setup === 'off') throw new GatewayError('not_found', { message: SETUP_OFF })
-        return sendPage(setup === 'needed' ? SETUP_PAGE : SETUP_DONE_PAGE)
+      async handle(request) {
+        if (!takesHtml(request.headers)) throw new GatewayError('not_found')
+        if (path === '/setup' && (await readSetup()) === 'off') {
+          throw new GatewayError('not_found', { message: SETUP_OFF })
+        }
+        const page = dashboard?.readPage(basePath(request, options.publicUrl()), request.headers)
+        return page ?? sendPage(await renderPlainPage(path, options))
       },
     }),
-  ]
+  )
+  return [...files, ...pages, createAssetRoute(dashboard)]
+}
+
+function createAssetRoute(dashboard: Dashboard | undefined): ControlRoute {
+  return defineControlRoute({
+    ...OPEN,
+    method: 'GET',
+    path: '/assets/*file',
+    summary: 'A file of the dashboard, under a name that changes with it.',
+    params: z.strictObject({ file: z.string().max(200) }),
+    answers: { 200: { description: 'The file.' }, 404: { description: 'No such file in this build.' } },
+    async handle({ params, headers }) {
+      const reply = await dashboard?.readAsset(params.file, headers)
+      if (!reply) throw new GatewayError('not_found')
+      return reply
+    },
+  })
+}
+
+/** Where the dashboard is reached: under what a proxy says, else under the path of PUBLIC_URL. */
+function basePath({ prefix }: ControlRequest, publicUrl: string): string {
+  const own = prefix === '' && URL.canParse(publicUrl) ? new URL(publicUrl).pathname : prefix
+  return own.endsWith('/') ? own : `${own}/`
+}
+
+/** A browser on its way to a page says so; a program that asks for JSON at a page's address is told there is none. */
+function takesHtml(headers: RequestHeaders): boolean {
+  const { accept } = headers
+  return accept === undefined || /text\/html|\*\/\*/.test(accept)
+}
+
+/** What stands in where the dashboard is not built. */
+async function renderPlainPage(path: string, { readSetup, version }: OpenRoutesOptions): Promise<string> {
+  const setup = await readSetup()
+  if (path === '/setup') return setup === 'needed' ? SETUP_PAGE : SETUP_DONE_PAGE
+  const offer =
+    setup === 'needed' ? '<p><a href="setup">Set up UniRoute</a>: create the first administrator.</p>\n' : ''
+  // Pages that lie deeper would ask for the style sheet below themselves.
+  const base = path.split('/').length > 2 ? '<base href="../">\n' : ''
+  return renderPage({
+    title: 'UniRoute',
+    head: base,
+    main: `<h1>UniRoute</h1>
+<p>The gateway is running (version ${version}). Its dashboard is not built: run <code>npm start</code>, which builds it. Until then everything works through the API.</p>
+${offer}<p><a href="docs">Read the API</a></p>`,
+  })
 }
 
 function createStaticRoute(name: string, type: string): ControlRoute {

@@ -40,6 +40,8 @@ export interface ControlRequest<Body = unknown, Query = unknown, Params = unknow
   readonly ip: string
   /** Did the client reach us by https (through TRUST_PROXY)? */
   readonly secure: boolean
+  /** The path a trusted proxy puts before ours, without a slash at its end: '' or `/uniroute`. */
+  readonly prefix: string
   /** Our own, bare ULID; the answer's `x-request-id` shows it as `req_…`. */
   readonly requestId: string
 }
@@ -51,6 +53,8 @@ export interface ControlReply {
   readonly headers?: Record<string, string | string[]>
   /** Sent as it is instead of JSON, with the content-type of `headers`. */
   readonly text?: string
+  /** As `text`. */
+  readonly bytes?: Buffer
 }
 
 export interface RouteFacts {
@@ -116,6 +120,8 @@ export interface RouteMatch {
   readonly ip: string
   /** Did the client reach us by https (through TRUST_PROXY)? */
   readonly secure: boolean
+  /** The path a trusted proxy puts before ours, without a slash at its end: '' or `/uniroute`. */
+  readonly prefix: string
 }
 
 /** What a request shows to prove who calls; the one handed-in function turns it into a Principal or throws. */

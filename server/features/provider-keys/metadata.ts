@@ -1,6 +1,6 @@
 // What its owner sees of a provider key, built field by field: nothing of the row gets out because it was added to it.
 import type { ProviderKey } from '../../../contract/provider-keys.ts'
-import type { FallbackPolicy } from '../../../contract/common.ts'
+import type { Budget, FallbackPolicy } from '../../../contract/common.ts'
 import { toPublicId } from '../../kernel/ids.ts'
 import type { StoredProviderKey } from './record.ts'
 
@@ -24,6 +24,7 @@ export function describeProviderKey(key: StoredProviderKey, now: number, sharedW
     expires_at: toText(key.expiresAt),
     fallback: key.fallback as FallbackPolicy,
     allowed_models: key.allowedModels === null ? null : [...key.allowedModels],
+    cap: describeCap(key),
     key_version: key.keyVersion,
     version: key.version,
     shared_with: [...sharedWith],
@@ -36,6 +37,12 @@ function shownStatus(key: StoredProviderKey, now: number): ProviderKey['status']
   if (!key.isActive) return 'disabled'
   if (key.expiresAt !== null && key.expiresAt <= now) return 'expired'
   return key.status === 'untested' ? 'active' : key.status
+}
+
+/** Kept as nano-dollars and a period, both or neither. */
+function describeCap({ capUsdNanos, capPeriod }: StoredProviderKey): ProviderKey['cap'] {
+  if (capUsdNanos === null || capPeriod === null) return null
+  return { usd: capUsdNanos / 1e9, period: capPeriod as Budget['period'] }
 }
 
 function toText(time: number | null): string | null {

@@ -59,6 +59,7 @@ describeOnEachDatabase('provider keys', (open) => {
         expires_at: null,
         fallback: 'allow',
         allowed_models: null,
+        cap: null,
         key_version: 1,
         version: 1,
         shared_with: [],

@@ -1,0 +1,66 @@
+// Moments, money and numbers as people read them, in the language and time zone of the browser.
+import { computed, onScopeDispose, ref, type Ref } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+const STEPS: readonly [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+]
+
+export interface Format {
+  /** "4 minutes ago" */
+  ago(moment: string): string
+  /** To the second, with its time zone. */
+  exact(moment: string): string
+  /** "1 December 2026" */
+  day(moment: string): string
+  number(value: number): string
+  /** Enough digits that a small cost never looks like none. */
+  money(usdMicros: number): string
+  list(parts: readonly string[]): string
+}
+
+export function useFormat(): Format {
+  const { locale } = useI18n()
+  const now = useNow()
+  const formats = computed(() => createFormats(locale.value))
+  return {
+    ago: (moment) => relative(formats.value.relative, (Date.parse(moment) - now.value) / 1000),
+    exact: (moment) => formats.value.exact.format(new Date(moment)),
+    day: (moment) => formats.value.day.format(new Date(moment)),
+    number: (value) => formats.value.number.format(value),
+    money(usdMicros) {
+      const usd = usdMicros / 1_000_000
+      return (usd !== 0 && usd < 0.1 ? formats.value.cents : formats.value.money).format(usd)
+    },
+    list: (parts) => formats.value.list.format(parts),
+  }
+}
+
+function createFormats(locale: string) {
+  return {
+    relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+    exact: new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'long' }),
+    day: new Intl.DateTimeFormat(locale, { dateStyle: 'long' }),
+    number: new Intl.NumberFormat(locale),
+    money: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' }),
+    cents: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', maximumSignificantDigits: 2 }),
+    list: new Intl.ListFormat(locale),
+  }
+}
+
+function relative(format: Intl.RelativeTimeFormat, seconds: number): string {
+  const [unit, length] = STEPS.find(([, step]) => Math.abs(seconds) >= step) ?? ['second', 1]
+  return format.format(Math.round(seconds / length), unit)
+}
+
+function useNow(): Ref<number> {
+  const now = ref(Date.now())
+  const timer = setInterval(() => (now.value = Date.now()), 30_000)
+  onScopeDispose(() => clearInterval(timer))
+  return now
+}

@@ -1,0 +1,70 @@
+// The provider keys of the signed-in person: the list, what each paid for this week, the providers they belong to, and
+// what can be done with one.
+import { useQuery, useQueryCache } from '@pinia/colada'
+import { computed } from 'vue'
+import type { EditProviderKeyBody, ProviderKey } from '../../../contract/provider-keys.ts'
+import { readInstallation } from '../services/api/accounts.ts'
+import * as api from '../services/api/providerKeys.ts'
+import { ApiError } from '../services/api/send.ts'
+import { useProviderKeyStore } from '../stores/providerKeys.ts'
+
+const LIST = ['provider-keys']
+const WEEK = ['provider-keys', 'week']
+
+/** The keys of one provider, first tried first. */
+export interface KeySection {
+  readonly id: string
+  readonly name: string
+  readonly hasServerKey: boolean
+  readonly keys: readonly ProviderKey[]
+}
+
+export function useProviderKeys() {
+  const cache = useQueryCache()
+  const store = useProviderKeyStore()
+  const list = useQuery({ key: LIST, query: api.listProviderKeys })
+  const week = useQuery({ key: WEEK, query: api.readWeekByKey })
+  const installation = useQuery({ key: ['installation'], query: readInstallation, staleTime: 300_000 })
+
+  const providers = computed(() => installation.data.value?.providers ?? [])
+  const sections = computed<KeySection[]>(() => {
+    const byProvider = Map.groupBy(list.data.value ?? [], ({ provider }) => provider)
+    return [...byProvider].map(([id, keys]) => {
+      const provider = providers.value.find((one) => one.id === id)
+      return {
+        id,
+        name: provider?.name ?? id,
+        hasServerKey: provider?.has_server_key === true && installation.data.value?.server_fallback.length !== 0,
+        keys: keys.toSorted((one, other) => one.position - other.position),
+      }
+    })
+  })
+
+  const refresh = (): Promise<unknown> => cache.invalidateQueries({ key: LIST })
+
+  async function edit(key: ProviderKey, change: EditProviderKeyBody): Promise<ProviderKey> {
+    const { key: changed } = await api.editProviderKey(key.id, change)
+    await refresh()
+    return changed
+  }
+
+  async function test(id: string): Promise<void> {
+    if (store.tests[id]?.busy) return
+    store.setTest(id, { busy: true, result: null, failure: null })
+    try {
+      store.setTest(id, { busy: false, result: await api.testProviderKey(id), failure: null })
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      store.setTest(id, { busy: false, result: null, failure: error.message })
+    }
+    await refresh()
+  }
+
+  async function remove(id: string): Promise<void> {
+    await api.deleteProviderKey(id)
+    store.forget(id)
+    await refresh()
+  }
+
+  return { list, week, installation, providers, sections, refresh, edit, test, remove, store }
+}

@@ -1,0 +1,20 @@
+// What the sidebar and the bottom bar lead to: pages that exist.
+import { KeyRound, type LucideIcon } from '@lucide/vue'
+import type { TextKey } from './i18n.ts'
+
+export interface NavigationEntry {
+  readonly path: string
+  readonly title: TextKey
+  readonly icon: LucideIcon
+}
+export interface NavigationGroup {
+  readonly title: TextKey | null
+  readonly entries: readonly NavigationEntry[]
+}
+
+export const NAVIGATION: readonly NavigationGroup[] = [
+  {
+    title: 'navigation.access',
+    entries: [{ path: '/settings/provider-keys', title: 'titles.providerKeys', icon: KeyRound }],
+  },
+]

@@ -1,0 +1,32 @@
+// The map of addresses. `open`: for people who are not signed in. `title`: the page's name, in the tab and the sidebar.
+import type { RouteRecordRaw } from 'vue-router'
+import type { TextKey } from './i18n.ts'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    readonly open?: boolean
+    readonly title: TextKey
+  }
+}
+
+export const routes: RouteRecordRaw[] = [
+  { path: '/', redirect: '/settings/provider-keys' },
+  { path: '/setup', component: () => import('./pages/setup.vue'), meta: { open: true, title: 'titles.setup' } },
+  { path: '/sign-in', component: () => import('./pages/sign-in.vue'), meta: { open: true, title: 'titles.signIn' } },
+  {
+    path: '/register',
+    component: () => import('./pages/register.vue'),
+    meta: { open: true, title: 'titles.register' },
+  },
+  { path: '/reset', component: () => import('./pages/reset.vue'), meta: { open: true, title: 'titles.reset' } },
+  {
+    path: '/settings/provider-keys',
+    component: () => import('./pages/settings/provider-keys.vue'),
+    meta: { title: 'titles.providerKeys' },
+  },
+  {
+    path: '/:unknown(.*)*',
+    component: () => import('./pages/not-found.vue'),
+    meta: { open: true, title: 'titles.notFound' },
+  },
+]
