@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { payerSchema, timestampSchema } from './common.ts'
 
-export const USAGE_GROUPS = ['day', 'provider', 'model', 'provider_key', 'api_key', 'billed_to'] as const
+export const USAGE_GROUPS = ['day', 'provider', 'model', 'provider_key', 'api_key', 'billed_to', 'fallback'] as const
 /** Administrators may also ask by user. */
 export const USAGE_GROUPS_OF_ALL = [...USAGE_GROUPS, 'user'] as const
 export type UsageGroup = (typeof USAGE_GROUPS_OF_ALL)[number]
@@ -74,6 +74,8 @@ export const usageRowSchema = z
     provider_key: z.string().nullable().optional(),
     api_key: z.string().nullable().optional(),
     billed_to: payerSchema.nullable().optional(),
+    /** Why another's key served: the reason, or `none` for one's own. */
+    fallback: z.string().nullable().optional(),
     user: z.string().optional(),
     ...figures,
   })

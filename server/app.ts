@@ -23,6 +23,7 @@ import { createControlPace } from './features/limits/control-pace.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { createMemoryBudgets } from './features/limits/memory-budgets.ts'
 import { createMemoryRateStore } from './features/limits/rate-store.ts'
+import { createLimitRoutes } from './features/limits/routes.ts'
 import { createSharedBudgets } from './features/limits/shared-budgets.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
@@ -127,6 +128,10 @@ export function createApp(options: AppOptions): App {
     allowUserBaseUrls: config.userBaseUrls,
     explain: (input) => gateway.explainWithout(input),
     readHealth: (key) => gateway.readKeyHealth(key),
+    readCap: async ({ id, usdNanos, period }) => {
+      const { spent } = await budgets.read({ kind: 'provider-key', id, period })
+      return { spent, isFull: gateway.isCapFull(id, usdNanos) }
+    },
     notify: (notice) => notifications.notify(notice),
     readKeyUsage: (providerKeyId, query) => usage.summarise(query, { providerKeyId }),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
@@ -198,6 +203,7 @@ export function createApp(options: AppOptions): App {
     ...teams.routes,
     ...notifications.routes,
     ...createUsageRoutes({ usage }),
+    ...createLimitRoutes({ budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }),
     ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock })),
     ...catalog.createRoutes(async (userId) => {
       const caller = await apiKeys.describeCaller(userId, null)

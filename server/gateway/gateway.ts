@@ -83,6 +83,8 @@ export interface Gateway {
   readonly explainWithout: ExplainWithout
   /** Models that one of the users' keys does not serve just now. */
   readonly readKeyHealth: ReadHealth
+  /** Did the last call to this provider key find no room under its cap? */
+  isCapFull(keyId: string, capUsdNanos: number): boolean
   /** What a caller's keys reach, aliases first. */
   listModels(caller: ApiKeyContext): Promise<ReachedModel[]>
   close(): void
@@ -111,6 +113,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         status: fate === 'rate_limited' ? 'cooling' : 'restricted',
         until,
       })),
+    isCapFull: (keyId, capUsdNanos) => tools.spending.isCapFull(keyId, capUsdNanos),
     listModels: (caller) => modelLists.listModels(caller),
     encodeEarlyError(path, headers, error, requestId) {
       const protocol = dialectOfPath(outsidePlayground(path), headers)
@@ -159,7 +162,7 @@ function createTools(options: GatewayOptions): PipelineTools {
     createCarrier: (exchange, target) =>
       exchange.pass ? createPassRelay(exchange, target, exchange.pass, options.publicUrl()) : carry(exchange, target),
     preferKey: createStickiness(translation),
-    spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay }),
+    spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay, clock }),
     health,
     breakers,
     retryBudget: createRetryBudget({ clock }),

@@ -3,6 +3,7 @@
 // server's keys.
 import type { Prices } from '../catalog/prices.ts'
 import type { Budgets, Reservation, SpendingLimit } from '../features/limits/budgets.ts'
+import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { BudgetPeriod } from '../kernel/periods.ts'
 import { estimateUse } from './admission.ts'
@@ -14,8 +15,11 @@ export interface Spending {
    * budget_exceeded where a budget of the caller has none left, since no other target changes that.
    */
   reserve(exchange: Exchange, target: Target): Promise<Reservation | 'capped' | 'allowance_spent'>
+  /** Was there no room under this cap of a key's for the last call that asked here, in the period that still runs? */
+  isCapFull(keyId: string, capUsdNanos: number): boolean
 }
 
+const MOST_FULL_CAPS = 10_000
 const UNLIMITED: Reservation = { settle: () => undefined }
 
 export function createSpending(tools: {
@@ -23,8 +27,17 @@ export function createSpending(tools: {
   prices: Prices
   /** What the server's keys may cost one user in a day; null = unlimited. */
   allowanceUsdNanosPerDay: number | null
+  clock: Clock
 }): Spending {
-  const { budgets, prices, allowanceUsdNanosPerDay } = tools
+  const { budgets, prices, allowanceUsdNanosPerDay, clock } = tools
+  const fullCaps = new Map<string, { usdNanos: number; until: number }>()
+
+  /** `until` is epoch ms. */
+  function noteFullCap(id: string, usdNanos: number, until: number): void {
+    fullCaps.delete(id)
+    fullCaps.set(id, { usdNanos, until })
+    if (fullCaps.size > MOST_FULL_CAPS) fullCaps.delete(fullCaps.keys().next().value as string)
+  }
 
   function limitsOf(exchange: Exchange, target: Target): SpendingLimit[] {
     const { caller } = exchange
@@ -69,10 +82,19 @@ export function createSpending(tools: {
       // At least one nano-dollar, so that a limit with nothing left refuses what cannot be priced as well.
       const call = { requestId: exchange.id, firstAttempt: exchange.attempts + 1 }
       const verdict = await budgets.reserve(limits, Math.max(estimate(exchange, target), 1), call)
-      if (verdict.ok) return verdict.reservation
+      if (verdict.ok) {
+        if (fullCaps.size > 0 && target.key) fullCaps.delete(target.key.id)
+        return verdict.reservation
+      }
+      const { id, kind, usdNanos } = verdict.limit
+      if (kind === 'provider-key') noteFullCap(id, usdNanos, verdict.resetsAt ?? Infinity)
       if (verdict.limit.kind === 'allowance') return 'allowance_spent'
       if (!isOfCaller(exchange, verdict.limit)) return 'capped'
       throw new GatewayError('budget_exceeded', { message: explainBudget(verdict.limit, verdict.resetsAt) })
+    },
+    isCapFull(keyId, capUsdNanos) {
+      const full = fullCaps.get(keyId)
+      return full !== undefined && full.usdNanos === capUsdNanos && full.until > clock.now()
     },
   }
 }

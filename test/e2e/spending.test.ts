@@ -35,8 +35,11 @@ async function askMany(server: UniRoute, apiKey: string, count: number): Promise
 
 const served = (replies: readonly Reply[]): number => replies.filter(({ status }) => status === 200).length
 
-async function spentMicros(server: UniRoute, token: string): Promise<number> {
-  const { body } = await server.call('GET', '/admin/usage?group_by=billed_to', { token })
+/** Once so many requests stand in the ledger. */
+async function spentMicros(server: UniRoute, token: string, requests: number): Promise<number> {
+  const read = () => server.call('GET', '/admin/usage?group_by=billed_to', { token })
+  await expect.poll(async () => (await read()).body.total.requests).toBe(requests)
+  const { body } = await read()
   return body.total.cost_usd_micros
 }
 
@@ -49,7 +52,7 @@ test("an API key's budget: 100 parallel calls spend no more, and the rest is 402
   const refused = replies.find(({ status }) => status !== 200)!
   expectError('openai', refused, { status: 402, code: 'budget_exceeded', source: 'gateway' })
   expect(refused.text).toMatch(/starts again at/)
-  expect(await spentMicros(uniroute, caller.token)).toBeLessThanOrEqual(5_000)
+  expect(await spentMicros(uniroute, caller.token, 100)).toBeLessThanOrEqual(5_000)
 })
 
 test("the owner's cap moves on to the owner's next key, and never to the server", async () => {
@@ -74,6 +77,14 @@ test("the owner's cap moves on to the owner's next key, and never to the server"
     replies.find(({ status }) => status !== 200)!,
     { status: 402, code: 'own_cap_reached' },
   )
+  const listed = (await uniroute.call('GET', '/admin/provider-keys', { token: caller.token })).body.keys
+  expect(listed.map((key: { status: string }) => key.status)).toEqual(['capped', 'capped'])
+  expect(listed[0].status_reason).toMatch(
+    /^your spending cap of \$0\.002 per month is reached, until 2\d{3}-\d\d-01T00:00/,
+  )
+  const raised = { token: caller.token, body: { cap: { usd: 5, period: 'month' } } }
+  const { body } = await uniroute.call('PATCH', `/admin/provider-keys/${listed[0].id}`, raised)
+  expect(body.key ?? body).toMatchObject({ status: 'active', status_reason: null })
 })
 
 test("the server's allowance bounds what a user without a key may cost in a day, each user alone", async () => {
@@ -85,7 +96,16 @@ test("the server's allowance bounds what a user without a key may cost in a day,
     replies.find(({ status }) => status !== 200)!,
     { status: 402, code: 'server_allowance_spent' },
   )
-  expect(await spentMicros(uniroute, one.token)).toBeLessThanOrEqual(10_000)
+  const spent = await spentMicros(uniroute, one.token, 100)
+  expect(spent).toBeLessThanOrEqual(10_000)
+  const { body } = await uniroute.call('GET', '/admin/allowance', { token: one.token })
+  expect(body.allowance).toMatchObject({ usd: 0.01, period: 'day', spent_usd_micros: expect.closeTo(spent, -1) })
+  expect(body.allowance.left_usd_micros).toBe(10_000 - body.allowance.spent_usd_micros)
+  expect(body.allowance.resets_at).toMatch(/T00:00:00\.000Z$/)
+  const why = await uniroute.call('GET', '/admin/usage?group_by=billed_to,fallback', { token: one.token })
+  expect(why.body.groups).toContainEqual(
+    expect.objectContaining({ billed_to: 'server', fallback: 'no_key', requests: served(replies) }),
+  )
   const two = await uniroute.createCaller()
   expect(served(await askMany(uniroute, two.apiKey, 1))).toBe(1)
 })

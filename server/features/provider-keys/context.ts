@@ -7,6 +7,7 @@ import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Audit, AuditEntry } from '../audit/audit.ts'
+import type { ReadCap } from './cap-health.ts'
 import type { Notify } from './key-notices.ts'
 import type { ExplainWithout } from './impact.ts'
 import type { KeyStates } from './key-states.ts'
@@ -50,6 +51,8 @@ export interface ProviderKeysOptions {
   explain?: ExplainWithout
   /** Models a key does not serve just now. */
   readHealth?: ReadHealth
+  /** How much of a key's own spending cap is used. */
+  readCap?: ReadCap
   /** Sums over what one key paid for, whoever asked. */
   readKeyUsage?: (keyId: string, query: UsageQuery) => Promise<UsageAnswer>
   notify?: Notify

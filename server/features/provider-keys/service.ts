@@ -19,6 +19,7 @@ import { findKey, findKeyOrNothing, readDestination } from './find-key.ts'
 import { describeImpact, IMPACT_WINDOW_MS } from './impact.ts'
 import { writeFinding } from './key-finding.ts'
 import { createKeyStates, type KeyStates } from './key-states.ts'
+import { withCapHealth } from './cap-health.ts'
 import { describeProviderKey } from './metadata.ts'
 import { withModelHealth } from './model-health.ts'
 import { readPastedKey } from './pasted-key.ts'
@@ -68,7 +69,8 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
     const now = options.clock.now()
     const withModels = await store.withModels(keys, now)
     const shown = withModels.map((key) => withModelHealth(states.overlay(key), options.readHealth, now))
-    return shown.map((key) => describeProviderKey(key, now, names?.get(key.id) ?? []))
+    const capped = await Promise.all(shown.map((key) => withCapHealth(key, options.readCap, now)))
+    return capped.map((key) => describeProviderKey(key, now, names?.get(key.id) ?? []))
   }
   const show = async (key: StoredProviderKey): Promise<ProviderKey> => (await showAll(key.userId, [key]))[0]!
 

@@ -36,6 +36,7 @@ const GROUP_KEYS: Readonly<Record<UsageGroup, GroupKey>> = {
   provider_key: 'provider_key_id',
   api_key: 'api_key_id',
   billed_to: 'billed_to',
+  fallback: 'fallback',
   user: 'user_id',
 }
 

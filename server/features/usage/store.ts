@@ -12,7 +12,7 @@ import type { Day } from './days.ts'
 import { INTERRUPTED, READ_OPERATIONS } from './records.ts'
 
 export type GroupColumn = 'provider' | 'model' | 'provider_key_id' | 'api_key_id' | 'billed_to' | 'user_id'
-export type GroupKey = GroupColumn | 'day'
+export type GroupKey = GroupColumn | 'day' | 'fallback'
 
 /** Whose requests: one owner's, all that one key paid for, or, said in so many words, everybody's. */
 export type UsageScope = { readonly userId: string } | { readonly providerKeyId: string } | { readonly everyone: true }
@@ -61,7 +61,10 @@ export function createUsageStore(database: Pick<Database, 'query'>): UsageStore 
   return {
     async sumByGroup(selection, keys, days, limit) {
       const columnsOf = (table: 'requests' | 'attempts') =>
-        keys.map((key) => (key === 'day' ? dayIndex(days) : sql`${sql.ref(`${table}.${key}`)}`))
+        keys.map((key) => {
+          if (key === 'day') return dayIndex(days)
+          return key === 'fallback' ? REASON_OF[table] : sql`${sql.ref(`${table}.${key}`)}`
+        })
       const [ended, spent] = await Promise.all([
         sql<SumRow>`${sumRequests(selection, columnsOf('requests'))} LIMIT ${limit}`.execute(query),
         sql<SumRow>`${sumCalls(selection, columnsOf('attempts'))} LIMIT ${limit}`.execute(query),
@@ -152,6 +155,12 @@ function isSelected({ scope, from, to }: UsageSelection, paid: 'requests' | 'att
   if ('everyone' in scope) return inRange
   if ('userId' in scope) return sql`${inRange} AND requests.user_id = ${scope.userId}`
   return sql`${inRange} AND ${sql.ref(`${paid}.provider_key_id`)} = ${scope.providerKeyId}`
+}
+
+/** A request has one reason, that of the last key; what its calls on the owner's keys cost before has none. */
+const REASON_OF = {
+  requests: sql`requests.fallback`,
+  attempts: sql`CASE WHEN attempts.billed_to = 'user' THEN 'none' ELSE requests.fallback END`,
 }
 
 const DAY_MS = 86_400_000

@@ -68,7 +68,7 @@ function makeRequest(random: (below: number) => number, more: Partial<RequestTab
     streamed: true,
     billed_to: reached ? pick(['user', 'server', 'team']) : null,
     provider_key_id: reached ? pick([KEY_A, KEY_B, null]) : null,
-    fallback: null,
+    fallback: reached ? pick(['none', 'no_key', 'outage']) : null,
     warnings: '[]',
     attempts: reached ? 1 + random(3) : 0,
     input_tokens: known ? random(10_000) : null,
@@ -138,7 +138,7 @@ async function insertWithCalls(
   return calls
 }
 
-const COLUMNS: Record<Exclude<UsageGroup, 'day'>, keyof RequestTable & keyof AttemptTable> = {
+const COLUMNS: Record<Exclude<UsageGroup, 'day' | 'fallback'>, keyof RequestTable & keyof AttemptTable> = {
   provider: 'provider',
   model: 'model',
   provider_key: 'provider_key_id',
@@ -179,10 +179,15 @@ function countPlainly(
       p95_ms: rank(95),
     }
   }
+  const reasonOf = (row: RequestTable | AttemptTable): string | null => {
+    if ('fallback' in row) return row.fallback
+    return row.billed_to === 'user' ? 'none' : requestOf.get(row.request_id)!.fallback
+  }
   const keysOf = (row: RequestTable | AttemptTable, at: number): string => {
     const keys = Object.fromEntries(
       groups.map((group) => {
         if (group === 'day') return [group, dayAt(timeZone, at)]
+        if (group === 'fallback') return [group, reasonOf(row)]
         const value = row[COLUMNS[group]]
         const prefix = group === 'api_key' ? 'ak_' : group === 'provider_key' ? 'pk_' : ''
         return [group, value === null ? null : `${prefix}${value}`]
