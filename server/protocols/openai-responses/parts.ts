@@ -39,7 +39,8 @@ export function decodeCitation(annotation: unknown): Citation {
 /** null where the dialect cannot say it: a source without an address. */
 export function encodeCitation(citation: Citation): Record<string, unknown> | null {
   const raw = asObject(citation.raw)
-  if (raw && (ANNOTATIONS.has(asText(raw['type']) ?? '') || (raw['type'] === 'url_citation' && 'url' in raw))) return raw
+  if (raw && (ANNOTATIONS.has(asText(raw['type']) ?? '') || (raw['type'] === 'url_citation' && 'url' in raw)))
+    return raw
   if (citation.url === undefined) return null
   return {
     type: 'url_citation',
