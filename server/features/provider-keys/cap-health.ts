@@ -3,7 +3,11 @@ import { endOfPeriod, type BudgetPeriod } from '../../kernel/periods.ts'
 import type { ProviderKeyRecord } from './record.ts'
 
 /** What a key paid in the running period of its cap, nano-dollars, and whether the last call had no room any more. */
-export type ReadCap = (cap: { id: string; usdNanos: number; period: BudgetPeriod }) => Promise<{ spent: number; isFull: boolean }>
+export type ReadCap = (cap: {
+  id: string
+  usdNanos: number
+  period: BudgetPeriod
+}) => Promise<{ spent: number; isFull: boolean }>
 
 /** A key that would serve but for its cap is `capped`, and says until when; a state of the provider's stands above that. */
 export async function withCapHealth<Key extends ProviderKeyRecord>(
