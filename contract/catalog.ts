@@ -3,6 +3,7 @@
 // place of the built-in data (`/admin/catalog/overrides`).
 import { z } from 'zod'
 import { payerSchema, timestampSchema } from './common.ts'
+import { orderSchema, targetListSchema } from './routing.ts'
 
 export const MODALITY_WORDS = ['text', 'image', 'pdf', 'audio', 'video', 'embedding'] as const
 export const EFFORT_WORDS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
@@ -21,11 +22,33 @@ export const aliasParamsSchema = z.strictObject({ name: z.string().min(1).max(30
 export const aliasBodySchema = z
   .strictObject({
     /** `<provider>/<model>`, or a bare name whose beginning says whose model it is. */
-    target: modelSchema,
+    target: modelSchema.optional(),
+    /** In the place of `target`: several models, tried in an order. */
+    targets: targetListSchema.optional(),
+    /** Among several; left out: as the routing settings of whoever asks say. */
+    strategy: orderSchema.optional(),
+  })
+  .refine(({ target, targets }) => (target === undefined) !== (targets === undefined), {
+    error: 'Send either "target", or "targets" with a list of them',
+    path: ['target'],
+  })
+  .refine(({ targets, strategy }) => targets !== undefined || strategy === undefined, {
+    error: 'A strategy is for several targets',
+    path: ['strategy'],
   })
   .meta({ id: 'AliasBody' })
+export type AliasBody = z.infer<typeof aliasBodySchema>
 
-const aliasFields = { name: z.string(), target: z.string(), provider: z.string(), model: z.string() }
+const aliasFields = {
+  name: z.string(),
+  /** The first, where there are several. */
+  target: z.string(),
+  provider: z.string(),
+  model: z.string(),
+  /** All of them, where there are several. */
+  targets: targetListSchema.optional(),
+  strategy: orderSchema.nullable().optional(),
+}
 
 export const aliasSchema = z.object({ ...aliasFields, updated_at: timestampSchema }).meta({ id: 'Alias' })
 export type Alias = z.infer<typeof aliasSchema>

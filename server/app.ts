@@ -29,6 +29,7 @@ import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
 import { createLedger } from './features/usage/ledger.ts'
 import { createNotifications } from './features/notifications/notifications.ts'
+import { createRouting } from './features/routing/routing.ts'
 import { createTeams } from './features/teams/teams.ts'
 import { createReconciler } from './features/usage/reconcile.ts'
 import { createReconcileRoutes } from './features/usage/reconcile-routes.ts'
@@ -87,6 +88,7 @@ export function createApp(options: AppOptions): App {
   const auditReader = createAuditReader(database)
   const checkpoints = createAuditCheckpoints({ reader: auditReader, log })
   const catalog = createCatalog({ database, providers, audit, clock })
+  const routing = createRouting({ database, providers, audit, clock })
   const prices = createPrices({ clock, overrides: catalog.overrides })
   const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
   const usage = createUsage({ store: createUsageStore(database), ledger, clock })
@@ -165,6 +167,7 @@ export function createApp(options: AppOptions): App {
     limits: createLimits({ clock, store: createMemoryRateStore({ clock }) }),
     providers,
     catalog,
+    routing,
     prices,
     ledger,
     getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
@@ -209,6 +212,7 @@ export function createApp(options: AppOptions): App {
       const caller = await apiKeys.describeCaller(userId, null)
       return caller ? describeReachable(await gateway.listModels(caller)) : []
     }),
+    ...routing.routes,
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader }),
     ...createInstallationRoutes({
@@ -253,6 +257,7 @@ export function createApp(options: AppOptions): App {
     routes,
     async recover() {
       await catalog.start()
+      await routing.start()
       await ledger.recover()
       await providerKeys.start()
       rotation.start()

@@ -1,8 +1,9 @@
 // Aliases: names that stand for a provider's model. A request's name is looked up once, before anything else is decided;
 // what it stands for is a model, never another alias, so there is no chain to follow and no circle to fall into.
-import { bareModelName, type ModelName, type ModelNames } from './model-names.ts'
+import type { ResolvedModel } from './choices.ts'
+import { bareModelName, type ModelNames } from './model-names.ts'
 
-export type AliasTable = ReadonlyMap<string, ModelName>
+export type AliasTable = ReadonlyMap<string, ResolvedModel>
 
 export const NO_ALIASES: AliasTable = new Map()
 
@@ -26,13 +27,13 @@ export function findAliasFault(name: string, isProvider: (id: string) => boolean
 
 /** Aliases as they may be used: none stands in the way of `<provider>/<model>`, also of a provider added since. */
 export function createAliasTable(
-  aliases: readonly ({ readonly name: string } & ModelName)[],
+  aliases: readonly ({ readonly name: string } & ResolvedModel)[],
   isProvider: (id: string) => boolean,
 ): AliasTable {
   return new Map(
     aliases
       .filter(({ name }) => findAliasFault(name, isProvider) === null)
-      .map(({ name, provider, model }) => [name, { provider, model }]),
+      .map(({ name, ...resolved }) => [name, resolved]),
   )
 }
 
@@ -42,7 +43,7 @@ export function resolveName(
   { own, shared }: { own: AliasTable; shared: AliasTable },
   name: string,
   vendor: string,
-): ModelName {
+): ResolvedModel {
   const bare = bareModelName(name)
   return own.get(bare) ?? shared.get(bare) ?? names.resolve(name, vendor)
 }

@@ -316,6 +316,7 @@ export interface CatalogAliasTable {
   name: string
   provider: string
   model: string
+  choice: string | null
   updated_at: number
   updated_by: string | null
 }
@@ -325,7 +326,17 @@ export interface UserAliasTable {
   name: string
   provider: string
   model: string
+  choice: string | null
   updated_at: number
+}
+
+export interface RoutingSettingsTable {
+  id: string
+  user_id: string | null
+  settings: string
+  is_locked: boolean
+  updated_at: number
+  updated_by: string | null
 }
 
 export interface CatalogOverrideTable {
@@ -384,6 +395,7 @@ export interface Schema {
   catalog_aliases: CatalogAliasTable
   user_aliases: UserAliasTable
   catalog_overrides: CatalogOverrideTable
+  routing_settings: RoutingSettingsTable
   teams: TeamTable
   team_members: TeamMemberTable
   team_invites: TeamInviteTable

@@ -64,6 +64,8 @@ export interface Exchange extends Endpoint {
   readonly answeredAs: string
   /** All models that come into question, in order, the one this exchange is for among them. */
   readonly candidates: readonly Candidate[]
+  /** Under which the model that serves is remembered; null where nothing was chosen. */
+  readonly conversation: string | null
   /** `v1` or `v1beta`, from the client's own path. */
   readonly clientVersion: string | null
   /** Tries so far, retries too. */

@@ -18,6 +18,8 @@ import type { Planner, PlanRequest } from './plan.ts'
 import { breakerKeyOf, targetOf } from './walk.ts'
 
 type NamedStep = Exclude<Step, { kind: 'none' }>
+/** An explanation tells the rule, never its exceptions by chance. */
+const NOTHING_TRIED = () => 1
 const NOTHING_SIMULATED: Simulation = new Map()
 
 /** Reads a chat body, and says which keys would be tried for it; nothing is sent. */
@@ -31,18 +33,28 @@ export async function explainRoute(
   try {
     const endpoint = { protocol: PROTOCOLS['openai-chat'], operation: PROTOCOLS['openai-chat'].operations['chat']! }
     const [createdAt, startedAt] = [tools.clock.now(), tools.clock.monotonic()]
-    const exchange = await createExchange(tools, endpoint, { ...received, caller, body, createdAt, startedAt })
+    const settled = { ...tools, chance: NOTHING_TRIED }
+    const exchange = await createExchange(settled, endpoint, { ...received, caller, body, createdAt, startedAt })
     const simulate = readSimulate(parseJson(Buffer.concat(exchange.body).toString('utf8')))
     const explained: ExplainedCandidate[] = []
+    let refused: GatewayError | null = null
     for (const candidate of exchange.candidates) {
       const own = withCandidate(exchange, candidate)
-      const situation = await describeSituation(tools, own, planOf(tools, own))
-      explained.push({ ...candidate, situation })
+      try {
+        explained.push({ ...candidate, situation: await describeSituation(tools, own, planOf(tools, own)) })
+      } catch (error) {
+        // The key that the request names is another provider's.
+        if (!(error instanceof GatewayError) || error.code !== 'no_usable_key') throw error
+        refused ??= error
+      }
     }
+    if (refused && explained.length === 0) throw refused
     return {
       model: exchange.model,
       chain: explained.flatMap(showChain),
-      ...(simulate ? { result: describeResult(simulateCandidates(explained, simulate), explained.length > 1) } : {}),
+      ...(simulate
+        ? { result: describeResult(simulateCandidates(explained, simulate), exchange.candidates.length > 1) }
+        : {}),
     }
   } finally {
     body.release()

@@ -10,6 +10,7 @@ import type { Limits } from '../features/limits/limits.ts'
 import type { ExplainWithout } from '../features/provider-keys/impact.ts'
 import type { ReadHealth } from '../features/provider-keys/model-health.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { Routing } from '../features/routing/routing.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
 import type { EncodeEarlyError } from '../http/answers.ts'
 import type { ByteBudget } from '../http/body.ts'
@@ -21,6 +22,7 @@ import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { createAdjustments } from './adjustments.ts'
 import { createBreakers } from './breaker.ts'
+import { createChoosing } from './choosing.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
 import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
 import { createExplainWithout, explainRoute } from './explain-routes.ts'
@@ -53,6 +55,7 @@ export interface GatewayOptions {
   readonly limits: Limits
   readonly providers: Providers
   readonly catalog: Pick<Catalog, 'overrides' | 'resolveModel' | 'aliasesFor'>
+  readonly routing: Pick<Routing, 'settingsFor'>
   readonly prices: Prices
   readonly ledger: Ledger
   readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
@@ -145,6 +148,9 @@ function createTools(options: GatewayOptions): PipelineTools {
     limits,
     modelNames,
     catalog: options.catalog,
+    routing: options.routing,
+    choosing: createChoosing({ prices, clock }),
+    chance: Math.random,
     planner: createPlanner({
       providers,
       modelNames,

@@ -62,6 +62,7 @@ export async function createPassExchange(
     requestedModel: seen.requested,
     answeredAs: seen.requested,
     candidates: [],
+    conversation: null,
     provider,
     model,
     clientVersion: /^(?:\/upload)?\/(v[0-9][a-z0-9]*)\//.exec(match.path)?.[1] ?? null,
@@ -111,7 +112,9 @@ async function resolveModel(
   provider: Provider,
   requested: string,
 ): Promise<string> {
-  const found = await catalog.resolveModel(caller.principal.userId, requested, provider.id)
+  const resolved = await catalog.resolveModel(caller.principal.userId, requested, provider.id)
+  // Of several targets, the one that can be meant.
+  const found = resolved.choice?.targets.find((target) => target.provider === provider.id) ?? resolved
   if (found.provider !== provider.id) {
     throw new GatewayError('model_not_found', {
       message: `${provider.name} alone serves this address, and it has no model of that name.`,

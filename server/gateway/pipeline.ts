@@ -16,13 +16,14 @@ import type { Log } from '../kernel/log.ts'
 import { Secret } from '../kernel/secret.ts'
 import { COUNTERS } from '../protocols/counters.ts'
 import { parseJson } from '../protocols/read.ts'
-import { readRequestFacts } from '../protocols/request-facts.ts'
+import { readRequestFacts, type RequestFacts } from '../protocols/request-facts.ts'
 import { isAccountModel, namesStoredThings } from '../protocols/stored-references.ts'
 import type { Providers } from '../providers/registry.ts'
 import { admitCaller, admitTokens } from './admission.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
-import { findCandidates } from './candidates.ts'
+import { findCandidates, type CandidateTools } from './candidates.ts'
+import type { Choosing } from './choosing.ts'
 import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
 import { scannedKeys, takeListedModels } from './listed-models.ts'
@@ -41,6 +42,10 @@ export interface PipelineTools extends WalkTools {
   readonly limits: Limits
   readonly modelNames: ModelNames
   readonly catalog: Pick<Catalog, 'overrides' | 'resolveModel' | 'aliasesFor'>
+  readonly routing: CandidateTools['routing']
+  readonly choosing: Choosing
+  /** In [0, 1), for what is left to chance. */
+  readonly chance: () => number
   readonly planner: Planner
   readonly providers: Providers
   /** The key whose reasoning state the conversation carries. */
@@ -149,13 +154,21 @@ export async function createExchange(tools: PipelineTools, endpoint: Endpoint, r
   const names = [requestedModel, ...sent.names]
   for (const name of names) refuseKeyAsModel(tools, name)
   // Names are looked up here and nowhere else: whatever is decided from here on is decided of the real model.
+  const streamed = operation.streaming === 'always' || (operation.streaming === 'body' && peek.stream)
+  let facts: RequestFacts | undefined
   const candidates = await findCandidates(tools, {
     caller,
-    vendor: protocol.vendor,
+    protocol,
+    operation,
     names,
-    facts: () => readRequestFacts(parseJson(Buffer.concat(body).toString('utf8'))),
+    headers: match.headers,
+    requestId: match.requestId,
+    streamed,
+    promptTokens: estimateTokens(sent.bodyLength),
+    maxOutput: peek.maxOutput,
+    facts: () => (facts ??= readRequestFacts(parseJson(Buffer.concat(body).toString('utf8')))),
+    chance: tools.chance(),
   })
-  const first = candidates.find(({ skip }) => skip === null)!
   const exchange: Exchange = {
     id: match.requestId,
     protocol,
@@ -165,12 +178,13 @@ export async function createExchange(tools: PipelineTools, endpoint: Endpoint, r
     bodyLength: sent.bodyLength,
     scan,
     peek,
-    streamed: operation.streaming === 'always' || (operation.streaming === 'body' && peek.stream),
+    streamed,
     requestedModel,
-    provider: first.provider,
-    model: first.model,
-    answeredAs: first.answeredAs,
-    candidates,
+    provider: candidates.first.provider,
+    model: candidates.first.model,
+    answeredAs: candidates.first.answeredAs,
+    candidates: candidates.all,
+    conversation: candidates.conversation,
     clientVersion: /^\/(v[0-9][a-z0-9]*)\//.exec(match.path)?.[1] ?? null,
     attempts: 0,
     target: null,
@@ -257,6 +271,7 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
     case 'served': {
       const { result } = end
       const status = result.status ?? 200
+      tools.choosing.noteServed(exchange, result.firstByteMs)
       record(tools, exchange, { status, outcome: 'done', error: null, firstByteMs: result.firstByteMs })
       return
     }

@@ -50,9 +50,13 @@ export interface ListRules {
 /** Aliases first, so that they stand on the first page; then list by list. */
 export function showModels(lists: readonly ReachedList[], rules: ListRules): ReachedModel[] {
   const reached = new Map(lists.map((list) => [list.provider, list]))
-  const aliases = [...rules.aliases].flatMap(([name, target]) => {
-    const list = reached.get(target.provider)
-    return list && mayServe(list, target, rules) ? [showAlias(list, name, target)] : []
+  const aliases = [...rules.aliases].flatMap(([name, { provider, model, choice }]) => {
+    // Of several targets, the first that can be reached.
+    for (const target of choice?.targets ?? [{ provider, model }]) {
+      const list = reached.get(target.provider)
+      if (list && mayServe(list, target, rules)) return [showAlias(list, name, target)]
+    }
+    return []
   })
   const models = lists.flatMap((list) =>
     list.models
@@ -76,7 +80,8 @@ function isHidden({ provider, model }: ModelName, { overrides }: ListRules): boo
 function showAlias({ models, payer, providerKeyId }: ReachedList, name: string, target: ModelName): ReachedModel {
   const listed = models.find(({ model }) => model === target.model)
   const unlisted = { created: 0, ownedBy: target.provider, raw: {} }
-  return { ...unlisted, ...listed, ...target, id: name, displayName: name, isAlias: true, payer, providerKeyId }
+  const { provider, model } = target
+  return { ...unlisted, ...listed, provider, model, id: name, displayName: name, isAlias: true, payer, providerKeyId }
 }
 
 /** A model whose bare name is an alias of another one is asked for by its full name. */

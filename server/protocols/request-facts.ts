@@ -10,19 +10,31 @@ export interface RequestFacts {
   readonly namesStoredThings: boolean
   /** The first thing the user said, as JSON; the same on every turn of a conversation. Empty where there is none. */
   readonly firstWords: string
+  /** The model has answered before. */
+  readonly isContinued: boolean
   /** What the client itself calls the conversation. */
   readonly cacheKey: string | null
+}
+
+const UNREADABLE: RequestFacts = {
+  hasTools: false,
+  hasImages: false,
+  namesStoredThings: true,
+  firstWords: '',
+  isContinued: false,
+  cacheKey: null,
 }
 
 /** `body`: a parsed request of any dialect; one that cannot be read counts as naming stored things. */
 export function readRequestFacts(body: unknown): RequestFacts {
   const object = asObject(body)
-  if (!object) return { hasTools: false, hasImages: false, namesStoredThings: true, firstWords: '', cacheKey: null }
+  if (!object) return UNREADABLE
   return {
     hasTools: ['tools', 'functions'].map((name) => object[name]).some((list) => Array.isArray(list) && list.length > 0),
     hasImages: TURNS.some((name) => showsImage(object[name])),
     namesStoredThings: namesStoredThings(object),
     firstWords: readFirstWords(object),
+    isContinued: turnsOf(object).some((turn) => MODEL_ROLES.has(asObject(turn)?.['role'])),
     cacheKey: asText(object['prompt_cache_key']),
   }
 }
@@ -50,9 +62,15 @@ function isImage(media: JsonObject | null): boolean {
   return (asText(media?.['mimeType']) ?? asText(media?.['mime_type']) ?? '').startsWith('image/')
 }
 
-function readFirstWords(object: JsonObject): string {
+const MODEL_ROLES: ReadonlySet<unknown> = new Set(['assistant', 'model'])
+
+function turnsOf(object: JsonObject): readonly unknown[] {
   const turns = TURNS.map((name) => object[name]).find((value) => value !== undefined)
-  if (!Array.isArray(turns)) return turns === undefined ? '' : JSON.stringify(turns)
+  return Array.isArray(turns) ? turns : turns === undefined ? [] : [turns]
+}
+
+function readFirstWords(object: JsonObject): string {
+  const turns = turnsOf(object)
   const first = turns.find((turn) => (asText(asObject(turn)?.['role']) ?? 'user') === 'user') ?? turns[0]
   return first === undefined ? '' : JSON.stringify(first)
 }

@@ -183,7 +183,7 @@ describe('an alias', () => {
     ['fine', { target: 'who-knows' }, /Write it as <provider>\/<model>/],
     ['a b', { target: 'gpt-4o' }, /letters, digits/],
     ['fine', { target: '' }, /target/],
-    ['fine', { target: 'gpt-4o', more: 1 }, /Known fields: target/],
+    ['fine', { target: 'gpt-4o', more: 1 }, /Known fields: .*target/],
   ])('%s as %j is refused in a sentence that helps', async (name, body, sentence) => {
     const path = `/admin/catalog/aliases/${encodeURIComponent(name).replaceAll('%2F', '/')}`
     const reply = await uniroute.call('PUT', path, { token: admin, body })

@@ -29,7 +29,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 afterEach(() => {
-  expect(fake.violations()).toEqual([])
+  // A server that needs no key is asked without one.
+  expect(fake.violations().filter((sentence) => !sentence.endsWith('authorization is missing for compat'))).toEqual([])
   expect(fake.complaints()).toEqual([])
 })
 
@@ -145,6 +146,18 @@ describe('what is the request’s own fault', () => {
     fake.forget()
   })
 
+  test('nor after a 400 from a provider of another dialect', async () => {
+    const caller = await callerWith({ openai: 'ok', anthropic: 'ok' })
+    const broken = { type: 'image_url', image_url: { url: 'data:image/png;base64,aGVsbG8=' } }
+    const before = fake.requests.length
+    const reply = await ask(CHAT, caller, ['claude-sonnet-5', 'gpt-4o'], false, {
+      messages: [{ role: 'user', content: [broken] }],
+    })
+    expect([reply.status, reply.headers.get('x-uniroute-provider')]).toEqual([400, 'anthropic'])
+    expect(fake.requests.length - before).toBe(1)
+    fake.forget()
+  })
+
   test.each([
     ['no list', { models: 'gpt-4o' }, {}],
     ['nothing in it', { models: [] }, {}],
@@ -213,20 +226,16 @@ describe('a translated answer', () => {
 
 describe('bounds', () => {
   test('at most three providers are called; one without any key counts for nothing', async () => {
-    const down = { openai: 'down503', anthropic: 'down503', google: 'down503' }
     const four = ['gpt-4o', 'claude-sonnet-5', 'gemini-3.5-flash', 'lab/llama']
     const labKey = createFakeKey('compat')
-    const caller = await app.createCaller({
-      keys: {
-        ...Object.fromEntries(
-          Object.entries(down).map(([vendor, scenario]) => [vendor, createFakeKey(vendor as Vendor, scenario)]),
-        ),
-        lab: labKey,
-      },
-    })
+    const rejected = (['openai', 'anthropic', 'google'] as const).map((vendor) => [
+      vendor,
+      createFakeKey(vendor, 'invalid'),
+    ])
+    const caller = await app.createCaller({ keys: { ...Object.fromEntries(rejected), lab: labKey } })
     const reply = await ask(CHAT, caller, four)
-    expect([reply.status, reply.headers.get('x-uniroute-provider')]).toEqual([503, 'openai'])
-    expect(Number(reply.headers.get('x-uniroute-attempts'))).toBeLessThanOrEqual(6)
+    expect([reply.status, reply.headers.get('x-uniroute-provider')]).toEqual([424, 'openai'])
+    expect(reply.headers.get('x-uniroute-attempts')).toBe('3')
     expect(fake.requestsOf(labKey)).toHaveLength(0)
     const other = await app.createCaller({ keys: { openai: createFakeKey('openai', 'invalid'), lab: labKey } })
     expect((await ask(CHAT, other, four)).headers.get('x-uniroute-provider')).toBe('lab')
@@ -281,13 +290,16 @@ describe('what passes a model over', () => {
     expect((await ask(CHAT, { ...user, apiKey: key }, ['gpt-4o', 'o3'])).status).toBe(403)
   })
 
-  test('things stored at the first model’s provider', async () => {
-    const caller = await callerWith({ openai: 'down503', anthropic: 'ok' })
+  test('things stored with the first model', async () => {
+    const key = createFakeKey('openai')
+    fake.behave(key, (_call, { model }) => (model === 'gpt-5' ? 'down503' : undefined))
+    const caller = await app.createCaller({ keys: { openai: key } })
+    const models = ['gpt-5', 'gpt-5-mini']
+    expect((await ask(RESPONSES, caller, models)).headers.get('x-uniroute-model')).toBe('gpt-5-mini')
     const before = fake.requests.length
-    const extra = { previous_response_id: 'resp_0123456789abcdef', store: true }
-    const reply = await ask(RESPONSES, caller, ['gpt-5', 'claude-sonnet-5'], false, extra)
-    expect([reply.status, reply.headers.get('x-uniroute-provider')]).toEqual([503, 'openai'])
-    expect(fake.requests.slice(before).every(({ vendor }) => vendor === 'openai')).toBe(true)
+    const reply = await ask(RESPONSES, caller, models, false, { previous_response_id: 'resp_0123456789abcdef' })
+    expect([reply.status, reply.headers.get('x-uniroute-model')]).toEqual([503, 'gpt-5'])
+    expect(fake.requests.slice(before).map(({ model }) => model)).not.toContain('gpt-5-mini')
   })
 })
 
@@ -343,6 +355,19 @@ describe('the explanation', () => {
     })
   })
 
+  test('a key that the request names leaves only the models of its provider', async () => {
+    const caller = await callerWith({ openai: 'ok', anthropic: 'ok' })
+    const headers = { 'x-uniroute-key': caller.providerKeyIds['anthropic']![0]! }
+    const body = { ...CHAT.body('Hi', 'gpt-4o', false), models: ['gpt-4o', 'claude-sonnet-5'] }
+    const asked = { token: caller.apiKey, body, headers }
+    const explained = await app.call('POST', '/v1/route/explain', asked)
+    expect(new Set(explained.body.chain.map((step: Json) => step.model))).toEqual(new Set(['claude-sonnet-5']))
+    const reply = await app.call('POST', CHAT.path('', false), asked)
+    expect([reply.status, reply.headers.get('x-uniroute-model')]).toEqual([200, 'claude-sonnet-5'])
+    const alone = await app.call('POST', '/v1/route/explain', { ...asked, body: CHAT.body('Hi', 'gpt-4o', false) })
+    expect(alone.status).toBe(403)
+  })
+
   test('passes over, with its keys, what the request cannot go to', async () => {
     const caller = await callerWith({ openai: 'ok', anthropic: 'ok' })
     const { key } = await app.createApiKey(caller.token, { allowed_models: ['claude-*'] })
@@ -355,5 +380,182 @@ describe('the explanation', () => {
       ['claude-sonnet-5', 'user', 'try', 'own_key'],
       ['claude-sonnet-5', 'server', 'skip', 'no_server_key'],
     ])
+  })
+})
+
+describe('an alias with several targets', () => {
+  const put = async (caller: Caller, name: string, body: object): Promise<void> => {
+    const reply = await app.call('PUT', `/admin/aliases/${name}`, { token: caller.token, body })
+    expect([reply.status, reply.text]).toEqual([200, expect.any(String)])
+  }
+  const targets = [{ model: 'openai/gpt-4o' }, { model: 'anthropic/claude-sonnet-5' }]
+
+  test.each(DIALECTS)(
+    '%s: the second serves where the first cannot, and is named as what it is',
+    async (_name, dialect) => {
+      const caller = await callerWith({ openai: 'invalid', anthropic: 'ok' })
+      await put(caller, 'either', { targets })
+      for (const stream of [false, true]) {
+        const reply = await ask(dialect, caller, ['either'], stream)
+        expect([reply.status, reply.headers.get('x-uniroute-model')]).toEqual([200, 'claude-sonnet-5'])
+        expect(dialect.readText(reply)).toContain('Hi')
+        expect(reply.text).toContain('claude-sonnet-5')
+        expect(reply.text).not.toContain('either')
+        const receipt = await app.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+        expect(receipt).toMatchObject({ requested_model: 'either', model: 'claude-sonnet-5', provider: 'anthropic' })
+      }
+    },
+  )
+
+  test('the cheapest goes first, and an answer that is written anew names it', async () => {
+    const caller = await callerWith({ openai: 'ok', anthropic: 'ok' })
+    await put(caller, 'cheap', { targets: [{ model: 'claude-opus-4-5' }, { model: 'gpt-4o-mini' }], strategy: 'cost' })
+    const reply = await ask(MESSAGES, caller, ['cheap'])
+    expect([reply.status, reply.headers.get('x-uniroute-model'), reply.body.model]).toEqual([
+      200,
+      'gpt-4o-mini',
+      'gpt-4o-mini',
+    ])
+  })
+
+  test('weights spread conversations; each stays where it is', async () => {
+    const caller = await callerWith({ openai: 'ok', anthropic: 'ok' })
+    await put(caller, 'spread', { targets, strategy: 'weighted' })
+    const models = new Set<string | null>()
+    for (let index = 0; index < 12; index++) {
+      const begin = [{ role: 'user', content: `Question ${index}` }]
+      const first = await ask(CHAT, caller, ['spread'], false, { messages: begin })
+      const messages = [...begin, { role: 'assistant', content: 'Answer' }, { role: 'user', content: 'More' }]
+      const next = await ask(CHAT, caller, ['spread'], false, { messages })
+      expect(next.headers.get('x-uniroute-model')).toBe(first.headers.get('x-uniroute-model'))
+      models.add(next.headers.get('x-uniroute-model'))
+    }
+    expect(models.size).toBe(2)
+  })
+
+  test('after the first failed, a conversation goes on where it was served', async () => {
+    const key = createFakeKey('openai')
+    fake.behave(key, (call) => (call <= 2 ? 'down503' : undefined))
+    const caller = await app.createCaller({ keys: { openai: key, anthropic: createFakeKey('anthropic') } })
+    await put(caller, 'cheapest', {
+      targets: [{ model: 'gpt-4o-mini' }, { model: 'claude-opus-4-5' }],
+      strategy: 'cost',
+    })
+    const begin = [{ role: 'user', content: 'A long story' }]
+    const first = await ask(CHAT, caller, ['cheapest'], false, { messages: begin })
+    expect(first.headers.get('x-uniroute-model')).toBe('claude-opus-4-5')
+    const messages = [...begin, { role: 'assistant', content: 'Once' }, { role: 'user', content: 'Go on' }]
+    const next = await ask(CHAT, caller, ['cheapest'], false, { messages })
+    expect(next.headers.get('x-uniroute-model')).toBe('claude-opus-4-5')
+    const other = await ask(CHAT, caller, ['cheapest'], false, { messages: [{ role: 'user', content: 'Another' }] })
+    expect(other.headers.get('x-uniroute-model')).toBe('gpt-4o-mini')
+  })
+
+  test('stands in lists for the first target that can be reached', async () => {
+    const caller = await callerWith({ anthropic: 'ok' })
+    await put(caller, 'listed', { targets })
+    const { models } = (await app.call('GET', '/admin/models', { token: caller.token })).body
+    const served = models.find((model: Json) => model.id === 'claude-sonnet-5')
+    expect(served.aliases).toContain('listed')
+  })
+
+  test('an embedding never comes from another model', async () => {
+    const caller = await callerWith({ openai: 'invalid', google: 'ok' })
+    await put(caller, 'vectors', { targets: [{ model: 'text-embedding-3-small' }, { model: 'gemini-embedding-2' }] })
+    const reply = await app.call('POST', '/v1/embeddings', {
+      token: caller.apiKey,
+      body: { model: 'vectors', input: 'x' },
+    })
+    expect([reply.status, reply.headers.get('x-uniroute-provider')]).toEqual([424, 'openai'])
+  })
+
+  test.each([
+    [{}, /Send either/],
+    [{ target: 'gpt-4o', targets }, /Send either/],
+    [{ target: 'gpt-4o', strategy: 'cost' }, /for several targets/],
+    [{ targets: [] }, /targets/],
+    [{ targets, strategy: 'custom' }, /strategy/],
+  ])('%j is refused in words that help', async (body, sentence) => {
+    const { token } = await callerWith({})
+    const reply = await app.call('PUT', '/admin/aliases/fine', { token, body })
+    expect([reply.status, reply.text]).toEqual([400, expect.stringMatching(sentence)])
+  })
+})
+
+describe('rules', () => {
+  const putRouting = (token: string, body: object, path = '/admin/routing') => app.call('PUT', path, { token, body })
+  const RULES = [
+    { name: 'tools', when: { has_tools: true }, targets: [{ model: 'claude-sonnet-5' }] },
+    { name: 'streams', when: { streamed: true, models: ['gpt-*'] }, targets: [{ model: 'gemini-3.5-flash' }] },
+    {
+      name: 'cheap',
+      when: { models: ['openai/gpt-4*'] },
+      targets: [{ model: 'gpt-4o' }, { model: 'gpt-4o-mini' }],
+      strategy: 'cost',
+    },
+  ]
+  const modelOf = (reply: Reply) => reply.headers.get('x-uniroute-model')
+
+  test('the first that fits decides, for whoever made them alone, and only under `custom`', async () => {
+    const caller = await callerWith({ openai: 'ok', anthropic: 'ok', google: 'ok' })
+    const saved = await putRouting(caller.token, { strategy: 'custom', rules: RULES })
+    expect([saved.status, saved.text]).toEqual([200, expect.any(String)])
+    expect(saved.body.routing).toMatchObject({ source: 'own', effective: { strategy: 'custom' } })
+    const tools = [{ type: 'function', function: { name: 'look', parameters: { type: 'object', properties: {} } } }]
+    expect(modelOf(await ask(CHAT, caller, ['gpt-4o'], false, { tools }))).toBe('claude-sonnet-5')
+    expect(modelOf(await ask(CHAT, caller, ['gpt-4o'], true))).toBe('gemini-3.5-flash')
+    expect(modelOf(await ask(CHAT, caller, ['gpt-4o']))).toBe('gpt-4o-mini')
+    expect(modelOf(await ask(CHAT, caller, ['o3']))).toBe('o3')
+    const other = await callerWith({ openai: 'ok' })
+    expect(modelOf(await ask(CHAT, other, ['gpt-4o']))).toBe('gpt-4o')
+    expect((await putRouting(caller.token, { strategy: 'priority', rules: RULES })).status).toBe(200)
+    expect(modelOf(await ask(CHAT, caller, ['gpt-4o']))).toBe('gpt-4o')
+  })
+
+  test('they open no doors: allowed models are those of the real one', async () => {
+    const user = await callerWith({ openai: 'ok', anthropic: 'ok' })
+    const { key } = await app.createApiKey(user.token, { allowed_models: ['gpt-*'] })
+    const rules = [{ name: 'x', targets: [{ model: 'claude-sonnet-5' }] }]
+    expect((await putRouting(user.token, { strategy: 'custom', rules })).status).toBe(200)
+    expect((await ask(CHAT, { ...user, apiKey: key }, ['gpt-4o'])).status).toBe(403)
+  })
+
+  test('a locked default holds for everybody until it is unlocked', async () => {
+    const token = await app.login()
+    const caller = await callerWith({ openai: 'ok', anthropic: 'ok' })
+    const own = [{ name: 'own', when: { models: ['gpt-4o'] }, targets: [{ model: 'gpt-4o-mini' }] }]
+    expect((await putRouting(caller.token, { strategy: 'custom', rules: own })).status).toBe(200)
+    const rules = [{ name: 'all', when: { models: ['gpt-4o'] }, targets: [{ model: 'claude-sonnet-5' }] }]
+    const path = '/admin/routing/default'
+    expect((await putRouting(caller.token, { strategy: 'custom', rules }, path)).status).toBe(403)
+    const locked = await putRouting(token, { strategy: 'custom', rules, locked: true }, path)
+    expect([locked.status, locked.body.routing?.locked]).toEqual([200, true])
+    try {
+      expect(modelOf(await ask(CHAT, caller, ['gpt-4o']))).toBe('claude-sonnet-5')
+      const refused = await putRouting(caller.token, { strategy: 'cost' })
+      expect([refused.status, refused.body.error]).toEqual([403, expect.stringContaining('locked')])
+      const view = (await app.call('GET', '/admin/routing', { token: caller.token })).body
+      expect(view).toMatchObject({ source: 'default', locked: true, own: { strategy: 'custom' } })
+      expect(view.strategies.map(({ id }: Json) => id)).toEqual(['priority', 'cost', 'latency', 'weighted', 'custom'])
+    } finally {
+      await putRouting(token, { strategy: 'priority' }, path)
+    }
+    expect(modelOf(await ask(CHAT, caller, ['gpt-4o']))).toBe('gpt-4o-mini')
+    expect((await app.call('DELETE', '/admin/routing', { token: caller.token })).status).toBe(200)
+    expect(modelOf(await ask(CHAT, caller, ['gpt-4o']))).toBe('gpt-4o')
+  })
+
+  test('the explanation knows them', async () => {
+    const caller = await callerWith({ openai: 'invalid', anthropic: 'ok' })
+    const rules = [
+      { name: 'x', when: { models: ['fast'] }, targets: [{ model: 'gpt-4o' }, { model: 'claude-sonnet-5' }] },
+    ]
+    await putRouting(caller.token, { strategy: 'custom', rules })
+    const body = CHAT.body('Hi', 'fast', false)
+    const simulate = { [caller.providerKeyIds['openai']![0]!]: '401' }
+    const explained = await app.call('POST', '/v1/route/explain', { token: caller.apiKey, body: { ...body, simulate } })
+    expect(explained.body.result).toMatchObject({ decision: 'serve', provider: 'anthropic', model: 'claude-sonnet-5' })
+    const reply = await ask(CHAT, caller, ['fast'])
+    expect([reply.status, modelOf(reply)]).toEqual([200, 'claude-sonnet-5'])
   })
 })

@@ -68,9 +68,9 @@ describeOnEachDatabase('the catalogue', (open) => {
   test('an alias is saved in one spelling, changed, listed by name and removed; each with its audit entry', async () => {
     const database = await open()
     const { service, audit } = openRoom(database)
-    await service.putAlias(null, 'small', 'models/gemini-3.5-flash', ACTOR)
-    await service.putAlias(null, 'large', 'claude-opus-5', ACTOR)
-    const changed = await service.putAlias(null, 'large', 'lab/org/llama', ACTOR)
+    await service.putAlias(null, 'small', { target: 'models/gemini-3.5-flash' }, ACTOR)
+    await service.putAlias(null, 'large', { target: 'claude-opus-5' }, ACTOR)
+    const changed = await service.putAlias(null, 'large', { target: 'lab/org/llama' }, ACTOR)
     const updated_at = new Date(START).toISOString()
     expect(changed).toEqual({ name: 'large', target: 'lab/org/llama', provider: 'lab', model: 'org/llama', updated_at })
     expect(await service.listAliases(null)).toEqual([
@@ -91,6 +91,36 @@ describeOnEachDatabase('the catalogue', (open) => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 4 })
   })
 
+  test('an alias may have several targets with an order, shown and resolved; with one again it is as before', async () => {
+    const { service, memory } = openRoom(await open())
+    const targets = [{ model: 'gpt-5', weight: 3 }, { model: 'lab/llama' }]
+    const shown = await service.putAlias(null, 'any', { targets, strategy: 'weighted' }, ACTOR)
+    expect(shown).toMatchObject({
+      target: 'openai/gpt-5',
+      targets: [
+        { model: 'openai/gpt-5', weight: 3 },
+        { model: 'lab/llama', weight: 1 },
+      ],
+      strategy: 'weighted',
+    })
+    expect(await service.getAlias(null, 'any')).toEqual(shown)
+    expect(await memory.resolveModel('ann', 'any', 'x')).toEqual({
+      ...GPT,
+      choice: {
+        order: 'weighted',
+        targets: [
+          { ...GPT, weight: 3 },
+          { provider: 'lab', model: 'llama', weight: 1 },
+        ],
+      },
+    })
+    expect(await codeOf(service.putAlias(null, 'any', { targets: [...targets, { model: 'whose' }] }, ACTOR))).toBe(
+      'validation_failed',
+    )
+    await service.putAlias(null, 'any', { targets: [{ model: 'gpt-5' }] }, ACTOR)
+    expect(await memory.resolveModel('ann', 'any', 'x')).toEqual(GPT)
+  })
+
   test('a name or a target that would mislead is refused, and nothing is written', async () => {
     const { service } = openRoom(await open())
     for (const [name, target] of [
@@ -100,7 +130,7 @@ describeOnEachDatabase('the catalogue', (open) => {
       ['fine', 'nobody-knows-whose'],
       ['fine', 'fine'],
     ] as const) {
-      expect(await codeOf(service.putAlias(null, name, target, ACTOR))).toBe('validation_failed')
+      expect(await codeOf(service.putAlias(null, name, { target }, ACTOR))).toBe('validation_failed')
     }
     expect(await service.listAliases(null)).toEqual([])
   })
@@ -112,7 +142,7 @@ describeOnEachDatabase('the catalogue', (open) => {
     const elsewhere = openRoom(await open({ sameAs: database }), clock)
     const resolveElsewhere = async () => elsewhere.memory.resolveModel('u', 'fast', 'openai')
     expect(await resolveElsewhere()).toEqual({ provider: 'openai', model: 'fast' })
-    await here.service.putAlias(null, 'fast', 'lab/llama', ACTOR)
+    await here.service.putAlias(null, 'fast', { target: 'lab/llama' }, ACTOR)
     expect(await here.memory.resolveModel('u', 'fast', 'openai')).toEqual({ provider: 'lab', model: 'llama' })
     clock.advance(4_999)
     expect(await resolveElsewhere()).toEqual({ provider: 'lab', model: 'llama' })
@@ -128,26 +158,26 @@ describeOnEachDatabase('the catalogue', (open) => {
     const clock = createMovableClock()
     const here = openRoom(database, clock)
     const elsewhere = openRoom(await open({ sameAs: database }), clock)
-    await here.service.putAlias(null, 'fast', 'lab/llama', ACTOR)
+    await here.service.putAlias(null, 'fast', { target: 'lab/llama' }, ACTOR)
     await elsewhere.memory.resolveModel('ann', 'fast', 'x')
-    await here.service.putAlias('ann', 'fast', 'gpt-5', { userId: 'ann', ip: '192.0.2.2' })
+    await here.service.putAlias('ann', 'fast', { target: 'gpt-5' }, { userId: 'ann', ip: '192.0.2.2' })
     expect(await here.memory.resolveModel('ann', 'fast', 'x')).toEqual(GPT)
     expect(await here.memory.resolveModel('bob', 'fast', 'x')).toEqual({ provider: 'lab', model: 'llama' })
     expect([...(await here.memory.aliasesFor('ann'))]).toEqual([['fast', GPT]])
     // What memory holds of them gives way at once.
-    await here.service.putAlias('ann', 'fast', 'claude-opus-5', ACTOR)
+    await here.service.putAlias('ann', 'fast', { target: 'claude-opus-5' }, ACTOR)
     expect(await here.memory.resolveModel('ann', 'fast', 'x')).toEqual({
       provider: 'anthropic',
       model: 'claude-opus-5',
     })
-    await here.service.putAlias('ann', 'fast', 'gpt-5', ACTOR)
+    await here.service.putAlias('ann', 'fast', { target: 'gpt-5' }, ACTOR)
     expect(await here.service.listAliases('bob')).toEqual([])
     expect(await codeOf(here.service.removeAlias('bob', 'fast', ACTOR))).toBe('not_found')
     clock.advance(4_999)
     expect(await elsewhere.memory.resolveModel('ann', 'fast', 'x')).toEqual(GPT)
     await here.service.removeAlias('ann', 'fast', ACTOR)
     expect(await here.memory.resolveModel('ann', 'fast', 'x')).toEqual({ provider: 'lab', model: 'llama' })
-    await here.service.putAlias('ann', 'mine', 'gpt-5', ACTOR)
+    await here.service.putAlias('ann', 'mine', { target: 'gpt-5' }, ACTOR)
     await database.query.deleteFrom('users').where('id', '=', 'ann').execute()
     expect(await here.service.listAliases('ann')).toEqual([])
   })
@@ -161,7 +191,7 @@ describeOnEachDatabase('the catalogue', (open) => {
       expect(memory.resolveModel(`user-${i}`, 'gpt-5', 'x')).toEqual(GPT)
     }
     expect(asked).toEqual(['all'])
-    await service.putAlias('ann', 'mine', 'gpt-5', ACTOR)
+    await service.putAlias('ann', 'mine', { target: 'gpt-5' }, ACTOR)
     asked.length = 0
     for (let i = 0; i < 10; i++) await memory.resolveModel('bob', 'mine', 'x')
     expect(asked).toEqual(['bob'])
@@ -236,9 +266,9 @@ describeOnEachDatabase('the catalogue', (open) => {
     const { service } = openRoom(database)
     const rows = Array.from({ length: 100 }, (_, i) => ({ user_id: 'ann', name: `a${i}`, ...GPT, updated_at: 0 }))
     await database.query.insertInto('user_aliases').values(rows).execute()
-    expect(await codeOf(service.putAlias('ann', 'one-more', 'gpt-5', ACTOR))).toBe('conflict')
+    expect(await codeOf(service.putAlias('ann', 'one-more', { target: 'gpt-5' }, ACTOR))).toBe('conflict')
     expect(await service.listAliases('ann')).toHaveLength(100)
     // One in the place of another is no more.
-    expect(await codeOf(service.putAlias('ann', 'a7', 'lab/llama', ACTOR))).toBe('done')
+    expect(await codeOf(service.putAlias('ann', 'a7', { target: 'lab/llama' }, ACTOR))).toBe('done')
   })
 })

@@ -3,13 +3,15 @@
 // Invariant: resolving a name asks the database at most once per few seconds and user, and not at all for users where
 // nobody has aliases of their own.
 import { createAliasTable, NO_ALIASES, resolveName, type AliasTable } from '../../catalog/aliases.ts'
-import { createModelNames, type ModelName } from '../../catalog/model-names.ts'
+import type { ResolvedModel } from '../../catalog/choices.ts'
+import { createModelNames } from '../../catalog/model-names.ts'
 import { createOverrides, NO_OVERRIDES, type ModelOverride, type Overrides } from '../../catalog/overrides.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { createFreshCache } from '../../kernel/fresh-cache.ts'
 import type { Providers } from '../../providers/registry.ts'
+import { toResolvedAlias } from './alias-shapes.ts'
 import { toModelOverride } from './override-shapes.ts'
-import type { CatalogStore, OverrideRow } from './store.ts'
+import type { AliasRow, CatalogStore, OverrideRow } from './store.ts'
 
 /** With a query, a change elsewhere is seen within five seconds. */
 const FRESH_MS = 4_000
@@ -25,8 +27,8 @@ interface Shared {
 export interface CatalogMemory {
   /** What was loaded last; never waits. */
   readonly overrides: Overrides
-  /** The provider's model a name stands for, for one user and for a client whose dialect is of `vendor`. */
-  resolveModel(userId: string, name: string, vendor: string): ModelName | Promise<ModelName>
+  /** The provider's model (or models) a name stands for, for one user and for a client whose dialect is of `vendor`. */
+  resolveModel(userId: string, name: string, vendor: string): ResolvedModel | Promise<ResolvedModel>
   /** All aliases that hold for a user; their own stand before everybody's. */
   aliasesFor(userId: string): Promise<AliasTable>
   /** Loads what is held anew. */
@@ -58,6 +60,12 @@ export function createCatalogMemory(options: {
     return [...read.values()]
   }
 
+  const readAliases = (rows: readonly AliasRow[]): AliasTable =>
+    createAliasTable(
+      rows.map((row) => toResolvedAlias(row, providers.has)),
+      providers.has,
+    )
+
   const shared = createFreshCache<'all', Shared>({
     async load() {
       const load = ++loads
@@ -67,7 +75,7 @@ export function createCatalogMemory(options: {
         store.hasUserAliases(),
       ])
       const loaded = {
-        aliases: createAliasTable(aliases, providers.has),
+        aliases: readAliases(aliases),
         overrides: createOverrides(readOverrides(overrides)),
         anyOwn,
       }
@@ -83,7 +91,7 @@ export function createCatalogMemory(options: {
     clock,
   })
   const own = createFreshCache<string, AliasTable>({
-    load: async (userId) => createAliasTable(await store.listAliases(userId), providers.has),
+    load: async (userId) => readAliases(await store.listAliases(userId)),
     max: CACHED_USERS,
     freshMs: FRESH_MS,
     clock,

@@ -12,6 +12,7 @@ import {
   overrideSchema,
   reachableModelListSchema,
   removedSchema,
+  type Alias,
   type ReachableModel,
 } from '../../../contract/catalog.ts'
 import { errorSchema } from '../../../contract/common.ts'
@@ -60,6 +61,10 @@ export function createCatalogRoutes(
   ]
 }
 
+function listTargets({ target, targets }: Alias): string {
+  return targets?.map(({ model }) => model).join(', ') ?? target
+}
+
 interface AliasAddress {
   readonly path: string
   readonly role: 'user' | 'admin'
@@ -98,8 +103,8 @@ function createAliasRoutes(catalog: CatalogService, { path, role, ownerOf, whose
       answers: { 200: { description: 'In force', schema: aliasAnswerSchema }, 400: invalid, 409: conflict },
       async handle(request) {
         const { params, body } = request
-        const alias = await catalog.putAlias(ownerOf(request), params.name, body.target, actorOf(request))
-        return { status: 200, body: { message: `"${alias.name}" now stands for ${alias.target}.`, alias } }
+        const alias = await catalog.putAlias(ownerOf(request), params.name, body, actorOf(request))
+        return { status: 200, body: { message: `"${alias.name}" now stands for ${listTargets(alias)}.`, alias } }
       },
     }),
     defineControlRoute({

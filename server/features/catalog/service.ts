@@ -1,7 +1,7 @@
 // The rules of aliases and overrides: what may be named how, written with its entry in the audit log, and in force on
 // this instance before the answer is sent.
-// Invariants: an alias stands for a provider's model, never for another alias; what calls cost before a change stays.
-import type { Alias, Override, OverrideBody } from '../../../contract/catalog.ts'
+// Invariants: an alias stands for providers' models, never for another alias; what calls cost before a change stays.
+import type { Alias, AliasBody, Override, OverrideBody } from '../../../contract/catalog.ts'
 import { findAliasFault } from '../../catalog/aliases.ts'
 import { bareModelName, createModelNames, type ModelName } from '../../catalog/model-names.ts'
 import type { Database } from '../../database/database.ts'
@@ -9,9 +9,10 @@ import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { Providers } from '../../providers/registry.ts'
 import type { Audit } from '../audit/audit.ts'
+import { describeAlias, toAliasRow } from './alias-shapes.ts'
 import type { CatalogMemory } from './memory.ts'
 import { describeOverride, toOverrideRow } from './override-shapes.ts'
-import type { AliasOwner, AliasRow, CatalogStore } from './store.ts'
+import type { AliasOwner, CatalogStore } from './store.ts'
 
 export interface CatalogActor {
   readonly userId: string
@@ -22,7 +23,7 @@ export interface CatalogService {
   /** Everybody's (owner null) or one user's, by name. */
   listAliases(owner: AliasOwner): Promise<Alias[]>
   getAlias(owner: AliasOwner, name: string): Promise<Alias>
-  putAlias(owner: AliasOwner, name: string, target: string, actor: CatalogActor): Promise<Alias>
+  putAlias(owner: AliasOwner, name: string, body: AliasBody, actor: CatalogActor): Promise<Alias>
   removeAlias(owner: AliasOwner, name: string, actor: CatalogActor): Promise<void>
   listOverrides(): Promise<Override[]>
   getOverride(provider: string, model: string): Promise<Override>
@@ -52,17 +53,6 @@ type AliasRules = Pick<CatalogService, 'listAliases' | 'getAlias' | 'putAlias' |
 function createAliasRules({ database, store, memory, providers, audit, clock }: CatalogServiceOptions): AliasRules {
   const names = createModelNames(providers.routable)
 
-  function readTarget(text: string): ModelName {
-    const { provider, model } = names.resolve(text.trim(), '')
-    if (provider === '') {
-      throw refuse(
-        'target',
-        `Nobody can tell whose model that is. Write it as <provider>/<model>; the providers here are ${providers.names.join(', ')}.`,
-      )
-    }
-    return { provider, model: bareModelName(model) }
-  }
-
   const entryFor = (owner: AliasOwner, actor: CatalogActor, action: string, name: string, details: object) => ({
     actorType: 'user' as const,
     actorId: actor.userId,
@@ -80,15 +70,17 @@ function createAliasRules({ database, store, memory, providers, audit, clock }: 
       if (!row) throw noSuchAlias()
       return describeAlias(row)
     },
-    async putAlias(owner, name, target, actor) {
+    async putAlias(owner, name, body, actor) {
       const fault = findAliasFault(name, providers.has)
       if (fault !== null) throw refuse('name', fault)
-      const row = { name, ...readTarget(target), updated_at: clock.now() }
+      const row = toAliasRow(names, providers.names, { name, body, at: clock.now() })
       const most = owner === null ? MOST_ALIASES : MOST_OWN_ALIASES
       await database.transaction(async (tx) => {
         await store.putAlias(owner, row, actor.userId, tx)
         if ((await store.countAliases(owner, tx)) > most) throw tooMany('aliases', most)
-        await audit.record(entryFor(owner, actor, 'alias.saved', name, { target: `${row.provider}/${row.model}` }), tx)
+        const { target, targets, strategy } = describeAlias(row)
+        const details = targets ? { targets, strategy } : { target }
+        await audit.record(entryFor(owner, actor, 'alias.saved', name, details), tx)
       })
       await memory.changed(owner)
       return describeAlias(row)
@@ -150,10 +142,6 @@ function createOverrideRules(options: CatalogServiceOptions): OverrideRules {
       await memory.changed(null)
     },
   }
-}
-
-function describeAlias({ name, provider, model, updated_at }: AliasRow): Alias {
-  return { name, target: `${provider}/${model}`, provider, model, updated_at: new Date(updated_at).toISOString() }
 }
 
 function refuse(path: string, message: string): GatewayError {

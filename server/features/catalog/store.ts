@@ -3,7 +3,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { CatalogAliasTable, CatalogOverrideTable, Schema, UserAliasTable } from '../../database/schema.ts'
 
-export type AliasRow = Readonly<Pick<CatalogAliasTable, 'name' | 'provider' | 'model' | 'updated_at'>>
+export type AliasRow = Readonly<Pick<CatalogAliasTable, 'name' | 'provider' | 'model' | 'choice' | 'updated_at'>>
 export type OverrideRow = Readonly<CatalogOverrideTable>
 type Tx = Transaction<Schema>
 
@@ -27,7 +27,7 @@ export interface CatalogStore {
   removeOverride(provider: string, model: string, tx: Tx): Promise<boolean>
 }
 
-const ALIAS_COLUMNS = ['name', 'provider', 'model', 'updated_at'] as const
+const ALIAS_COLUMNS = ['name', 'provider', 'model', 'choice', 'updated_at'] as const
 
 export function createCatalogStore({ query: own }: Pick<Database, 'query'>): CatalogStore {
   const shared = own.selectFrom('catalog_aliases').select(ALIAS_COLUMNS)
@@ -50,8 +50,8 @@ export function createCatalogStore({ query: own }: Pick<Database, 'query'>): Cat
               .where('user_id', '=', owner)
       return Number((await rows.executeTakeFirstOrThrow()).count)
     },
-    async putAlias(owner, { name, provider, model, updated_at }, by, tx) {
-      const values = { provider, model, updated_at }
+    async putAlias(owner, { name, provider, model, choice, updated_at }, by, tx) {
+      const values = { provider, model, choice, updated_at }
       if (owner === null) {
         const row: CatalogAliasTable = { name, ...values, updated_by: by }
         await tx
