@@ -29,7 +29,11 @@ export function useFormat(): Format {
   const now = useNow()
   const formats = computed(() => createFormats(locale.value))
   return {
-    ago: (moment) => relative(formats.value.relative, (Date.parse(moment) - now.value) / 1000),
+    ago(moment) {
+      // The ticking moment is only what makes this be said again; it may lie before what happened just now.
+      const at = Math.max(now.value, Date.now())
+      return relative(formats.value.relative, (Date.parse(moment) - at) / 1000)
+    },
     exact: (moment) => formats.value.exact.format(new Date(moment)),
     day: (moment) => formats.value.day.format(new Date(moment)),
     number: (value) => formats.value.number.format(value),
