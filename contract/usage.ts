@@ -14,7 +14,7 @@ export const USAGE_RANGE_DAYS = 400
 const MOMENT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/
 
 /** A day (in the time zone asked for; as `to` it is the last one included) or a moment (as `to` the first one left out). */
-const momentSchema = z
+export const usageMomentSchema = z
   .string()
   .max(40)
   .refine(isMoment, 'Give a day like 2026-01-31, or a moment like 2026-01-31T12:00:00Z')
@@ -29,8 +29,8 @@ function groupBySchema(groups: readonly string[]) {
 }
 
 const rangeFields = {
-  from: momentSchema.optional(),
-  to: momentSchema.optional(),
+  from: usageMomentSchema.optional(),
+  to: usageMomentSchema.optional(),
   time_zone: timeZoneSchema.optional(),
 }
 
@@ -93,6 +93,34 @@ export const usageAnswerSchema = z
   .meta({ id: 'UsageAnswer' })
 export type UsageAnswer = z.infer<typeof usageAnswerSchema>
 
+export const receiptAttemptSchema = z.object({
+  provider: z.string(),
+  model: z.string().nullable(),
+  provider_key_id: z.string().nullable(),
+  billed_to: payerSchema,
+  status: z.int().nullable(),
+  outcome: z.string(),
+  reason: z.string().nullable(),
+  first_byte_ms: z.int().nullable(),
+  duration_ms: z.int(),
+})
+
+/** null: nobody said. Input includes cached tokens, output includes reasoning. */
+export const tokensSchema = z.object({
+  input_tokens: z.int().nullable(),
+  cache_read_tokens: z.int().nullable(),
+  cache_write_tokens: z.int().nullable(),
+  cache_write_1h_tokens: z.int().nullable(),
+  output_tokens: z.int().nullable(),
+  reasoning_tokens: z.int().nullable(),
+})
+
+export const costSchema = z.object({
+  usd_micros: z.int().nullable(),
+  source: z.enum(['provider', 'computed', 'estimated', 'unknown']),
+  price_version: z.string().nullable(),
+})
+
 export const receiptSchema = z
   .object({
     id: z.string(),
@@ -108,33 +136,10 @@ export const receiptSchema = z
     provider_key_id: z.string().nullable(),
     fallback: z.string().nullable(),
     warnings: z.array(z.unknown()),
-    attempts: z.array(
-      z.object({
-        provider: z.string(),
-        model: z.string().nullable(),
-        provider_key_id: z.string().nullable(),
-        billed_to: payerSchema,
-        status: z.int().nullable(),
-        outcome: z.string(),
-        reason: z.string().nullable(),
-        first_byte_ms: z.int().nullable(),
-        duration_ms: z.int(),
-      }),
-    ),
-    /** Of all attempts together, as the cost is; null: nobody said. Input includes cached tokens, output includes reasoning. */
-    usage: z.object({
-      input_tokens: z.int().nullable(),
-      cache_read_tokens: z.int().nullable(),
-      cache_write_tokens: z.int().nullable(),
-      cache_write_1h_tokens: z.int().nullable(),
-      output_tokens: z.int().nullable(),
-      reasoning_tokens: z.int().nullable(),
-    }),
-    cost: z.object({
-      usd_micros: z.int().nullable(),
-      source: z.enum(['provider', 'computed', 'estimated', 'unknown']),
-      price_version: z.string().nullable(),
-    }),
+    attempts: z.array(receiptAttemptSchema),
+    /** Of all attempts together, as the cost is. */
+    usage: tokensSchema,
+    cost: costSchema,
   })
   .meta({ id: 'Receipt' })
 export type Receipt = z.infer<typeof receiptSchema>

@@ -33,6 +33,8 @@ import { createRouting } from './features/routing/routing.ts'
 import { createTeams } from './features/teams/teams.ts'
 import { createReconciler } from './features/usage/reconcile.ts'
 import { createReconcileRoutes } from './features/usage/reconcile-routes.ts'
+import { createRequestLog } from './features/usage/request-log.ts'
+import { createRequestRoutes } from './features/usage/request-routes.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
 import { createUsageStore } from './features/usage/store.ts'
@@ -208,6 +210,7 @@ export function createApp(options: AppOptions): App {
     ...createUsageRoutes({ usage }),
     ...createLimitRoutes({ budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }),
     ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock })),
+    ...createRequestRoutes({ log: createRequestLog({ database, ledger }) }),
     ...catalog.createRoutes(async (userId) => {
       const caller = await apiKeys.describeCaller(userId, null)
       return caller ? describeReachable(await gateway.listModels(caller)) : []

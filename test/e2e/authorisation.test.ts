@@ -120,6 +120,7 @@ describe('another tenant’s object', () => {
       ['/api-keys/', owner.apiKeyId],
       ['/sessions/', sessions.body.sessions[0].id],
       ['/generations/', requestId],
+      ['/requests/', requestId],
       ['/teams/', team],
       ['/leases/', lease],
     ] as const

@@ -9,12 +9,12 @@ import {
   type UsageRow,
   type UsageTotal,
 } from '../../../contract/usage.ts'
-import type { AttemptTable, RequestTable } from '../../database/schema.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import { dateAfter, type Day, dayAt, listDays, startOfDay } from './days.ts'
 import type { Ledger } from './ledger.ts'
+import { toMicros, toReceipt } from './receipt.ts'
 import type { GroupKey, GroupSums, UsageScope, UsageStore, UsageSums } from './store.ts'
 
 export interface UsageReports {
@@ -167,57 +167,6 @@ function toFigures(sums: UsageSums): UsageTotal {
     p50_ms: sums.p50Ms,
     p95_ms: sums.p95Ms,
   }
-}
-
-/** Micro-dollars, half up; what costs anything costs at least one. */
-export function toMicros(nanos: number): number {
-  return nanos <= 0 ? 0 : Math.max(1, Math.floor((nanos + 500) / 1000))
-}
-
-function toReceipt(request: RequestTable, attempts: readonly AttemptTable[]): Receipt {
-  return {
-    id: toPublicId('req', request.id),
-    created_at: new Date(request.created_at).toISOString(),
-    api_key_id: publicOrNull('ak', request.api_key_id),
-    requested_model: request.requested_model,
-    model: request.model,
-    provider: request.provider,
-    dialects: { client: request.client_dialect, upstream: request.upstream_dialect },
-    status: request.status,
-    streamed: request.streamed,
-    billed_to: request.billed_to as Receipt['billed_to'],
-    provider_key_id: publicOrNull('pk', request.provider_key_id),
-    fallback: request.fallback,
-    warnings: JSON.parse(request.warnings) as unknown[],
-    attempts: attempts.map((attempt) => ({
-      provider: attempt.provider,
-      model: attempt.model,
-      provider_key_id: publicOrNull('pk', attempt.provider_key_id),
-      billed_to: attempt.billed_to as 'user' | 'team' | 'server',
-      status: attempt.status,
-      outcome: attempt.outcome,
-      reason: attempt.reason,
-      first_byte_ms: attempt.first_byte_ms,
-      duration_ms: attempt.duration_ms,
-    })),
-    usage: {
-      input_tokens: request.input_tokens,
-      cache_read_tokens: request.cache_read_tokens,
-      cache_write_tokens: request.cache_write_tokens,
-      cache_write_1h_tokens: request.cache_write_1h_tokens,
-      output_tokens: request.output_tokens,
-      reasoning_tokens: request.reasoning_tokens,
-    },
-    cost: {
-      usd_micros: request.cost_usd_nanos === null ? null : toMicros(request.cost_usd_nanos),
-      source: request.cost_source as Receipt['cost']['source'],
-      price_version: request.price_version,
-    },
-  }
-}
-
-function publicOrNull(prefix: 'ak' | 'pk', id: string | null): string | null {
-  return id === null ? null : toPublicId(prefix, id)
 }
 
 function wait(milliseconds: number): Promise<void> {

@@ -23,7 +23,8 @@ import { UNKNOWN_USAGE } from '../../protocols/canonical.ts'
 import { dayAt } from './days.ts'
 import { createLedger } from './ledger.ts'
 import { createUsageRoutes } from './routes.ts'
-import { createUsage, toMicros, type UsageReports } from './service.ts'
+import { toMicros } from './receipt.ts'
+import { createUsage, type UsageReports } from './service.ts'
 import { createUsageStore } from './store.ts'
 
 const NOW = Date.parse('2026-11-22T15:00:00Z')
