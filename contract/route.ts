@@ -2,8 +2,11 @@
 import { z } from 'zod'
 import { FALLBACK_REASONS, payerSchema } from './common.ts'
 
-/** What a key, the server's keys or the provider are supposed to answer. */
-export const SIMULATED = ['401', '429', '5xx', 'timeout', 'quota'] as const
+/**
+ * What a key, the server's keys or the provider are supposed to answer: `403` refuses the model to this account, `529`
+ * is overload, and `5xx` stands for a connection that fails as well.
+ */
+export const SIMULATED = ['401', '403', '429', '5xx', '529', 'timeout', 'quota'] as const
 export type Simulated = (typeof SIMULATED)[number]
 
 /** By id of a provider key (`pk_…`), `server` for the server's key, `provider` for whichever key is asked. */

@@ -14,7 +14,7 @@ import { withCandidate, type Exchange } from './exchange.ts'
 import { explainChain, simulateWalk, type Situation, type Simulation } from './explain.ts'
 import { simulateCandidates, type ExplainedCandidate, type ExplainedEnd } from './explain-candidates.ts'
 import { createExchange, planOf, type PipelineTools } from './pipeline.ts'
-import type { Planner, PlanRequest } from './plan.ts'
+import type { PlanRequest } from './plan.ts'
 import { breakerKeyOf, targetOf } from './walk.ts'
 
 type NamedStep = Exclude<Step, { kind: 'none' }>
@@ -118,6 +118,7 @@ async function describeSituation(tools: PipelineTools, exchange: Exchange, plan:
     weighed,
     whyUnusable: (record) => tools.planner.whyUnusable(record, exchange.model),
     hindrance: (step) => found.get(nameOf(step)) ?? null,
+    opens: tools.keys.opens,
     context: exchange,
   }
 }
@@ -132,8 +133,8 @@ async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: Named
   return null
 }
 
-function isOpen({ record, fate }: OwnKey): boolean {
-  return fate === null && record.status !== 'undecryptable'
+function isOpen({ fate }: OwnKey): boolean {
+  return fate === null
 }
 
 function nameOf(step: NamedStep): string {
@@ -142,7 +143,7 @@ function nameOf(step: NamedStep): string {
 
 /** What a user's requests for a model would get without one of their keys. */
 export function createExplainWithout(
-  tools: { planner: Planner; providers: PipelineTools['providers'] },
+  tools: Pick<PipelineTools, 'planner' | 'providers' | 'keys'>,
   describeCaller: (userId: string, apiKeyId: string | null) => Promise<ApiKeyContext | null>,
 ): ExplainWithout {
   return async ({ userId, apiKeyId, provider: providerId, model, withoutKeyId }) => {
@@ -163,6 +164,7 @@ export function createExplainWithout(
         weighed,
         whyUnusable: (record) => tools.planner.whyUnusable(record, model),
         hindrance: () => null,
+        opens: tools.keys.opens,
         context: { provider, model, protocol: PROTOCOLS['openai-chat'] },
       },
       NOTHING_SIMULATED,

@@ -36,6 +36,8 @@ export interface Situation {
   readonly whyUnusable: (record: ProviderKeyRecord) => Unusable | null
   /** What keeps a key from being asked besides its own state: an open breaker, a limit that has no room. */
   readonly hindrance: (step: NamedStep) => KeyFate | null
+  /** A key that does not open ends the request where its turn comes. */
+  readonly opens: (record: ProviderKeyRecord) => boolean
   readonly context: RefusalContext
 }
 
@@ -44,8 +46,10 @@ export type Simulation = ReadonlyMap<string, Simulated>
 
 const FATE_OF: Readonly<Record<Simulated, KeyFate>> = {
   '401': 'invalid',
+  '403': 'restricted',
   '429': 'rate_limited',
   '5xx': 'outage',
+  '529': 'outage',
   timeout: 'outage',
   quota: 'exhausted',
 }
@@ -61,10 +65,14 @@ const FATE_OF_REASON: Readonly<Record<Exclude<FallbackReason, 'no_key'>, KeyFate
 }
 
 export function explainChain(situation: Situation): ExplainedStep[] {
-  const { weighed } = situation
-  const isCapped = weighed.ownKeys.some(({ fate }) => fate === 'capped')
+  const { weighed, hindrance } = situation
+  const ownKeys = weighed.ownKeys.map(({ record, fate }) => ({
+    record,
+    fate: fate ?? hindrance({ kind: 'own', record }),
+  }))
+  const isCapped = ownKeys.some(({ fate }) => fate === 'capped')
   return [
-    ...weighed.ownKeys.map((key) => explainKey(situation, key, { kind: 'own', record: key.record })),
+    ...ownKeys.map((key) => explainKey(situation, key, { kind: 'own', record: key.record })),
     ...weighed.sharedKeys.map((key) => {
       const step = explainKey(situation, key, {
         kind: 'shared',
@@ -74,16 +82,15 @@ export function explainChain(situation: Situation): ExplainedStep[] {
       })
       return isCapped ? ({ ...step, decision: 'skip', reason: 'capped' } as const) : step
     }),
-    explainServer(situation),
+    explainServer({ ...situation, weighed: { ...weighed, ownKeys } }),
   ]
 }
 
 function explainKey(situation: Situation, { record, fate }: OwnKey, step: NamedStep): ExplainedStep {
   const billedTo = PAYER_OF[step.kind]
   const tried = (reason: string): ExplainedStep => ({ record, billedTo, decision: 'try', reason })
-  // It is opened all the same, and ends the request.
-  if (record.status === 'undecryptable' && fate === null) return tried('undecryptable')
   const found = fate ?? situation.hindrance(step)
+  if (found === null && !situation.opens(record)) return tried('undecryptable')
   if (found === null) return tried(step.kind === 'own' ? 'own_key' : 'shared_key')
   const absent = step.kind === 'own' ? 'payer_not_allowed' : 'lease_not_applicable'
   const reason = found === 'unusable' ? (situation.whyUnusable(record) ?? absent) : nameFate(found)
@@ -121,6 +128,8 @@ function serverReasons({ ownKeys, server, grants }: ChainParts): FallbackReason[
 function whoForbids({ ownKeys, grants }: ChainParts): string {
   if (!grants.serverAllowed) return 'payer_not_allowed'
   if (ownKeys.some(({ record }) => record.fallback === 'never')) return 'not_allowed_by_key'
+  const lasting = ownKeys.find(({ fate }) => fate === 'capped' || fate === 'restricted')?.fate
+  if (lasting) return nameFate(lasting)
   const grantsNothing = (policy: Grants['account'] | null) =>
     policy !== null && !FALLBACK_REASONS.some((reason) => allowsFallback(policy, reason))
   if (grants.operator.size === 0) return 'not_granted_by_operator'
@@ -132,27 +141,31 @@ function whoForbids({ ownKeys, grants }: ChainParts): string {
 
 /** How the walk ends where the simulated answers are what the keys get; a key without one serves. */
 export function simulateWalk(situation: Situation, simulation: Simulation): ExplainedResult {
-  const { weighed, hindrance, context } = situation
+  const { weighed, hindrance, opens, context } = situation
   const chain = createChain(weighed)
   let outage: OutageFacts | null = null
   let calls = 0
   for (let step = chain.next(); step.kind !== 'none'; step = chain.next()) {
     const name = step.kind === 'server' ? 'server' : step.record.id
-    if (step.kind !== 'server' && step.record.status === 'undecryptable') {
-      return refuse(new GatewayError('provider_key_unreadable'), calls)
-    }
     const answer = simulation.get(name) ?? simulation.get('provider')
     const hindered = hindrance(step)
+    if (hindered === null && step.kind !== 'server' && !opens(step.record)) {
+      return refuse(new GatewayError('provider_key_unreadable'), calls)
+    }
     const fate = hindered ?? (answer ? FATE_OF[answer] : null)
     if (hindered === null) calls++
     if (fate === null) return serve(step, calls)
     if (fate === 'outage') {
-      const why = answer === 'timeout' ? 'timeout' : answer ? 'failed' : 'breaker'
-      outage = { why, repeated: false, retryAfterSeconds: null }
+      outage = { why: whyOf(hindered === null ? answer : undefined), repeated: false, retryAfterSeconds: null }
     }
     chain.report(fate)
   }
   return refuse(explainRefusal(context, { obstacles: chain.obstacles, outage, cooldownSeconds: null }), calls)
+}
+
+function whyOf(answer: Simulated | undefined): OutageFacts['why'] {
+  if (answer === undefined) return 'breaker'
+  return answer === 'timeout' ? 'timeout' : answer === '529' ? 'overloaded' : 'failed'
 }
 
 function serve(step: NamedStep, calls: number): ExplainedResult {

@@ -58,6 +58,7 @@ function create(serverFallback: readonly FallbackReason[]) {
     upstream,
     keys: {
       openCredential: () => new Secret('sk-own'),
+      opens: () => true,
       markStatus: (record, status, reason) => void marked.push([record.id, status, reason]),
       markModel: () => undefined,
     },

@@ -26,6 +26,8 @@ import type { RetryBudget } from './retry-budget.ts'
 /** What the walk needs of the room that keeps users' keys. */
 export interface KeyRing {
   openCredential(record: ProviderKeyRecord): Secret | Promise<Secret>
+  /** Would it open? Nothing is remembered of the question. */
+  opens(record: ProviderKeyRecord): boolean
   /** In the background, compare-and-set on the key's version. */
   markStatus(
     record: ProviderKeyRecord,

@@ -38,8 +38,10 @@ async function explain(apiKey: string, body: object = {}, headers: Record<string
 /** Which behaviour of the fake each simulated answer stands for. */
 const SCENARIOS = {
   '401': 'invalid',
+  '403': 'forbidden-model',
   '429': 'ratelimit30',
   '5xx': 'down500',
+  '529': 'overloaded529',
   timeout: 'reset',
   quota: 'quota',
 } as const

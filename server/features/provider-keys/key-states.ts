@@ -37,6 +37,8 @@ export interface KeyStates {
   /** A key as it is now, with what is still on its way to the database. */
   overlay<Key extends ProviderKeyRecord>(record: Key): Key
   openCredential(record: ProviderKeyRecord): Secret
+  /** Would it open? Nothing is remembered of the question: for explanations. */
+  opens(record: ProviderKeyRecord): boolean
   /** Opens without counting it as a use: for the owner's own test. */
   openForTest(record: ProviderKeyRecord): Secret
   /** `probe`: of a key set aside, when it may be tried again. */
@@ -180,6 +182,15 @@ export function createKeyStates(options: {
       used.set(record.id, clock.now())
       useTimer ??= setTimeout(() => void writeUses(), WRITE_USE_MS).unref()
       return key
+    },
+    opens(record) {
+      try {
+        vault.open(bindingOf(record), record.sealed, record.kid)
+        return true
+      } catch (error) {
+        if (error instanceof VaultError) return false
+        throw error
+      }
     },
     overlay,
     openForTest: open,

@@ -29,7 +29,10 @@ import { createProviderKeyStore } from './store.ts'
 import { editKey, insertKey, removeKey, replaceSecret } from './write-key.ts'
 
 /** What the gateway uses of a user's keys. */
-type GatewaySide = Pick<KeyStates, 'chainFor' | 'openCredential' | 'markStatus' | 'markModel' | 'invalidate' | 'flush'>
+type GatewaySide = Pick<
+  KeyStates,
+  'chainFor' | 'openCredential' | 'opens' | 'markStatus' | 'markModel' | 'invalidate' | 'flush'
+>
 
 export interface ProviderKeyService extends GatewaySide {
   addProviderKey(actor: KeyActor, input: AddProviderKeyBody): Promise<ProviderKey>
@@ -143,6 +146,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
 
     chainFor: states.chainFor,
     openCredential: states.openCredential,
+    opens: states.opens,
     markStatus: states.markStatus,
     markModel: states.markModel,
     invalidate: states.invalidate,
