@@ -83,13 +83,19 @@ function plainUsage(dialect: string, reports: readonly Json[]): Usage {
         reasoning: merged.output_tokens_details?.reasoning_tokens ?? null,
       }
     case 'anthropic-messages': {
-      const parts = [merged.input_tokens, merged.cache_creation_input_tokens, merged.cache_read_input_tokens]
+      const compactions = (merged.iterations ?? []).filter(({ type }: Json) => type === 'compaction')
+      const sum = (...names: string[]): number | null => {
+        const parts = [merged, ...compactions]
+          .flatMap((one) => names.map((name) => one[name]))
+          .filter((one) => one >= 0)
+        return parts.length === 0 ? null : parts.reduce((total, part) => total + part, 0)
+      }
       return {
-        input: parts.every((part) => part === undefined) ? null : parts.reduce((sum, part) => sum + (part ?? 0), 0),
-        cacheRead: merged.cache_read_input_tokens ?? null,
-        cacheWrite: merged.cache_creation_input_tokens ?? null,
+        input: sum('input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens'),
+        cacheRead: sum('cache_read_input_tokens'),
+        cacheWrite: sum('cache_creation_input_tokens'),
         cacheWrite1h: merged.cache_creation?.ephemeral_1h_input_tokens ?? null,
-        output: merged.output_tokens ?? null,
+        output: sum('output_tokens'),
         reasoning: merged.output_tokens_details?.thinking_tokens ?? null,
       }
     }

@@ -30,6 +30,10 @@ export interface Recording {
   readonly file: RecordingFile
   readonly protocol: Protocol
   readonly provider: Provider
+  /** Who answered, as the collection names them. */
+  readonly source: string
+  /** As it was asked for. */
+  readonly model: string
   readonly status: number
   readonly requestBody: Record<string, unknown> | null
   /** As it went over the wire, as far as the recorder kept it. */
@@ -59,13 +63,15 @@ export function readRecordings(): Recording[] {
 }
 
 function readLine(file: RecordingFile, line: string): Recording {
-  const { id, provider, status, features, request_body, response_body, response_stream } = JSON.parse(line)
+  const { id, provider, model, status, features, request_body, response_body, response_stream } = JSON.parse(line)
   const isSse = typeof response_stream === 'string'
   return {
     id,
     file,
     protocol: PROTOCOLS[FILES[file]],
     provider: providerOf(file, provider),
+    source: provider,
+    model: model ?? '',
     status,
     requestBody: request_body,
     features,

@@ -48,7 +48,7 @@ export function encodeMessagesResponse(response: ChatResponse, encoding: Respons
     ...stop,
     ...(container === undefined ? {} : { container }),
     ...(management === undefined ? {} : { context_management: management }),
-    usage: { ...writeAnthropicUsage(response.usage), ...asObject(usage) },
+    usage: { ...writeAnthropicUsage(response.usage, usage), ...asObject(usage) },
   }
 }
 

@@ -47,7 +47,7 @@ export function createMessagesEncoder(encoding: ResponseEncoding): StreamEncoder
       wire({
         type: 'message_delta',
         delta: { ...stop, ...(container === undefined ? {} : { container }) },
-        usage: { ...writeAnthropicUsage(usage), ...asObject(counted) },
+        usage: { ...writeAnthropicUsage(usage, counted), ...asObject(counted) },
         ...(management === undefined ? {} : { context_management: management }),
       }) + wire({ type: 'message_stop' })
     )

@@ -5,17 +5,29 @@ import { addCounts, asCount, asObject, type JsonObject } from '../read.ts'
 export function readAnthropicUsage(value: unknown): Usage {
   const usage = asObject(value)
   if (!usage) return UNKNOWN_USAGE
-  const read = asCount(usage['cache_read_input_tokens'])
-  const written = asCount(usage['cache_creation_input_tokens'])
-  const creation = asObject(usage['cache_creation'])
+  const all = [usage, ...listCompactions(usage)]
+  const total = (pick: (one: JsonObject) => unknown): number | null =>
+    addCounts(...all.map((one) => asCount(pick(one))))
+  const read = total((one) => one['cache_read_input_tokens'])
+  const written = total((one) => one['cache_creation_input_tokens'])
   return {
-    input: addCounts(asCount(usage['input_tokens']), written, read),
+    input: addCounts(
+      total((one) => one['input_tokens']),
+      written,
+      read,
+    ),
     cacheRead: read,
     cacheWrite: written,
-    cacheWrite1h: asCount(creation?.['ephemeral_1h_input_tokens']),
-    output: asCount(usage['output_tokens']),
+    cacheWrite1h: total((one) => asObject(one['cache_creation'])?.['ephemeral_1h_input_tokens']),
+    output: total((one) => one['output_tokens']),
     reasoning: asCount(asObject(usage['output_tokens_details'])?.['thinking_tokens']),
   }
+}
+
+/** Reading a long conversation to compact it is billed beside the answer, and its tokens are not in the figures above. */
+function listCompactions(usage: JsonObject): JsonObject[] {
+  const iterations = Array.isArray(usage['iterations']) ? usage['iterations'].map(asObject) : []
+  return iterations.filter((one): one is JsonObject => one?.['type'] === 'compaction')
 }
 
 /** A stream's snapshots are merged by overwriting, never by adding: later values win, what they leave out stays. */
@@ -26,13 +38,19 @@ export function mergeAnthropicUsage(start: JsonObject | null, delta: JsonObject 
   return readAnthropicUsage(merged)
 }
 
-/** As this dialect counts: the cached tokens taken out of the input again. Numbers stand everywhere, as its clients add them up. */
-export function writeAnthropicUsage(usage: Usage): Record<string, unknown> {
-  const read = usage.cacheRead ?? 0
-  const written = usage.cacheWrite ?? 0
-  const hour = usage.cacheWrite1h
+/**
+ * As this dialect counts: the cached tokens taken out of the input again, and what `beside`, the dialect's own fields, tells
+ * of compactions out of all. Numbers stand everywhere, as its clients add them up.
+ */
+export function writeAnthropicUsage(usage: Usage, beside?: unknown): Record<string, unknown> {
+  const compacted = listCompactions(asObject(beside) ?? {}).map(readAnthropicUsage)
+  const rest = (pick: (one: Usage) => number | null): number =>
+    compacted.reduce((left, one) => Math.max(left - (pick(one) ?? 0), 0), pick(usage) ?? 0)
+  const read = rest((one) => one.cacheRead)
+  const written = rest((one) => one.cacheWrite)
+  const hour = usage.cacheWrite1h === null ? null : rest((one) => one.cacheWrite1h)
   return {
-    input_tokens: Math.max((usage.input ?? 0) - read - written, 0),
+    input_tokens: Math.max(rest((one) => one.input) - read - written, 0),
     cache_creation_input_tokens: written,
     cache_read_input_tokens: read,
     ...(hour === null
@@ -40,7 +58,7 @@ export function writeAnthropicUsage(usage: Usage): Record<string, unknown> {
       : {
           cache_creation: { ephemeral_5m_input_tokens: Math.max(written - hour, 0), ephemeral_1h_input_tokens: hour },
         }),
-    output_tokens: usage.output ?? 0,
+    output_tokens: rest((one) => one.output),
     ...(usage.reasoning === null ? {} : { output_tokens_details: { thinking_tokens: usage.reasoning } }),
   }
 }
