@@ -174,6 +174,25 @@ describe.skipIf(!canRun)(name, () => {
     await expectClean()
   })
 
+  test('a key pasted before the providers are known is recognised when they are', async () => {
+    uniroute = await startUniRoute({ fake })
+    tab = await browser.open(uniroute.url)
+    const held = Promise.withResolvers<void>()
+    await tab.page.route('**/admin/installation', async (route: any) => {
+      await held.promise
+      await route.continue()
+    })
+    await tab.page.getByLabel('E-mail').fill(uniroute.adminAccount.email)
+    await tab.page.getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
+    await tab.page.getByRole('button', { name: 'Sign in' }).click()
+    await sees('No keys yet')
+    await paste('Add a key', newKey('openai', 'ok'))
+    await sees('Choose whose key this is.')
+    held.resolve()
+    await sees('Looks like a key of OpenAI.')
+    await expectClean()
+  })
+
   test('replace: a failing key changes nothing; a good one keeps id and name, with new last characters', async () => {
     uniroute = await startUniRoute({ fake })
     const token = await uniroute.login()

@@ -34,6 +34,14 @@ test('a pasted key is told by its length and its end, and stands nowhere in the 
   expect(JSON.stringify(wrapper.emitted('change'))).not.toContain('CANARY')
 })
 
+test('what comes later than the paste can be looked at again', async () => {
+  const { wrapper, seen } = open()
+  await paste(wrapper, KEY)
+  wrapper.vm.lookAgain()
+  expect(seen).toEqual([KEY, KEY])
+  expect(wrapper.emitted('change')).toHaveLength(2)
+})
+
 test('a short key shows nothing of its end', async () => {
   const { wrapper } = open()
   await paste(wrapper, 'short-key')
