@@ -15,6 +15,7 @@ import { createAuditReader } from './features/audit/audit-reader.ts'
 import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import { createInstallationRoutes } from './features/admin/installation-routes.ts'
+import { createSettingsRoutes } from './features/admin/settings-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
@@ -218,6 +219,7 @@ export function createApp(options: AppOptions): App {
     ...routing.routes,
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader }),
+    ...createSettingsRoutes({ settings: config.settings }),
     ...createInstallationRoutes({
       readSignIn: async () => ({
         setup: await readSetup(),

@@ -4,8 +4,10 @@
 // value, and without the value of any secret.
 import { resolve } from 'node:path'
 import type { FallbackReason } from '../../contract/common.ts'
+import type { EffectiveSetting } from '../../contract/settings.ts'
 import { Secret } from '../kernel/secret.ts'
 import { StartRefused } from '../kernel/start-refused.ts'
+import { describeSettings } from './effective-settings.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type Environment, readEnvironment, readSecretText, readSetting } from './environment.ts'
 import { headerToken } from './kinds.ts'
@@ -49,6 +51,8 @@ export interface Config {
   readonly metricsToken: Secret | null
   /** null: no mail is sent. */
   readonly smtp: SmtpServer | null
+  /** Every setting with its origin, for administrators. */
+  readonly settings: readonly EffectiveSetting[]
   /** For the log, at each start. */
   readonly warnings: readonly string[]
 }
@@ -103,12 +107,13 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     logLevel: read('LOG_LEVEL'),
     metricsToken: readOptional('METRICS_TOKEN'),
     smtp: readOptional('SMTP_URL'),
+    settings: [],
     warnings: reader.warnings,
   }
   reader.checkTheRest()
   warnAboutExposure(config, reader)
   reader.refuseIfFaulty()
-  return freezeDeep(config)
+  return freezeDeep({ ...config, settings: describeSettings(environment, merged, cwd) })
 }
 
 /** Takes the secrets out of the process's own environment once they are read, so that no child or report inherits them. */
