@@ -17,6 +17,7 @@ import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import { createInstallationRoutes } from './features/admin/installation-routes.ts'
 import { createSettingsRoutes } from './features/admin/settings-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
+import { createEvents } from './features/events/events.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
 import { createReachableModels } from './features/catalog/reachable-models.ts'
@@ -34,6 +35,8 @@ import { createRouting } from './features/routing/routing.ts'
 import { createTeams } from './features/teams/teams.ts'
 import { createReconciler } from './features/usage/reconcile.ts'
 import { createReconcileRoutes } from './features/usage/reconcile-routes.ts'
+import { toListed } from './features/usage/receipt.ts'
+import { isUseOfModel, toRequestRow } from './features/usage/records.ts'
 import { createRequestLog } from './features/usage/request-log.ts'
 import { createRequestRoutes } from './features/usage/request-routes.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
@@ -48,7 +51,7 @@ import { createOpenRoutes } from './http/open-routes.ts'
 import type { Route } from './http/route.ts'
 import { createHttp, type Http } from './http/server.ts'
 import { systemClock, type Clock } from './kernel/clock.ts'
-import { parsePublicId } from './kernel/ids.ts'
+import { parsePublicId, toPublicId } from './kernel/ids.ts'
 import type { Log } from './kernel/log.ts'
 import { createProviders } from './providers/registry.ts'
 import { createMail } from './upstream/mail.ts'
@@ -93,9 +96,29 @@ export function createApp(options: AppOptions): App {
   const catalog = createCatalog({ database, providers, audit, clock })
   const routing = createRouting({ database, providers, audit, clock })
   const prices = createPrices({ clock, overrides: catalog.overrides })
-  const ledger = createLedger({ database, dataDir: config.dataDir, clock, log, prices })
+  const events = createEvents({
+    recheck: (token) => authenticator.recheck(token),
+    isStopping: () => http.draining,
+  })
+  const ledger = createLedger({
+    database,
+    dataDir: config.dataDir,
+    clock,
+    log,
+    prices,
+    onFinished(request) {
+      if (isUseOfModel(request)) events.publish('request', request.userId, () => toListed(toRequestRow(request)))
+    },
+  })
   const usage = createUsage({ store: createUsageStore(database), ledger, clock })
-  const notifications = createNotifications({ database, clock, log, mail, publicUrl })
+  const notifications = createNotifications({
+    database,
+    clock,
+    log,
+    mail,
+    publicUrl,
+    onNotified: (userId, notification) => events.publish('notification', userId, () => notification),
+  })
   const apiKeys = createApiKeys({
     database,
     clock,
@@ -138,6 +161,8 @@ export function createApp(options: AppOptions): App {
       return { spent, isFull: gateway.isCapFull(id, usdNanos) }
     },
     notify: (notice) => notifications.notify(notice),
+    onKeyChange: ({ userId, keyId, status }) =>
+      events.publish('key', userId, () => ({ id: keyId === null ? null : toPublicId('pk', keyId), status })),
     readKeyUsage: (providerKeyId, query) => usage.summarise(query, { providerKeyId }),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
   })
@@ -208,6 +233,7 @@ export function createApp(options: AppOptions): App {
     ...providerKeys.routes,
     ...teams.routes,
     ...notifications.routes,
+    ...events.routes,
     ...createUsageRoutes({ usage }),
     ...createLimitRoutes({ budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }),
     ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock })),
@@ -270,6 +296,7 @@ export function createApp(options: AppOptions): App {
     },
     async close() {
       gateway.close()
+      events.close()
       await rotation.close()
       await mail?.close()
       await upstream.close()

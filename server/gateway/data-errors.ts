@@ -65,7 +65,7 @@ export function sendDataError(
   requestId: string,
 ): number {
   const answer = encodeDataError(protocol, error, requestId)
-  sendAnswer(response.req, response, answer)
+  void sendAnswer(response.req, response, answer)
   return answer.status
 }
 

@@ -5,11 +5,14 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { GatewayError } from '../kernel/errors.ts'
 import { toPublicId } from '../kernel/ids.ts'
 import type { RequestHeaders } from './route.ts'
+import { type AnswerStream, pumpAnswer } from './stream-answer.ts'
 
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body?: string | Buffer | undefined
+  /** Instead of a body: made while it is sent. */
+  readonly stream?: AnswerStream | undefined
 }
 
 /** Puts an error into the dialect of the address; undefined leaves it to the control plane's shape. */
@@ -61,7 +64,12 @@ export function withControlHeaders(answer: Answer): Answer {
 }
 
 /** Sends a whole answer. `close` ends the connection after it. */
-export function sendAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer, close = false): void {
+export function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  close = false,
+): void | Promise<void> {
   if (response.headersSent || response.destroyed) {
     // Too late for a status: a cut connection is the only honest sign left.
     if (!response.writableEnded) response.destroy()
@@ -70,6 +78,7 @@ export function sendAnswer(request: IncomingMessage, response: ServerResponse, a
   for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
   response.statusCode = answer.status
+  if (answer.stream && request.method !== 'HEAD') return pumpAnswer(response, answer.stream)
   if (answer.status !== 204 && answer.status !== 304) response.setHeader('content-length', body?.length ?? 0)
   const abandoned = hasUnreadBody(request)
   // Whoever sends so slowly is not waited for again.

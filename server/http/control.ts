@@ -150,6 +150,7 @@ function encodeReply(reply: ControlReply): Answer {
   const headers = reply.headers ?? {}
   const content = reply.text ?? reply.bytes
   if (content !== undefined) return { status: reply.status, headers, body: content }
+  if (reply.stream !== undefined) return { status: reply.status, headers, stream: reply.stream }
   if (reply.body === undefined) return { status: reply.status, headers }
   return { status: reply.status, headers: { 'content-type': JSON_TYPE, ...headers }, body: JSON.stringify(reply.body) }
 }

@@ -112,7 +112,10 @@ function chooseRoute(options: DispatchOptions, scene: Scene, head: AcceptedHead,
   const { router } = options
   if (head.method === 'OPTIONS') {
     const allow = head.path === '*' ? ['GET', 'OPTIONS', 'POST'] : router.listMethods(head.path)
-    if (allow) return sendAnswer(scene.request, scene.response, { status: 204, headers: { allow: allow.join(', ') } })
+    if (allow) {
+      void sendAnswer(scene.request, scene.response, { status: 204, headers: { allow: allow.join(', ') } })
+      return
+    }
   }
   if (asksForWebSocket(head) && isDataPath(router, head.path)) {
     return refuse(options, scene, new GatewayError('upgrade_required'), { upgrade: 'HTTP/1.1' }, true)
@@ -183,7 +186,7 @@ function refuse(
   logFailure(options.log, error, request, requestId)
   if (close) condemned.add(request.socket)
   const answer = encodeEarly(options.encodeEarlyError, path, headers, error, requestId)
-  sendAnswer(request, response, { ...answer, headers: { ...answer.headers, ...extra } }, close)
+  void sendAnswer(request, response, { ...answer, headers: { ...answer.headers, ...extra } }, close)
 }
 
 function logFailure(log: Log, error: GatewayError, request: IncomingMessage, requestId: string): void {

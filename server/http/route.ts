@@ -3,6 +3,7 @@
 // from the same entries.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ZodType } from 'zod'
+import type { AnswerStream } from './stream-answer.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
 /** none: open · session: a signed-in user's JWT · api-key: a `ur_…` key · refresh: the refresh cookie · metrics: METRICS_TOKEN. */
@@ -55,6 +56,8 @@ export interface ControlReply {
   readonly text?: string
   /** As `text`. */
   readonly bytes?: Buffer
+  /** The same, made while it is sent. */
+  readonly stream?: AnswerStream
 }
 
 export interface RouteFacts {

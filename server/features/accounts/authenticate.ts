@@ -17,10 +17,10 @@ export interface Authenticator {
   /** The data plane's first look: from memory, without a promise. Undefined means: ask `authenticateApiKey`. */
   peekApiKey(key: string): ApiKeyContext | undefined
   /**
-   * Is somebody who was let in with this text still let in? Throws the 401 where not. A session's token may be over by
+   * Who was let in with this text, as long as they still are. Throws the 401 where not. A session's token may be over by
    * then: its session counts.
    */
-  recheck(shown: string): Promise<void>
+  recheck(shown: string): Promise<Principal>
 }
 
 const SESSION_SHAPE = /^eyJ[A-Za-z0-9_-]*\./
@@ -65,8 +65,8 @@ export function createAuthenticate(rooms: {
     },
     authenticateApiKey,
     async recheck(shown) {
-      if (!SESSION_SHAPE.test(shown)) await (apiKeys.peekApiKey(shown) ?? authenticateApiKey(shown))
-      else await accounts.recheckSession(shown)
+      if (SESSION_SHAPE.test(shown)) return accounts.recheckSession(shown)
+      return (apiKeys.peekApiKey(shown) ?? (await authenticateApiKey(shown))).principal
     },
     peekApiKey: (key) => apiKeys.peekApiKey(key),
   }

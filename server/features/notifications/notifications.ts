@@ -45,8 +45,10 @@ export function createNotifications(options: {
   /** Absent where the operator set no mail server. */
   mail?: Pick<Mail, 'send'> | undefined
   publicUrl: () => string
+  /** Told what was stored. */
+  onNotified?: (userId: string, notification: NotificationAnswer) => void
 }): Notifications {
-  const { database, clock, log, mail, publicUrl } = options
+  const { database, clock, log, mail, publicUrl, onNotified } = options
   const store = createNotificationStore(database)
 
   /** Not waited for: a mail server takes its time, and what is told of must go on. */
@@ -78,7 +80,9 @@ export function createNotifications(options: {
         mailed_at: null,
       }
       try {
-        if (await store.insert(row)) void sendByMail(row, message)
+        if (!(await store.insert(row))) return
+        onNotified?.(row.user_id, describe(row))
+        void sendByMail(row, message)
       } catch (error) {
         log.warn({ err: error, kind }, 'a notification could not be stored')
       }

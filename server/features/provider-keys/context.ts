@@ -10,7 +10,7 @@ import type { Audit, AuditEntry } from '../audit/audit.ts'
 import type { ReadCap } from './cap-health.ts'
 import type { Notify } from './key-notices.ts'
 import type { ExplainWithout } from './impact.ts'
-import type { KeyStates } from './key-states.ts'
+import type { KeyStates, OnKeyChange } from './key-states.ts'
 import type { ReadHealth } from './model-health.ts'
 import { describeBinding, type StoredProviderKey } from './record.ts'
 import type { Shredder } from './shredder.ts'
@@ -56,6 +56,7 @@ export interface ProviderKeysOptions {
   /** Sums over what one key paid for, whoever asked. */
   readKeyUsage?: (keyId: string, query: UsageQuery) => Promise<UsageAnswer>
   notify?: Notify
+  onKeyChange?: OnKeyChange
   /** With whom each of a user's keys is shared, by bare key id. */
   namesSharedWith?: (userId: string) => Promise<ReadonlyMap<string, readonly string[]>>
   /** How long to wait before erasing is tried again. */

@@ -32,6 +32,9 @@ interface Pending extends StatusMark {
   readonly before: ProviderKeyStatus
 }
 
+/** Told that a user's keys are no longer as they were: which one and how, where that is known. */
+export type OnKeyChange = (change: { userId: string; keyId: string | null; status: string | null }) => void
+
 export interface KeyStates {
   chainFor(userId: string): Promise<readonly ProviderKeyRecord[]>
   /** A key as it is now, with what is still on its way to the database. */
@@ -59,6 +62,7 @@ export function createKeyStates(options: {
   log: Log
   audit: Audit
   notify?: Notify | undefined
+  onKeyChange?: OnKeyChange | undefined
 }): KeyStates {
   const { store, vault, clock, log, audit } = options
   const cache = createFreshCache<string, readonly ProviderKeyRecord[]>({
@@ -100,9 +104,10 @@ export function createKeyStates(options: {
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
-  function markModel({ id, keyVersion }: ProviderKeyRecord, health: ModelHealth): void {
+  function markModel({ id, keyVersion, userId }: ProviderKeyRecord, health: ModelHealth): void {
     if (health.model.length > LONGEST_MODEL) return
     pendingModels.set(`${id} ${health.model}`, { id, keyVersion, ...health })
+    options.onKeyChange?.({ userId, keyId: id, status: null })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
@@ -131,6 +136,7 @@ export function createKeyStates(options: {
     cache.invalidate(mark.record.userId)
     if (pending.get(mark.id) === mark) pending.delete(mark.id)
     if (!changed) return
+    options.onKeyChange?.({ userId: mark.record.userId, keyId: mark.id, status: mark.status })
     // An untested key that served is no news.
     await tellStatus(options, mark.record, mark.before, mark.status, mark.at)
     if (mark.status !== 'undecryptable') return
@@ -196,7 +202,10 @@ export function createKeyStates(options: {
     openForTest: open,
     markStatus,
     markModel,
-    invalidate: (userId) => cache.invalidate(userId),
+    invalidate(userId) {
+      cache.invalidate(userId)
+      options.onKeyChange?.({ userId, keyId: null, status: null })
+    },
     async flush() {
       await writeStatuses()
       await writeUses()

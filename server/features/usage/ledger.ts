@@ -62,6 +62,8 @@ export function createLedger(options: {
   clock: Clock
   log: Log
   prices?: Prices
+  /** Told each request of this process that is over, as it will stand in the database. */
+  onFinished?: (request: FinishedRequest) => void
   /** For tests: smaller segments, less memory. */
   limits?: { segmentBytes?: number; maxQueued?: number }
 }): Ledger {
@@ -115,6 +117,7 @@ export function createLedger(options: {
     const record = boundFinished({ ...finished, ...sumAttempts(attempts) })
     journalSoon(`{"finished":${JSON.stringify(record)}}`, request)
     fold.add({ request: record, attempts, segments: request.segments, isJournaled: request.isJournaled })
+    options.onFinished?.(record)
   }
 
   /** Long calls must not keep every segment written since they began. */

@@ -21,6 +21,10 @@ const NO_COST: Cost = { usdNanos: 0, source: 'computed', priceVersion: null }
 export const READ_OPERATIONS = ['models', 'receipt', 'explain'] as const
 export type ReadOperation = (typeof READ_OPERATIONS)[number]
 
+export function isUseOfModel({ operation }: { readonly operation: string }): boolean {
+  return !(READ_OPERATIONS as readonly string[]).includes(operation)
+}
+
 /** About to call a provider. All ids are bare. */
 export interface AttemptIntent {
   readonly requestId: string
