@@ -14,6 +14,7 @@ import { createAuditCheckpoints } from './features/audit/audit-checkpoints.ts'
 import { createAuditReader } from './features/audit/audit-reader.ts'
 import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
+import { createHealthRoutes } from './features/admin/health.ts'
 import { createInstallationRoutes } from './features/admin/installation-routes.ts'
 import { createSettingsRoutes } from './features/admin/settings-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
@@ -246,6 +247,25 @@ export function createApp(options: AppOptions): App {
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader }),
     ...createSettingsRoutes({ settings: config.settings }),
+    ...createHealthRoutes({
+      version: readVersion(),
+      dataDir: config.dataDir,
+      instanceId: booted.instanceId,
+      database,
+      registry: booted.registry,
+      ledger,
+      clock,
+      readInProgress: () => ({
+        requests: http.inFlight,
+        upstream_calls: gateway.callsInProgress,
+        event_streams: events.size,
+      }),
+      listBreakers: () =>
+        gateway
+          .listOpenBreakers()
+          .map(({ oneOwner, leftMs, ...named }) => ({ ...named, one_owner: oneOwner, opens_in_ms: leftMs })),
+      limits: { rates: 'memory', budgets: database.kind === 'sqlite' ? 'memory' : 'database' },
+    }),
     ...createInstallationRoutes({
       readSignIn: async () => ({
         setup: await readSetup(),

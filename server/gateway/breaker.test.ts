@@ -28,6 +28,8 @@ describe('opening', () => {
     expect(breakers.allows(KEY)).toBe(false)
     expect(breakers.openFor(KEY)).toBe(10_000)
     expect(breakers.openCount).toBe(1)
+    const { provider, model, side } = KEY
+    expect(breakers.listOpen()).toEqual([{ provider, model, side, oneOwner: false, leftMs: 10_000 }])
   })
 
   test.each([

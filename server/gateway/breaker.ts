@@ -26,8 +26,15 @@ export interface Breakers {
   openFor(key: BreakerKey): number | null
   /** The last target is never blocked entirely: true at most once a second for a breaker that is open. */
   allowsLastResort(key: BreakerKey): boolean
+  /** Those that are open: for how long still, and whether for one owner's keys only. */
+  listOpen(): OpenBreaker[]
   /** Open breakers, for metrics. */
   readonly openCount: number
+}
+
+export interface OpenBreaker extends Pick<BreakerKey, 'provider' | 'model' | 'side'> {
+  readonly oneOwner: boolean
+  readonly leftMs: number
 }
 
 export const FIRST_OPEN_MS = 10_000
@@ -140,6 +147,23 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
       if (now - gate.lastResortAt < 1_000) return false
       gate.lastResortAt = now
       return true
+    },
+    listOpen() {
+      const now = clock.monotonic()
+      return [...breakers].flatMap(([name, { gate, owners }]) => {
+        const [provider = '', model = '', side] = name.split('\n')
+        const describe = ({ openUntil }: Gate, oneOwner: boolean): OpenBreaker => ({
+          provider,
+          model,
+          side: side as Side,
+          oneOwner,
+          leftMs: Math.max(0, Math.round(openUntil - now)),
+        })
+        return [
+          ...(gate ? [describe(gate, false)] : []),
+          ...Array.from(owners.values(), (ofOwner) => describe(ofOwner, true)),
+        ]
+      })
     },
     get openCount() {
       let count = 0

@@ -21,7 +21,7 @@ import type { Log } from '../kernel/log.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { createAdjustments } from './adjustments.ts'
-import { createBreakers } from './breaker.ts'
+import { createBreakers, type OpenBreaker } from './breaker.ts'
 import { createChoosing } from './choosing.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
 import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
@@ -90,6 +90,10 @@ export interface Gateway {
   isCapFull(keyId: string, capUsdNanos: number): boolean
   /** What a caller's keys reach, aliases first. */
   listModels(caller: ApiKeyContext): Promise<ReachedModel[]>
+  /** Providers that are not called for a while. */
+  listOpenBreakers(): readonly OpenBreaker[]
+  /** To providers, now. */
+  readonly callsInProgress: number
   close(): void
 }
 
@@ -118,6 +122,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       })),
     isCapFull: (keyId, capUsdNanos) => tools.spending.isCapFull(keyId, capUsdNanos),
     listModels: (caller) => modelLists.listModels(caller),
+    listOpenBreakers: () => tools.breakers.listOpen(),
+    get callsInProgress() {
+      return tools.watch.size
+    },
     encodeEarlyError(path, headers, error, requestId) {
       const protocol = dialectOfPath(outsidePlayground(path), headers)
       return protocol ? encodeDataError(protocol, error, requestId) : undefined

@@ -24,6 +24,7 @@ export interface Fold {
   add(request: QueuedRequest): void
   /** Folds what dead processes left; resolves once it was tried, and goes on trying. */
   addAdopted(segments: readonly Segment[]): Promise<ReplayReport>
+  readBacklog(): { waiting: number; oldestAt: number | null; failures: number }
   /** Resolves when everything added before is in the database, rejects with storage_unavailable. */
   flush(): Promise<void>
   close(): Promise<void>
@@ -155,6 +156,11 @@ export function createFold(options: {
       // A failed round has been logged and is tried again; starting does not wait for it.
       await runRound().catch(() => undefined)
       return lastAdoption
+    },
+    readBacklog() {
+      const [oldest] = queue
+      const oldestAt = oldest === undefined ? null : oldest.request.createdAt + oldest.request.durationMs
+      return { waiting: queue.length, oldestAt, failures }
     },
     async flush() {
       // A round under way took only what was there when it began.

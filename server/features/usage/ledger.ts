@@ -19,6 +19,19 @@ import {
 } from './records.ts'
 import type { ReplayReport } from './replay.ts'
 
+/** What is still on its way to the database. */
+export interface LedgerFigures {
+  readonly segments: number
+  readonly bytes: number
+  readonly spilledSegments: number
+  /** Finished requests in memory. */
+  readonly waiting: number
+  /** When the first of them ended, epoch ms; null: none waits. */
+  readonly oldestAt: number | null
+  /** Rounds in a row that failed. */
+  readonly failures: number
+}
+
 export interface Ledger {
   /** Durable intent before dialling; throws GatewayError storage_full. Synchronous. */
   intend(intent: AttemptIntent): void
@@ -28,6 +41,7 @@ export interface Ledger {
   finish(request: ReportedRequest): void
   /** Everything finished so far is in the database; rejects with storage_unavailable where it cannot be. */
   flush(): Promise<void>
+  readFigures(): LedgerFigures
   /** Takes over and folds the journals of processes that died; call once at start. */
   recover(): Promise<ReplayReport>
   close(): Promise<void>
@@ -182,6 +196,15 @@ export function createLedger(options: {
       else complete(finished.requestId, request, finished)
     },
     flush: () => fold.flush(),
+    readFigures() {
+      const segments = journal.segments()
+      return {
+        segments: segments.length,
+        bytes: segments.reduce((sum, { end }) => sum + end, 0),
+        spilledSegments: segments.filter(({ spilled }) => spilled).length,
+        ...fold.readBacklog(),
+      }
+    },
     recover: () => fold.addAdopted(journal.adopt()),
     async close() {
       await fold.close()
