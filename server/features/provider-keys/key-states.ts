@@ -73,6 +73,8 @@ export function createKeyStates(options: {
   const pending = new Map<string, Pending>()
   const pendingModels = new Map<string, ModelMark>()
   const used = new Map<string, number>()
+  /** How many states have been written. */
+  let writes = 0
   let statusTimer: NodeJS.Timeout | undefined
   let useTimer: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
@@ -135,6 +137,7 @@ export function createKeyStates(options: {
     const changed = await store.markStatus(mark)
     cache.invalidate(mark.record.userId)
     if (pending.get(mark.id) === mark) pending.delete(mark.id)
+    writes++
     if (!changed) return
     options.onKeyChange?.({ userId: mark.record.userId, keyId: mark.id, status: mark.status })
     // An untested key that served is no news.
@@ -180,7 +183,13 @@ export function createKeyStates(options: {
 
   return {
     async chainFor(userId) {
-      const records = await cache.get(userId)
+      let records: readonly ProviderKeyRecord[]
+      let seen: number
+      do {
+        seen = writes
+        records = await cache.get(userId)
+        // What was read while a state was being written may be older than the state, which lies over it no more.
+      } while (writes !== seen)
       return pending.size === 0 ? records : records.map(overlay)
     },
     openCredential(record) {

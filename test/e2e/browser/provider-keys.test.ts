@@ -1,6 +1,6 @@
 // The dashboard in a real browser, built as it is shipped, under its own policy: set-up by the printed link, and a
 // provider key's whole life. After every step the page is clean: axe, console, policy, no foreign request, no secret.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createFakeKey, createFakePassword } from '../../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../../fake-provider/fake-provider.ts'
 import { type Browser, browserInstalled, dashboardBuilt, launchBrowser, type Watched } from '../../support/browser.ts'
@@ -75,7 +75,9 @@ describe.skipIf(!canRun)(name, () => {
 
   test('set-up: the printed link makes the administrator, once; its code leaves the address at once', async () => {
     uniroute = await startUniRoute({ fake, admin: false })
-    const link = /http\S+\/setup#\S+/.exec(uniroute.stdout())![0].replace(/^https?:\/\/[^/]+/, uniroute.url)
+    // The link is printed after the line that says the server is ready.
+    const printed = await vi.waitUntil(() => /http\S+\/setup#\S+(?=\s)/.exec(uniroute!.stdout()))
+    const link = printed[0].replace(/^https?:\/\/[^/]+/, uniroute.url)
     const code = link.split('#')[1]!
     tab = await browser.open(link, { expect: /403/ })
     await tab.page.getByLabel('E-mail').waitFor()
