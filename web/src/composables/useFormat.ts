@@ -22,6 +22,8 @@ export interface Format {
   /** Enough digits that a small cost never looks like none. */
   money(usdMicros: number): string
   list(parts: readonly string[]): string
+  /** "96 ms", "1.84 s" */
+  duration(ms: number): string
 }
 
 export function useFormat(): Format {
@@ -42,6 +44,11 @@ export function useFormat(): Format {
       return (usd !== 0 && usd < 0.1 ? formats.value.cents : formats.value.money).format(usd)
     },
     list: (parts) => formats.value.list.format(parts),
+    // Symbols of units are the same in every language; they stay with their number.
+    duration: (ms) =>
+      ms < 1000
+        ? `${formats.value.number.format(Math.round(ms))}\u00A0ms`
+        : `${formats.value.three.format(ms / 1000)}\u00A0s`,
   }
 }
 
@@ -54,6 +61,7 @@ function createFormats(locale: string) {
     money: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' }),
     cents: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', maximumSignificantDigits: 2 }),
     list: new Intl.ListFormat(locale),
+    three: new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
   }
 }
 
