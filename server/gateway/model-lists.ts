@@ -152,6 +152,7 @@ const FATES: Readonly<Record<Verdict, KeyFate>> = {
   forbidden: 'restricted',
   model_not_found: 'restricted',
   request: 'restricted',
+  overflow: 'restricted',
 }
 
 // A key that cannot be opened leaves its provider out of the list; anything unexpected is not hidden.

@@ -298,7 +298,8 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
       response.setHeader('content-length', String(end.body.length))
       response.writeHead(status)
       response.end(end.body)
-      const error = { code: 'bad_request', origin: 'upstream' }
+      const code = end.verdict === 'overflow' ? 'context_length_exceeded' : 'bad_request'
+      const error = { code, origin: 'upstream' }
       record(tools, exchange, { status, outcome: 'refused', error, firstByteMs: null })
       return
     }

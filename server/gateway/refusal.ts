@@ -2,11 +2,13 @@
 // lasting one; within one row of the table the last key tried is named. An upstream 401 never becomes a client 401.
 import { GatewayError } from '../kernel/errors.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
+import { readOverflow } from '../providers/overflow.ts'
 import type { Verdict } from '../providers/provider.ts'
 import type { AttemptEnd } from './attempt.ts'
 import { FIRST_OPEN_MS } from './breaker.ts'
 import type { KeyFate, Obstacle } from './chain.ts'
 import type { Exchange } from './exchange.ts'
+import { withoutAddresses } from './upstream-words.ts'
 
 /** What is known about how the provider failed, when an outage is the obstacle. */
 export interface OutageFacts {
@@ -150,7 +152,7 @@ export function explainVerdict(
 ): GatewayError {
   const { provider, model } = exchange
   // Its own words are worth passing on where they were looked through for the key.
-  const words = said?.body && said.error.message !== '' ? said.error.message.slice(0, LONGEST_WORDS) : null
+  const words = said?.body && said.error.message !== '' ? quoteWords(exchange, said.error.message) : null
   switch (verdict) {
     case 'model_not_found':
       return new GatewayError('model_not_found', {
@@ -160,6 +162,8 @@ export function explainVerdict(
       return new GatewayError('upstream_forbidden', {
         message: `${provider.name} refuses this request for this account or region.`,
       })
+    case 'overflow':
+      return explainOverflow(exchange, said?.error.message ?? '')
     default:
       return new GatewayError('bad_request', {
         message: `${provider.name} did not accept the request${words === null ? ` (status ${status ?? 'unknown'}).` : `: ${words}`}`,
@@ -167,6 +171,29 @@ export function explainVerdict(
         ...(status !== null && status >= 400 && status < 500 ? { status } : {}),
       })
   }
+}
+
+/** Numbers can hold no key, so they are read also from words that were not looked through for one. */
+function explainOverflow({ provider, target, model, protocol }: Exchange, words: string): GatewayError {
+  const { tokens, limit } = readOverflow((target?.provider ?? provider).errorRules, words)
+  const numbers = [
+    ...(tokens === null ? [] : [`it has ${tokens} tokens`]),
+    ...(limit === null ? [] : [`at most ${limit} fit`]),
+  ]
+  const told = numbers.length === 0 ? '' : ` (${numbers.join(', ')})`
+  return new GatewayError('context_length_exceeded', {
+    origin: 'upstream',
+    message:
+      protocol.overflowWords?.(tokens, limit) ??
+      `${provider.name}: the prompt is longer than ${quote(model)} allows${told}. Shorten the conversation, or ask a model with a longer context.`,
+  })
+}
+
+/** A provider's own sentence, without the addresses of machines behind it that it may name. */
+function quoteWords({ provider, target, body }: Exchange, words: string): string {
+  const hosts = [provider, target?.provider ?? provider].map(({ origin }) => new URL(origin).hostname)
+  const sent = Buffer.concat(body)
+  return withoutAddresses(words.slice(0, LONGEST_WORDS), { hosts, isKnown: (address) => sent.includes(address) })
 }
 
 export function explainMalformed(exchange: Exchange): GatewayError {

@@ -67,6 +67,8 @@ export type WalkEnd =
 
 export const MOST_CALLS = 6
 const LONGEST_RETRY_DELAY_MS = 200
+/** What no other key could change. */
+const ENDS_THE_WALK: ReadonlySet<Verdict> = new Set<Verdict>(['request', 'overflow', 'model_not_found', 'forbidden'])
 /** Statuses after which the provider surely did not run the request. */
 const SAFE_TO_REPEAT = new Set([500, 502, 503, 529])
 
@@ -242,7 +244,7 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try)
       tools.breakers.record(breakerKey, true)
       return { kind: 'refused', error: explainMalformed(exchange) }
     case 'refused':
-      if (verdict !== 'request' && verdict !== 'model_not_found' && verdict !== 'forbidden') return null
+      if (verdict === null || !ENDS_THE_WALK.has(verdict)) return null
       tools.breakers.record(breakerKey, false)
       if (verdict !== 'forbidden' && tried.relaysErrors && end.body !== null)
         return { kind: 'relayed-error', result, body: end.body, verdict }

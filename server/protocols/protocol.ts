@@ -101,6 +101,8 @@ export interface Protocol {
   readUsage(read: (key: string) => unknown): Usage
   encodeError(error: ErrorView): { status: number; body: string }
   decodeError(status: number, body: string): UpstreamError
+  /** Clients of this dialect know a conversation that is too long by these very words; absent where a code tells them. */
+  overflowWords?(tokens: number | null, limit: number | null): string
   readonly stream: StreamFacts
   /** Its headers for rate limits; absent where it has none. */
   readonly rateLimits?: RateLimitHeaders

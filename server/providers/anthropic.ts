@@ -1,6 +1,7 @@
 // Anthropic. From API version 2026-10-21 on the key travels as a bearer token.
 import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
 import type { BillingApi } from './billing.ts'
+import { ANTHROPIC_OVERFLOW } from './overflow.ts'
 import type { Provider } from './provider.ts'
 
 const BEARER_SINCE = '2026-10-21'
@@ -67,6 +68,7 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
   defaultHeaders: { 'anthropic-version': '2023-06-01' },
   billing: BILLING,
   errorRules: [
+    ...ANTHROPIC_OVERFLOW,
     {
       statuses: [400, 403],
       message: /credit balance is too low|reached your .*usage limits?|usage limits?\b.*reached/i,

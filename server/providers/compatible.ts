@@ -9,6 +9,7 @@ import {
   type ChatServer,
 } from './chat-dialects.ts'
 import type { ProtocolId } from '../protocols/protocol.ts'
+import { CHAT_SERVER_OVERFLOW } from './overflow.ts'
 import type { AuthHeader, Provider } from './provider.ts'
 import { findVendorApi, VENDOR_API_NAMES } from './vendor-apis.ts'
 
@@ -24,7 +25,7 @@ const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | keyof ServerF
   streamSilenceMs: 120_000,
   modelListPath: '/models',
   defaultHeaders: {},
-  errorRules: [],
+  errorRules: CHAT_SERVER_OVERFLOW,
 }
 
 const BEARER: AuthHeader = { name: 'authorization', scheme: 'Bearer ' }

@@ -1,5 +1,6 @@
 // Google's Gemini API. A bad key is a 400 here; clients ask for /v1 or /v1beta.
 import { CONSERVATIVE_DIALECT } from '../protocols/profile.ts'
+import { GOOGLE_OVERFLOW } from './overflow.ts'
 import type { Provider } from './provider.ts'
 
 export const google: Omit<Provider, 'origin' | 'basePath'> = {
@@ -21,6 +22,7 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
   authHeader: () => ({ name: 'x-goog-api-key', scheme: '' }),
   defaultHeaders: {},
   errorRules: [
+    ...GOOGLE_OVERFLOW,
     { statuses: [400, 401, 403], signal: 'api_key_invalid', verdict: 'invalid' },
     { statuses: [400, 403], message: /api key (?:not valid|expired|not found|was reported)/i, verdict: 'invalid' },
     { statuses: [403], signal: 'api_key_service_blocked', verdict: 'invalid' },

@@ -1,6 +1,7 @@
 // OpenAI.
 import type { BillingApi } from './billing.ts'
 import { OPENAI_DIALECT, OPENAI_HEADERS } from './chat-dialects.ts'
+import { OPENAI_OVERFLOW } from './overflow.ts'
 import type { Provider } from './provider.ts'
 
 // Administration › Usage of OpenAI's API reference.
@@ -63,6 +64,7 @@ export const openai: Omit<Provider, 'origin' | 'basePath'> = {
   defaultHeaders: {},
   billing: BILLING,
   errorRules: [
+    ...OPENAI_OVERFLOW,
     { statuses: [429], message: /exceeded your current quota/i, verdict: 'exhausted' },
     { signal: 'billing_hard_limit_reached', verdict: 'exhausted' },
     { signal: 'billing_not_active', verdict: 'exhausted' },

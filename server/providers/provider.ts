@@ -7,6 +7,7 @@ import type { BillingApi } from './billing.ts'
 /** What an upstream refusal says about the key, the model or the provider (the table of states). */
 export type Verdict =
   | 'request' // the request's own fault: relayed, no state
+  | 'overflow' // the same, since the conversation is longer than the model's context
   | 'invalid' // the key is rejected
   | 'exhausted' // the account has no credit or quota
   | 'cooling' // a rate limit, gone after a while
@@ -73,6 +74,8 @@ export interface Provider {
 
 // What every vendor's status codes mean where no rule of its own says otherwise.
 const COMMON_RULES: readonly ErrorRule[] = [
+  // OpenAI's code for a conversation that is too long, which many servers send.
+  { statuses: [400, 413, 422], signal: 'context_length_exceeded', verdict: 'overflow' },
   { statuses: [401], verdict: 'invalid' },
   { statuses: [402], verdict: 'exhausted' },
   { statuses: [429], signal: 'insufficient_quota', verdict: 'exhausted' },
@@ -121,6 +124,9 @@ export function statusOfSignals(error: UpstreamError): number {
 const SIGNAL_STATUS: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   invalid_argument: 400,
+  context_length_exceeded: 400,
+  exceed_context_size_error: 400,
+  badrequesterror: 400,
   authentication_error: 401,
   invalid_api_key: 401,
   unauthenticated: 401,

@@ -123,7 +123,16 @@ const TABLE: readonly [Verdict, Vendor, number, object | string][] = [
   ['request', 'openai', 409, oc('Conflict')],
   ['request', 'openai', 413, oc('Too large')],
   ['request', 'openai', 422, oc('Unprocessable')],
-  ['request', 'anthropic', 400, an('invalid_request_error', 'prompt is too long: 3333404 tokens > 200000 maximum')],
+  ['overflow', 'anthropic', 400, an('invalid_request_error', 'prompt is too long: 3333404 tokens > 200000 maximum')],
+  ['overflow', 'openai', 400, oc('Shorten it.', 'context_length_exceeded')],
+  [
+    'overflow',
+    'google',
+    400,
+    gm(400, 'INVALID_ARGUMENT', 'The input token count exceeds the maximum number of tokens allowed 1048576.'),
+  ],
+  ['overflow', 'compat', 422, oc("This model's maximum context length is 9 tokens. However, you requested 10 tokens")],
+  ['request', 'google', 400, gm(400, 'INVALID_ARGUMENT', 'prompt is too long')],
   ['request', 'anthropic', 413, an('request_too_large', 'Request exceeds the maximum size')],
   ['request', 'google', 400, gm(400, 'INVALID_ARGUMENT', 'Unknown name "x": Cannot find field.')],
   ['request', 'google', 400, gm(400, 'FAILED_PRECONDITION', 'User location is not supported for the API use.')],
@@ -195,6 +204,7 @@ const RECORDED: readonly [Verdict, number, RegExp][] = [
     404,
     /"model: |is not found for API version|` not found\.|deprecated|Resource not found|not a chat model/,
   ],
+  ['overflow', 400, /prompt is too long/],
   ['request', 400, /./],
 ]
 

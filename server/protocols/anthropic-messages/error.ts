@@ -35,3 +35,9 @@ export function decodeAnthropicError(_status: number, body: string): UpstreamErr
   const { signals, message } = readErrorBody(body)
   return { signals, message, retryAfterMs: null }
 }
+
+/** Claude Code looks for this sentence from its first to its last character. A number that nobody gave is left out. */
+export function writeAnthropicOverflow(tokens: number | null, limit: number | null): string {
+  const words = 'prompt is too long'
+  return tokens !== null && limit !== null && tokens > limit ? `${words}: ${tokens} tokens > ${limit} maximum` : words
+}

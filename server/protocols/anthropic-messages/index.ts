@@ -3,7 +3,7 @@ import type { Protocol } from '../protocol.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 import { asCount, asText } from '../read.ts'
 import { anthropicRateLimits } from './rate-limits.ts'
-import { decodeAnthropicError, encodeAnthropicError } from './error.ts'
+import { decodeAnthropicError, encodeAnthropicError, writeAnthropicOverflow } from './error.ts'
 import { messagesState } from './state-slots.ts'
 import { messagesStream } from './stream.ts'
 import { readAnthropicUsage } from './usage.ts'
@@ -45,6 +45,7 @@ export const anthropicMessages: Protocol = {
   },
   encodeError: encodeAnthropicError,
   decodeError: decodeAnthropicError,
+  overflowWords: writeAnthropicOverflow,
   rateLimits: anthropicRateLimits,
   stream: messagesStream,
   signsThoughts: true,
