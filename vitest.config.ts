@@ -1,11 +1,11 @@
 // How the tests run: `unit` beside the code, `web` for the dashboard in a made-up browser, `system` for whole servers, real clients and laws over many parts. In the
-// mode `nightly` every property is tried far more often.
+// mode `nightly` every property is tried far more often, and tables are walked whole.
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { compileMessages } from './web/compile-messages.ts'
 
 const shared = { environment: 'node', pool: 'forks', restoreMocks: true } as const
-const NIGHTLY = { env: { PROPERTY_RUNS: '10000' }, testTimeout: 30 * 60_000 }
+const NIGHTLY = { env: { PROPERTY_RUNS: '10000', CHAIN_ROWS: 'all' }, testTimeout: 30 * 60_000 }
 
 export default defineConfig(({ mode }) => ({
   test: {

@@ -150,6 +150,9 @@ export const providerKeyImpactSchema = z
           billed_to: payerSchema.nullable(),
           provider_key_id: z.string().nullable(),
           code: z.string().nullable(),
+          /** Where another model of those the name stands for would serve. */
+          provider: z.string().optional(),
+          model: z.string().optional(),
           requests: z.number(),
         }),
       )

@@ -37,7 +37,7 @@ export const explanationSchema = z
         /**
          * `own_key`, or for the server's key the fallback reasons under which it serves; of a key that is skipped, why:
          * of all keys of a model that is passed over, `model_not_allowed`, `model_switched_off`, `no_image_input` or
-         * `names_stored_things`.
+         * `names_stored_things`; `budget_exceeded` and `rate_limit_exceeded` where a limit of the caller has no room.
          */
         reason: z.string(),
       }),

@@ -21,8 +21,8 @@ export function simulateCandidates(candidates: readonly ExplainedCandidate[], si
     if (isOneTooMany(called, provider.id)) continue
     const result = simulateWalk(situation, simulation)
     const end = { provider: provider.id, model, result }
-    const { code } = result
-    if (code === null) return end
+    if (result.error === null) return end
+    const { code } = result.error
     if (result.calls > 0) called.add(provider.id)
     refusals.push({ ...end, code })
     if (!leavesRoomForOthers(code)) break

@@ -1,18 +1,20 @@
-// The chain explained to whoever asks: `POST /v1/route/explain` for programs, and what a key's loss would mean.
+// The chain explained to whoever asks: `POST /v1/route/explain`, with a chat body of any dialect. What limits a caller is
+// held against it as well: taken for a moment and given back, so that nothing is spent.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { simulateSchema, type RouteExplanation, type Simulate } from '../../contract/route.ts'
+import type { RouteExplanation } from '../../contract/route.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
-import type { ExplainWithout } from '../features/provider-keys/impact.ts'
+import { RateLimitError } from '../features/limits/limits.ts'
 import { readBody } from '../http/body.ts'
 import { DATA_BODY_CAP, type RouteMatch } from '../http/route.ts'
 import { GatewayError } from '../kernel/errors.ts'
-import { parsePublicId, toPublicId } from '../kernel/ids.ts'
-import { asObject, parseJson } from '../protocols/read.ts'
-import { PROTOCOLS } from '../protocols/registry.ts'
-import type { KeyFate, OwnKey, Step } from './chain.ts'
+import { toPublicId } from '../kernel/ids.ts'
+import { estimateUse } from './admission.ts'
+import type { OwnKey, Step } from './chain.ts'
+import { encodeDataError } from './data-errors.ts'
 import { withCandidate, type Exchange } from './exchange.ts'
-import { explainChain, simulateWalk, type Situation, type Simulation } from './explain.ts'
+import { explainChain, refuse, type Hindrance, type Situation } from './explain.ts'
 import { simulateCandidates, type ExplainedCandidate, type ExplainedEnd } from './explain-candidates.ts'
+import { readExplainRequest } from './explain-request.ts'
 import { createExchange, planOf, type PipelineTools } from './pipeline.ts'
 import type { PlanRequest } from './plan.ts'
 import { breakerKeyOf, targetOf } from './walk.ts'
@@ -20,7 +22,6 @@ import { breakerKeyOf, targetOf } from './walk.ts'
 type NamedStep = Exclude<Step, { kind: 'none' }>
 /** An explanation tells the rule, never its exceptions by chance. */
 const NOTHING_TRIED = () => 1
-const NOTHING_SIMULATED: Simulation = new Map()
 
 /** Reads a chat body, and says which keys would be tried for it; nothing is sent. */
 export async function explainRoute(
@@ -29,40 +30,71 @@ export async function explainRoute(
   received: { request: IncomingMessage; response: ServerResponse; match: RouteMatch },
 ): Promise<RouteExplanation> {
   const { match, request } = received
-  const body = await readBody(request, { cap: DATA_BODY_CAP, budget: tools.bodyBudget, headers: match.headers })
+  const sent = await readBody(request, { cap: DATA_BODY_CAP, budget: tools.bodyBudget, headers: match.headers })
   try {
-    const endpoint = { protocol: PROTOCOLS['openai-chat'], operation: PROTOCOLS['openai-chat'].operations['chat']! }
-    const [createdAt, startedAt] = [tools.clock.now(), tools.clock.monotonic()]
-    const settled = { ...tools, chance: NOTHING_TRIED }
-    const exchange = await createExchange(settled, endpoint, { ...received, caller, body, createdAt, startedAt })
-    const simulate = readSimulate(parseJson(Buffer.concat(exchange.body).toString('utf8')))
-    const explained: ExplainedCandidate[] = []
-    let refused: GatewayError | null = null
-    for (const candidate of exchange.candidates) {
-      const own = withCandidate(exchange, candidate)
-      try {
-        explained.push({ ...candidate, situation: await describeSituation(tools, own, planOf(tools, own)) })
-      } catch (error) {
-        // The key that the request names is another provider's.
-        if (!(error instanceof GatewayError) || error.code !== 'no_usable_key') throw error
-        refused ??= error
-      }
-    }
-    if (refused && explained.length === 0) throw refused
+    const { endpoint, pathModel, simulation, body } = readExplainRequest(Buffer.concat(sent.chunks), match.headers)
+    const params = pathModel === null ? match.params : { ...match.params, model: pathModel }
+    const exchange = await createExchange({ ...tools, chance: NOTHING_TRIED }, endpoint, {
+      ...received,
+      match: { ...match, params },
+      caller,
+      body: { ...sent, chunks: [body], length: body.length },
+      createdAt: tools.clock.now(),
+      startedAt: tools.clock.monotonic(),
+    })
+    const limit = await findFullLimit(tools, exchange)
+    const explained = await explainCandidates(tools, exchange)
+    const result = simulation && (limit ?? simulateCandidates(explained, simulation))
     return {
       model: exchange.model,
-      chain: explained.flatMap(showChain),
-      ...(simulate
-        ? { result: describeResult(simulateCandidates(explained, simulate), exchange.candidates.length > 1) }
-        : {}),
+      chain: explained.flatMap((one) => showChain(one, limit)),
+      ...(result && { result: describeResult(exchange, result) }),
     }
   } finally {
-    body.release()
+    sent.release()
+  }
+}
+
+async function explainCandidates(tools: PipelineTools, exchange: Exchange): Promise<ExplainedCandidate[]> {
+  const explained: ExplainedCandidate[] = []
+  let refused: GatewayError | null = null
+  for (const candidate of exchange.candidates) {
+    const own = withCandidate(exchange, candidate)
+    try {
+      explained.push({ ...candidate, situation: await describeSituation(tools, own, planOf(tools, own)) })
+    } catch (error) {
+      // The key that the request names is another provider's.
+      if (!(error instanceof GatewayError) || error.code !== 'no_usable_key') throw error
+      refused ??= error
+    }
+  }
+  if (refused && explained.length === 0) throw refused
+  return explained
+}
+
+/** The caller's own limit on tokens, where it has no room for this request: then no key is asked. */
+async function findFullLimit(tools: PipelineTools, exchange: Exchange): Promise<ExplainedEnd | null> {
+  const limits = exchange.caller.rateLimits?.filter(({ counts }) => counts === 'tokens') ?? []
+  if (limits.length === 0) return null
+  const admitted = await tools.limits.admit(limits)
+  try {
+    const { input, output } = estimateUse(exchange)
+    await admitted.takeTokens(input + output)
+    return null
+  } catch (error) {
+    if (!(error instanceof RateLimitError)) throw error
+    return { provider: exchange.provider.id, model: exchange.model, result: refuse(error, 0) }
+  } finally {
+    admitted.settle()
   }
 }
 
 /** The keys of a model that is passed over are passed over with it. */
-function showChain({ provider, model, skip, situation }: ExplainedCandidate): RouteExplanation['chain'] {
+function showChain(
+  { provider, model, skip: passedOver, situation }: ExplainedCandidate,
+  limit: ExplainedEnd | null,
+): RouteExplanation['chain'] {
+  const skip = limit?.result.error?.code ?? passedOver
   return explainChain(situation).map(({ record, billedTo, decision, reason }) => ({
     provider: provider.id,
     model,
@@ -74,31 +106,19 @@ function showChain({ provider, model, skip, situation }: ExplainedCandidate): Ro
 }
 
 function describeResult(
+  exchange: Exchange,
   { provider, model, result }: ExplainedEnd,
-  isOneOfSeveral: boolean,
 ): NonNullable<RouteExplanation['result']> {
+  const { error } = result
   return {
     decision: result.decision,
-    ...(isOneOfSeveral ? { provider, model } : {}),
+    ...(exchange.candidates.length > 1 ? { provider, model } : {}),
     billed_to: result.billedTo,
     provider_key_id: result.providerKeyId === null ? null : toPublicId('pk', result.providerKeyId),
     fallback: result.fallback,
-    status: result.status,
-    code: result.code,
+    status: error === null ? 200 : encodeDataError(exchange.protocol, error, exchange.id).status,
+    code: error?.code ?? null,
   }
-}
-
-function readSimulate(body: unknown): Simulation | null {
-  if (body === undefined) throw new GatewayError('invalid_json')
-  const wanted = asObject(body)?.['simulate']
-  if (wanted === undefined) return null
-  const parsed = simulateSchema.safeParse(wanted)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new GatewayError('bad_request', { message: `simulate: ${issue?.message ?? 'cannot be read'}.` })
-  }
-  const simulate: Simulate = parsed.data
-  return new Map(Object.entries(simulate).map(([name, answer]) => [parsePublicId('pk', name) ?? name, answer]))
 }
 
 async function describeSituation(tools: PipelineTools, exchange: Exchange, plan: PlanRequest): Promise<Situation> {
@@ -109,10 +129,10 @@ async function describeSituation(tools: PipelineTools, exchange: Exchange, plan:
       .filter(isOpen)
       .map(({ record, lease }) => ({ kind: 'shared', record, lease, reason: 'no_key' }) as const),
   ]
-  const found = new Map<string, KeyFate>()
+  const found = new Map<string, Hindrance>()
   for (const step of [...steps, { kind: 'server', reason: 'no_key' } as const]) {
-    const fate = await hindranceOf(tools, exchange, step)
-    if (fate !== null) found.set(nameOf(step), fate)
+    const hindrance = await hindranceOf(tools, exchange, step)
+    if (hindrance !== null) found.set(nameOf(step), hindrance)
   }
   return {
     weighed,
@@ -123,14 +143,18 @@ async function describeSituation(tools: PipelineTools, exchange: Exchange, plan:
   }
 }
 
-async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: NamedStep): Promise<KeyFate | null> {
+async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: NamedStep): Promise<Hindrance | null> {
   const target = targetOf(tools, exchange, step)
   if (tools.breakers.openFor(breakerKeyOf(target)) !== null) return 'outage'
-  // Held for a moment and given back: nothing is spent.
-  const reserved = await tools.spending.reserve(exchange, target)
-  if (typeof reserved === 'string') return reserved
-  reserved.settle(0)
-  return null
+  try {
+    const reserved = await tools.spending.reserve(exchange, target)
+    if (typeof reserved === 'string') return reserved
+    reserved.settle(0)
+    return null
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'budget_exceeded') return error
+    throw error
+  }
 }
 
 function isOpen({ fate }: OwnKey): boolean {
@@ -139,36 +163,4 @@ function isOpen({ fate }: OwnKey): boolean {
 
 function nameOf(step: NamedStep): string {
   return step.kind === 'server' ? 'server' : step.record.id
-}
-
-/** What a user's requests for a model would get without one of their keys. */
-export function createExplainWithout(
-  tools: Pick<PipelineTools, 'planner' | 'providers' | 'keys'>,
-  describeCaller: (userId: string, apiKeyId: string | null) => Promise<ApiKeyContext | null>,
-): ExplainWithout {
-  return async ({ userId, apiKeyId, provider: providerId, model, withoutKeyId }) => {
-    const caller = await describeCaller(userId, apiKeyId)
-    if (!caller) return { decision: 'refuse', billedTo: null, providerKeyId: null, code: 'invalid_api_key' }
-    const provider = tools.providers.get(providerId)
-    if (!provider) return { decision: 'refuse', billedTo: null, providerKeyId: null, code: 'model_not_found' }
-    const weighed = await tools.planner.weighKeys({
-      caller,
-      provider,
-      model,
-      fallbackHeader: null,
-      ownKeysOnly: false,
-      withoutKey: withoutKeyId,
-    })
-    const { decision, billedTo, providerKeyId, code } = simulateWalk(
-      {
-        weighed,
-        whyUnusable: (record) => tools.planner.whyUnusable(record, model),
-        hindrance: () => null,
-        opens: tools.keys.opens,
-        context: { provider, model, protocol: PROTOCOLS['openai-chat'] },
-      },
-      NOTHING_SIMULATED,
-    )
-    return { decision, billedTo, providerKeyId, code }
-  }
 }

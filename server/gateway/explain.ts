@@ -3,7 +3,7 @@
 import { FALLBACK_REASONS, type FallbackReason, type Payer } from '../../contract/common.ts'
 import type { Simulated } from '../../contract/route.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
-import { GatewayError, type ErrorCode } from '../kernel/errors.ts'
+import { GatewayError } from '../kernel/errors.ts'
 import { allowsFallback } from '../kernel/fallback.ts'
 import { createChain, PAYER_OF, type ChainParts, type Grants, type KeyFate, type OwnKey, type Step } from './chain.ts'
 import type { Unusable } from './plan.ts'
@@ -25,17 +25,20 @@ export interface ExplainedResult {
   /** Bare id; null for the server's key and for refusals. */
   readonly providerKeyId: string | null
   readonly fallback: 'none' | FallbackReason | null
-  readonly status: number
-  readonly code: ErrorCode | null
+  /** What the client is told; null where it is served. */
+  readonly error: GatewayError | null
   /** How many keys were asked. */
   readonly calls: number
 }
 
+/** An error ends the request: no other key of anybody's changes it. */
+export type Hindrance = KeyFate | GatewayError
+
 export interface Situation {
   readonly weighed: ChainParts
   readonly whyUnusable: (record: ProviderKeyRecord) => Unusable | null
-  /** What keeps a key from being asked besides its own state: an open breaker, a limit that has no room. */
-  readonly hindrance: (step: NamedStep) => KeyFate | null
+  /** What keeps a key from being asked besides its own state: an open breaker, a limit or budget that has no room. */
+  readonly hindrance: (step: NamedStep) => Hindrance | null
   /** A key that does not open ends the request where its turn comes. */
   readonly opens: (record: ProviderKeyRecord) => boolean
   readonly context: RefusalContext
@@ -68,7 +71,7 @@ export function explainChain(situation: Situation): ExplainedStep[] {
   const { weighed, hindrance } = situation
   const ownKeys = weighed.ownKeys.map(({ record, fate }) => ({
     record,
-    fate: fate ?? hindrance({ kind: 'own', record }),
+    fate: fate ?? fateOf(hindrance({ kind: 'own', record })),
   }))
   const isCapped = ownKeys.some(({ fate }) => fate === 'capped')
   return [
@@ -86,6 +89,11 @@ export function explainChain(situation: Situation): ExplainedStep[] {
   ]
 }
 
+/** Of a key that a request's own budget keeps from being asked, nothing is known. */
+function fateOf(hindrance: Hindrance | null): KeyFate | null {
+  return hindrance instanceof GatewayError ? null : hindrance
+}
+
 function explainKey(situation: Situation, { record, fate }: OwnKey, step: NamedStep): ExplainedStep {
   const billedTo = PAYER_OF[step.kind]
   const tried = (reason: string): ExplainedStep => ({ record, billedTo, decision: 'try', reason })
@@ -93,6 +101,7 @@ function explainKey(situation: Situation, { record, fate }: OwnKey, step: NamedS
   if (found === null && !situation.opens(record)) return tried('undecryptable')
   if (found === null) return tried(step.kind === 'own' ? 'own_key' : 'shared_key')
   const absent = step.kind === 'own' ? 'payer_not_allowed' : 'lease_not_applicable'
+  if (found instanceof GatewayError) return { record, billedTo, decision: 'skip', reason: found.code }
   const reason = found === 'unusable' ? (situation.whyUnusable(record) ?? absent) : nameFate(found)
   return { record, billedTo, decision: 'skip', reason }
 }
@@ -108,7 +117,8 @@ function explainServer({ weighed, hindrance }: Situation): ExplainedStep {
   const reasons = serverReasons(weighed)
   if (reasons.length === 0) return step('skip', whoForbids(weighed))
   const fate = weighed.server.fate ?? hindrance({ kind: 'server', reason: reasons[0]! })
-  return fate === null ? step('try', reasons.join(',')) : step('skip', nameFate(fate))
+  if (fate === null) return step('try', reasons.join(','))
+  return step('skip', fate instanceof GatewayError ? fate.code : nameFate(fate))
 }
 
 /** Under which failures of the own keys the server's would serve; the reason itself where no own key is to be tried. */
@@ -149,6 +159,7 @@ export function simulateWalk(situation: Situation, simulation: Simulation): Expl
     const name = step.kind === 'server' ? 'server' : step.record.id
     const answer = simulation.get(name) ?? simulation.get('provider')
     const hindered = hindrance(step)
+    if (hindered instanceof GatewayError) return refuse(hindered, calls)
     if (hindered === null && step.kind !== 'server' && !opens(step.record)) {
       return refuse(new GatewayError('provider_key_unreadable'), calls)
     }
@@ -174,14 +185,13 @@ function serve(step: NamedStep, calls: number): ExplainedResult {
     billedTo: PAYER_OF[step.kind],
     providerKeyId: step.kind === 'server' ? null : step.record.id,
     fallback: step.kind === 'own' ? 'none' : step.reason,
-    status: 200,
-    code: null,
+    error: null,
     calls,
   }
 }
 
-function refuse({ status, code }: GatewayError, calls: number): ExplainedResult {
-  return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, status, code, calls }
+export function refuse(error: GatewayError, calls: number): ExplainedResult {
+  return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, error, calls }
 }
 
 function nameFate(fate: KeyFate): string {

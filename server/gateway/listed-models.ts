@@ -7,14 +7,11 @@ import { lengthOfChunks, scanJsonObject, textOfChunks, type JsonScan } from '../
 import type { Operation, Protocol } from '../protocols/protocol.ts'
 import { asText, parseJson } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
+import { putMember, removeMember } from './body-members.ts'
 
 /** Most models one request may name. */
 export const MOST_LISTED = 10
 const LONGEST_NAME = 256
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-const COMMA = 0x2c
-const QUOTE = 0x22
 
 export interface ListedModels {
   /** In the order of the list; empty where the request has none. */
@@ -60,7 +57,7 @@ export function takeListedModels(
   const needsModel = modelIn === 'body' && !sent.scan.values.has('model')
   if (range === undefined && !needsModel) return { names, ...sent }
   const bytes = Buffer.concat(sent.body)
-  const body = needsModel ? putModel(bytes, range, names[0]!) : removeMember(bytes, range!)
+  const body = needsModel ? putMember(bytes, range, 'model', names[0]!) : removeMember(bytes, range!)
   return { names, body, bodyLength: lengthOfChunks(body), scan: scanJsonObject(body, scannedKeys(protocol)) }
 }
 
@@ -71,43 +68,4 @@ function readList(list: unknown): readonly string[] {
   throw new GatewayError('bad_request', {
     message: `A list of models names 1 to ${MOST_LISTED} of them, in the order in which they are to be tried: "models": ["first", "second"], or x-uniroute-models: first, second.`,
   })
-}
-
-interface Range {
-  readonly start: number
-  readonly end: number
-}
-
-/** In the place of the list, or before everything else. */
-function putModel(bytes: Buffer, list: Range | undefined, name: string): Uint8Array[] {
-  const member = `"model":${JSON.stringify(name)}`
-  if (list) return cut(bytes, { start: startOfMember(bytes, list), end: list.end }, member)
-  const inside = bytes.indexOf(OPEN_BRACE) + 1
-  const isEmpty = bytes[skipSpace(bytes, inside, 1)] === CLOSE_BRACE
-  return cut(bytes, { start: inside, end: inside }, isEmpty ? member : `${member},`)
-}
-
-/** With the comma behind it, or the one before where it is the last. */
-function removeMember(bytes: Buffer, value: Range): Uint8Array[] {
-  const start = startOfMember(bytes, value)
-  const after = skipSpace(bytes, value.end, 1)
-  if (bytes[after] === COMMA) return cut(bytes, { start, end: skipSpace(bytes, after + 1, 1) }, '')
-  const before = skipSpace(bytes, start - 1, -1)
-  return cut(bytes, { start: bytes[before] === COMMA ? before : start, end: value.end }, '')
-}
-
-/** Where the key of a value begins. No letter of this key is a quote, so the nearest two are its own. */
-function startOfMember(bytes: Buffer, value: Range): number {
-  const close = bytes.lastIndexOf(QUOTE, value.start - 1)
-  return bytes.lastIndexOf(QUOTE, close - 1)
-}
-
-function skipSpace(bytes: Buffer, from: number, step: 1 | -1): number {
-  let at = from
-  while (bytes[at] === 0x20 || (bytes[at]! >= 0x09 && bytes[at]! <= 0x0d)) at += step
-  return at
-}
-
-function cut(bytes: Buffer, { start, end }: Range, text: string): Uint8Array[] {
-  return [bytes.subarray(0, start), Buffer.from(text), bytes.subarray(end)].filter(({ length }) => length > 0)
 }

@@ -76,7 +76,7 @@ export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): G
       })
     case 'invalid':
       return new GatewayError('provider_key_invalid', {
-        message: `${provider.name} rejected ${key}, and no other key may serve this request. Replace the key in UniRoute under Settings, Provider keys.`,
+        message: `${provider.name} rejected ${key}, and no other key may serve this request. ${whoReplaces(named)}`,
       })
     case 'unusable':
       if (exchange.pass) return explainOwnKeyOnly(provider.name)
@@ -131,6 +131,12 @@ function explainOutage(exchange: RefusalContext, outage: OutageFacts | null): Ga
 function delayOfOverload({ protocol }: RefusalContext, seconds: number | null): { retryAfter?: number } {
   if (seconds !== null) return { retryAfter: seconds }
   return protocol.id === 'anthropic-messages' ? {} : { retryAfter: FIRST_OPEN_MS / 1000 }
+}
+
+function whoReplaces(obstacle: Obstacle | undefined): string {
+  if (!obstacle?.record) return 'Add a key of your own in UniRoute under Settings, Provider keys, or tell the operator.'
+  if (obstacle.payer === 'team') return 'Tell its owner, or add a key of your own.'
+  return 'Replace the key in UniRoute under Settings, Provider keys.'
 }
 
 function nameKey(obstacle: Obstacle | undefined): string {

@@ -18,23 +18,34 @@ import {
   type GrantRow,
   type Operator,
 } from '../support/chain-table/grants.ts'
-import { ACTIVE, KEY_STATES, nameOf, SILENT, UNREACHABLE, type KeyState } from '../support/chain-table/key-states.ts'
+import {
+  ACTIVE,
+  KEY_STATES,
+  nameOf,
+  SERVER_STATES,
+  SILENT,
+  UNREACHABLE,
+  type KeyState,
+} from '../support/chain-table/key-states.ts'
 import { LANES, type Lane } from '../support/chain-table/lanes.ts'
 import { runCase } from '../support/chain-table/stage.ts'
 import { startInProcess } from '../support/in-process-app.ts'
 
+const vendors = ['openai', 'anthropic', 'google'] as const
+const createServerKeys = (scenario = '') =>
+  Object.fromEntries(vendors.map((vendor) => [vendor, createFakeKey(vendor, `${scenario}_operator`)])) as Record<
+    (typeof vendors)[number],
+    string
+  >
+
 /** Longest wait for a silent provider; the server's key must answer within it. */
 const SILENCE_MS = 3_000
 /** Thousands of requests; how long they take is the machine's affair. */
-const PATIENCE_MS = 300_000
+const PATIENCE_MS = process.env['CHAIN_ROWS'] === 'all' ? 30 * 60_000 : 300_000
 /** Cases of one stage at the same time. */
 const WIDTH = 4
 
-const serverKeys = {
-  openai: createFakeKey('openai', 'operator'),
-  anthropic: createFakeKey('anthropic', 'operator'),
-  google: createFakeKey('google', 'operator'),
-}
+const SERVER_KEYS = createServerKeys()
 const calls = createCallLog()
 let fake: FakeProvider
 const stages: Stage[] = []
@@ -50,12 +61,14 @@ afterAll(async () => {
 interface Place {
   readonly env?: Record<string, string>
   readonly reachable?: boolean
+  readonly serverKeys?: typeof SERVER_KEYS
   /** Longest wait for the provider. */
   readonly silenceMs?: number
 }
 
 async function openStage(operator: Operator, place: Place = {}): Promise<Stage> {
   const grant: readonly FallbackReason[] = OPERATORS[operator]
+  const { serverKeys = SERVER_KEYS } = place
   const app = await startInProcess({
     fake,
     ...(place.silenceMs && { timers: { firstByte: place.silenceMs, streamSilence: place.silenceMs } }),
@@ -123,13 +136,16 @@ function singleCase(lane: Lane, streamed: boolean, state: KeyState | null, row: 
     header: policy(row.header),
   }
   const name = `${lane.name}, ${streamed ? 'streamed' : 'plain'}, ${nameOf(state)}, ${describeRow(row)}`
-  return { name, lane, streamed, given, model: modelFor(lane, [state]), twice: state?.remembered ?? false }
+  return { name, lane, streamed, given, model: modelFor(lane, [state, server]), twice: state?.remembered ?? false }
 }
 
 const WAYS = LANES.flatMap((lane) => [false, true].map((streamed) => ({ lane, streamed })))
 const ROWS = [...SINGLE_ROWS, ...PAIRWISE_ROWS]
-/** Every state on every way, each time with the next so many rows: every state meets every row at least twice. */
-const ROWS_PER_WAY = 4
+/**
+ * Every state on every way, each time with the next so many rows: every state meets every row at least twice. In
+ * `npm run test:nightly`, every state on every way with every row.
+ */
+const ROWS_PER_WAY = process.env['CHAIN_ROWS'] === 'all' ? ROWS.length : 4
 
 function casesOf(states: readonly (KeyState | null)[]): { operator: Operator; one: TableCase }[] {
   return states.flatMap((state, index) =>
@@ -188,6 +204,32 @@ describe('one key', { timeout: PATIENCE_MS }, () => {
       count += all.length
     }
     console.info(`Chain table: ${count} cases of a provider that cannot be reached`)
+    report(wrong)
+  })
+
+  test('the server’s own key has states as well, and an allowance: told where no other key remains', async () => {
+    const wrong: string[] = []
+    let count = 0
+    const own = KEY_STATES.filter((state) => state === null || ['invalid', 'cooling', 'exhausted'].includes(state.name))
+    for (const server of SERVER_STATES) {
+      const isSpent = server.name === 'allowance spent'
+      const stage = await openStage('all', {
+        serverKeys: createServerKeys(server.scenario),
+        ...(isSpent && { env: { SERVER_ALLOWANCE_USD_PER_DAY: '0.000000001' } }),
+      })
+      if (!server.called && !isSpent) await findOut(stage)
+      const row = SINGLE_ROWS.find(({ operator }) => operator === 'all')!
+      const all = WAYS.flatMap(({ lane, streamed }, way) =>
+        own
+          .map((state) => singleCase(lane, streamed, state, row, server))
+          // What is remembered of the server's key is asked about elsewhere.
+          .map((one) => ({ ...one, twice: false }))
+          .filter((_, at) => (at + way) % 2 === 0 || server.called),
+      )
+      count += all.length
+      wrong.push(...(await runAll(stage, all)))
+    }
+    console.info(`Chain table: ${count} cases of the server's key in ${SERVER_STATES.length} states`)
     report(wrong)
   })
 
@@ -296,6 +338,16 @@ describe('several keys', { timeout: PATIENCE_MS }, () => {
     report(wrong.flat())
   })
 })
+
+/** One call at each vendor with the server's key. */
+async function findOut(stage: Stage): Promise<void> {
+  const { apiKey } = await stage.app.createCaller()
+  for (const vendor of vendors) {
+    const lane = LANES.find((one) => one.vendor === vendor)!
+    const body = lane.body('to find out', lane.model, false)
+    await stage.app.call('POST', lane.path(lane.model, false), { headers: lane.auth(apiKey), body })
+  }
+}
 
 /** Of a provider that fails and a model that must be known at once there are few cases; spread, no breaker opens. */
 function pairModel(lane: Lane, states: readonly (KeyState | null)[]): string {

@@ -6,21 +6,30 @@ import type { ProviderKeyRecord } from './record.ts'
 import type { UsageByKey } from './store.ts'
 
 export const IMPACT_WINDOW_MS = 7 * 86_400_000
-/** More combinations of API key and model than this are not explained one by one. */
+/** More combinations of API key, model and dialect than this are not explained one by one. */
 const MOST_EXPLAINED = 50
 
+/** A request that one of the keys served. */
+export interface InsteadOf {
+  readonly userId: string
+  readonly apiKeyId: string | null
+  readonly provider: string
+  /** As the provider knows it. */
+  readonly model: string
+  /** As the client wrote it, in which dialect. */
+  readonly requestedModel: string
+  readonly dialect: string
+  readonly withoutKeyId: string
+}
+
 /** What a request would get without one of the keys; handed in by the gateway. */
-export type ExplainWithout = (input: {
-  userId: string
-  apiKeyId: string | null
-  provider: string
-  model: string
-  withoutKeyId: string
-}) => Promise<{
+export type ExplainWithout = (request: InsteadOf) => Promise<{
   decision: 'serve' | 'refuse'
   billedTo: 'user' | 'team' | 'server' | null
   providerKeyId: string | null
   code: string | null
+  /** Where it would be served by another model of those its name stands for. */
+  otherModel: { readonly provider: string; readonly model: string } | null
 }>
 
 type ImpactedKey = Pick<ProviderKeyRecord, 'id' | 'userId' | 'provider'>
@@ -66,12 +75,14 @@ async function explainUsage(
 ): Promise<Instead[]> {
   const results = new Map<string, Instead>()
   const parts = usage.filter(({ model }) => model !== null).toSorted((a, b) => b.requests - a.requests)
-  for (const { apiKeyId, model, requests } of parts.slice(0, MOST_EXPLAINED)) {
+  for (const { apiKeyId, model, requestedModel, dialect, requests } of parts.slice(0, MOST_EXPLAINED)) {
     const found = await explain({
       userId: key.userId,
       apiKeyId,
       provider: key.provider,
       model: model!,
+      requestedModel: requestedModel ?? model!,
+      dialect,
       withoutKeyId: key.id,
     })
     const instead: Instead = {
@@ -79,6 +90,7 @@ async function explainUsage(
       billed_to: found.billedTo,
       provider_key_id: found.providerKeyId === null ? null : toPublicId('pk', found.providerKeyId),
       code: found.code,
+      ...found.otherModel,
       requests: 0,
     }
     const name = JSON.stringify(instead)

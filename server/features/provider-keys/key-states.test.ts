@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
 import type { Database } from '../../database/database.ts'
+import { createLog } from '../../kernel/log.ts'
 import { revealSecret } from '../../kernel/secret.ts'
 import { VaultError } from '../../vault/vault-error.ts'
+import { createKeyStates } from './key-states.ts'
 import type { ProviderKeyRecord } from './record.ts'
+import { createProviderKeyStore } from './store.ts'
 import { addUser, createTestVault, MASTER, NEXT_MASTER, readAudit, setUp } from './testing.ts'
 
 const KEYS = ['sk-canary-one-2f7a1c0b9a11d4e5', 'sk-canary-two-8e1c44d09b7f5a32'] as const
@@ -161,6 +164,35 @@ describeOnEachDatabase('the keys a request may use', (open) => {
         .toMatchObject({ status: 'invalid', status_reason: 'rejected' })
       await keys.flush()
       expect((await keys.chainFor(userId))[0]).toMatchObject({ status: 'invalid' })
+    })
+
+    test('that are written while keys are being read are not overlooked by who reads them', async () => {
+      const { database, userId, first, audit, time } = await begin()
+      const store = createProviderKeyStore(database)
+      const [isRead, mayArrive] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const states = createKeyStates({
+        // What is read is on its way for as long as the test likes.
+        store: {
+          ...store,
+          async list(...args) {
+            const found = await store.list(...args)
+            isRead.resolve()
+            await mayArrive.promise
+            return found
+          },
+        },
+        vault: createTestVault(),
+        clock: { now: () => time.now, monotonic: () => time.now },
+        log: createLog({ level: 'silent' }),
+        audit,
+      })
+      states.markStatus(first, 'invalid', 'rejected')
+      const chain = states.chainFor(userId)
+      await isRead.promise
+      await states.flush()
+      mayArrive.resolve()
+      expect((await chain)[0]).toMatchObject({ status: 'invalid', statusReason: 'rejected' })
+      await states.close()
     })
 
     test('never land on a secret that was replaced meanwhile', async () => {

@@ -467,10 +467,10 @@ describeOnEachDatabase('provider keys', (open) => {
     const asked: unknown[] = []
     const { database, keys, actor, userId, time } = await begin({
       explain: async (input) => {
-        asked.push(input.model)
+        asked.push([input.requestedModel, input.model])
         return input.model === 'gpt-x'
-          ? { decision: 'serve', billedTo: 'server', providerKeyId: null, code: null }
-          : { decision: 'refuse', billedTo: null, providerKeyId: null, code: 'no_usable_key' }
+          ? { decision: 'serve', billedTo: 'server', providerKeyId: null, code: null, otherModel: null }
+          : { decision: 'refuse', billedTo: null, providerKeyId: null, code: 'no_usable_key', otherModel: null }
       },
     })
     const { id } = await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
@@ -481,7 +481,8 @@ describeOnEachDatabase('provider keys', (open) => {
       user_id: userId,
       api_key_id: apiKeyId,
       operation: 'chat',
-      requested_model: model,
+      requested_model: `openai/${model}`,
+      model,
       client_dialect: 'openai-chat',
       status: 200,
       outcome: 'done',
@@ -518,6 +519,7 @@ describeOnEachDatabase('provider keys', (open) => {
       ],
     })
     expect(asked).toHaveLength(3)
+    expect(asked).toContainEqual(['openai/gpt-y', 'gpt-y'])
   })
 
   test('the routes answer with the statuses of the contract', async () => {

@@ -50,7 +50,11 @@ export interface ModelMark extends ModelHealth {
 export interface UsageByKey {
   readonly apiKeyId: string | null
   readonly apiKeyName: string | null
+  /** As the provider knows it. */
   readonly model: string | null
+  /** As the client wrote it. */
+  readonly requestedModel: string | null
+  readonly dialect: string
   readonly requests: number
   readonly lastAt: number
 }
@@ -285,14 +289,17 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
         .select((select) => [
           'requests.api_key_id as apiKeyId',
           'api_keys.name as apiKeyName',
-          'requests.requested_model as model',
+          'requests.model as model',
+          'requests.requested_model as requestedModel',
+          'requests.client_dialect as dialect',
           select.fn.countAll().as('requests'),
           select.fn.max('requests.created_at').as('lastAt'),
         ])
         .where('requests.provider_key_id', '=', id)
         .where('requests.user_id', '=', userId)
         .where('requests.created_at', '>=', since)
-        .groupBy(['requests.api_key_id', 'api_keys.name', 'requests.requested_model'])
+        .groupBy(['requests.api_key_id', 'api_keys.name', 'requests.model'])
+        .groupBy(['requests.requested_model', 'requests.client_dialect'])
         .execute()
       return rows.map((row) => ({ ...row, requests: Number(row.requests), lastAt: Number(row.lastAt) }))
     },

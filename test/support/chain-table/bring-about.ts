@@ -129,7 +129,18 @@ async function makeKey(
   const settings = state.settings?.(model) ?? {}
   if (Object.keys(settings).length > 0) await manage(stage, owner, 'PATCH', `/admin/provider-keys/${id}`, settings)
   if (state.damaged) await damage(stage, id)
+  if (state.longInvalid) await makeLongInvalid(stage, id)
   return { id, secret }
+}
+
+/** As if it had been rejected a day and an hour ago, and the next look at it were an hour off. */
+async function makeLongInvalid({ app }: Stage, publicId: string): Promise<void> {
+  const [now, hour] = [Date.now(), 3_600_000]
+  await app.database.query
+    .updateTable('user_provider_keys')
+    .set({ status: 'invalid', status_at: now - 25 * hour, probe_at: now + hour, probe_after_ms: 24 * hour })
+    .where('id', '=', publicId.replace(/^pk_/, ''))
+    .execute()
 }
 
 /** One character of the stored form is another. */

@@ -68,7 +68,7 @@ export function expectOutcome(given: Given): Expected {
   }
 
   if (mayServerServe(given, counting)) {
-    calls.push({ key: 'server', payer: 'server', fallback: last?.state.reason ?? 'no_key' })
+    if (given.server.called) calls.push({ key: 'server', payer: 'server', fallback: last?.state.reason ?? 'no_key' })
     if (given.server.course === 'serves') return end(true, null)
     inTheWay.push(given.server.refusal)
   }
@@ -87,6 +87,8 @@ function mayServerServe(given: Given, counting: readonly { state: KeyState; poli
   )
   if (!reasons.every((reason) => reason !== null && everywhere.includes(reason))) return false
   if (!counting.every(({ state, policy }) => allows(policy, state.reason!))) return false
+  const isGraceOver = given.own.some(({ state }) => state.longInvalid)
+  if (isGraceOver && counting.some(({ state }) => state.reason === 'invalid')) return false
   // Else anyone stores a junk key to spend the operator's.
   const isJunk = ({ state }: { state: KeyState }) => state.reason === 'invalid' && !state.workedBefore
   return given.operator.includes('no_key') || !counting.some(isJunk)

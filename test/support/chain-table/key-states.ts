@@ -21,10 +21,11 @@ const DOWN: Refusal = { code: 'upstream_error', status: 503, retryAfter: true, r
 const OVERLOADED: Refusal = { code: 'overloaded', status: 503, retryAfter: true, rank: 2 }
 const TIMEOUT: Refusal = { code: 'timeout', status: 504, retryAfter: false, rank: 2 }
 const EXHAUSTED: Refusal = { code: 'provider_quota_exhausted', status: 402, retryAfter: false, rank: 3 }
-const CAPPED: Refusal = { code: 'own_cap_reached', status: 402, retryAfter: false, rank: 4 }
-const NOT_ENABLED: Refusal = { code: 'model_not_enabled', status: 403, retryAfter: false, rank: 5 }
-const INVALID: Refusal = { code: 'provider_key_invalid', status: 424, retryAfter: false, rank: 6 }
-export const NO_KEY: Refusal = { code: 'no_usable_key', status: 403, retryAfter: false, rank: 7 }
+const ALLOWANCE_SPENT: Refusal = { code: 'server_allowance_spent', status: 402, retryAfter: false, rank: 4 }
+const CAPPED: Refusal = { code: 'own_cap_reached', status: 402, retryAfter: false, rank: 5 }
+const NOT_ENABLED: Refusal = { code: 'model_not_enabled', status: 403, retryAfter: false, rank: 6 }
+const INVALID: Refusal = { code: 'provider_key_invalid', status: 424, retryAfter: false, rank: 7 }
+export const NO_KEY: Refusal = { code: 'no_usable_key', status: 403, retryAfter: false, rank: 8 }
 export const UNREADABLE: Refusal = { code: 'provider_key_unreadable', status: 503, retryAfter: false, rank: 0 }
 
 /** What becomes of a key whose turn it is. */
@@ -60,6 +61,8 @@ export interface KeyState {
   readonly workedBefore?: true
   /** Its stored form is harmed. */
   readonly damaged?: true
+  /** Rejected longer ago than `INVALID_GRACE`, and not to be asked again yet. */
+  readonly longInvalid?: true
   /** Needs a model that the price list knows, since a name that anyone may invent is not remembered, or costs nothing. */
   readonly knownModel?: true
 }
@@ -117,14 +120,25 @@ export const SILENT = down('provider down: timeout', 'hang', 'timeout', TIMEOUT)
 /** At a provider nobody listens for: no key of anybody's reaches it, the server's neither. */
 export const UNREACHABLE = down('provider down: connect failure', 'ok', '5xx')
 
+const COOLING = ofProvider('cooling', 'ratelimit30', '429', RATE_LIMITED, 'rate_limited')
+const EXHAUSTED_STATE = ofProvider('exhausted', 'quota', 'quota', EXHAUSTED, 'exhausted')
+
 /** Every state that one key can be in; `null` is no key at all. */
 export const KEY_STATES: readonly (KeyState | null)[] = [
   null,
   ACTIVE,
-  ofProvider('cooling', 'ratelimit30', '429', RATE_LIMITED, 'rate_limited'),
-  ofProvider('exhausted', 'quota', 'quota', EXHAUSTED, 'exhausted'),
+  COOLING,
+  EXHAUSTED_STATE,
   INVALID_STATE,
   { ...INVALID_STATE, name: 'invalid, having worked', workedBefore: true },
+  {
+    ...INVALID_STATE,
+    name: 'invalid, its grace over',
+    called: false,
+    remembered: false,
+    simulate: null,
+    longInvalid: true,
+  },
   { ...ofProvider('restricted', 'forbidden-model', '403', NOT_ENABLED, null), knownModel: true },
   {
     ...ofOwner('capped', () => ({ cap: { usd: 0.000_000_001, period: 'total' } })),
@@ -141,6 +155,17 @@ export const KEY_STATES: readonly (KeyState | null)[] = [
   down('provider down: 502', 'down502', '5xx'),
   down('provider down: overloaded', 'overloaded529', '529', OVERLOADED),
   down('provider down: connection reset', 'reset', '5xx'),
+]
+
+/** States of the operator's own key. A key that is rejected or out of credit is so for all: one call has found it out. */
+export const SERVER_STATES: readonly KeyState[] = [
+  { ...COOLING, name: 'server cooling' },
+  { ...EXHAUSTED_STATE, name: 'server exhausted', called: false, simulate: null },
+  { ...INVALID_STATE, name: 'server invalid', called: false, simulate: null },
+  down('server down', 'down502', '5xx'),
+  down('server overloaded', 'overloaded529', '529', OVERLOADED),
+  // What was spent of it is every user's own, so the operator grants next to nothing.
+  { ...ACTIVE, name: 'allowance spent', course: 'next', called: false, refusal: ALLOWANCE_SPENT, knownModel: true },
 ]
 
 export const nameOf = (state: KeyState | null): string => state?.name ?? 'no key'

@@ -15,6 +15,8 @@ export interface Lane {
   path(model: string, streamed: boolean): string
   auth(apiKey: string): Record<string, string>
   body(text: string, model: string, streamed: boolean): object
+  /** What the address says and the body does not, for an explanation. */
+  beside(model: string, streamed: boolean): object
 }
 
 const MODELS: Record<VendorId, string> = { openai: 'gpt-5', anthropic: 'claude-sonnet-5', google: 'gemini-3.5-flash' }
@@ -36,6 +38,11 @@ const VENDORS: Readonly<Record<string, readonly [own: VendorId, other: VendorId]
   'uniroute-chat': ['openai', 'google'],
 }
 
+const BESIDE: Readonly<Record<string, (model: string, stream: boolean) => object>> = {
+  gemini: (model, stream) => ({ model, stream }),
+  'uniroute-chat': (_model, stream) => ({ dialect: 'uniroute-chat', stream }),
+}
+
 export const LANES: readonly Lane[] = DIALECTS.flatMap((dialect) =>
   VENDORS[dialect.name]!.map((vendor) => ({
     name: `${dialect.name} → ${vendor}`,
@@ -45,6 +52,7 @@ export const LANES: readonly Lane[] = DIALECTS.flatMap((dialect) =>
     path: dialect.path,
     auth: dialect.auth,
     body: dialect.body,
+    beside: (model, stream) => BESIDE[dialect.name]?.(model, stream) ?? {},
   })),
 )
 
@@ -58,6 +66,11 @@ interface Told {
 const ENVELOPES: Readonly<Record<string, Told>> = {
   rate_limit_exceeded: { openai: 'rate_limit_error', anthropic: 'rate_limit_error', gemini: 'RESOURCE_EXHAUSTED' },
   provider_quota_exhausted: { openai: 'insufficient_quota', anthropic: 'billing_error', gemini: 'RESOURCE_EXHAUSTED' },
+  server_allowance_spent: {
+    openai: 'insufficient_quota',
+    anthropic: 'billing_error',
+    gemini: 'RESOURCE_EXHAUSTED',
+  },
   own_cap_reached: { openai: 'insufficient_quota', anthropic: 'billing_error', gemini: 'RESOURCE_EXHAUSTED' },
   no_usable_key: { openai: '', anthropic: 'permission_error', gemini: 'PERMISSION_DENIED' },
   model_not_enabled: { openai: '', anthropic: 'permission_error', gemini: 'PERMISSION_DENIED' },

@@ -81,7 +81,7 @@ async function askOnce(question: Question): Promise<string[]> {
 }
 
 function explain(question: Question, headers: Record<string, string>): Promise<Reply> {
-  const { stage, one, apiKey, brought, given, supposing } = question
+  const { stage, one, apiKey, brought, given, marker, supposing } = question
   const simulate: Record<string, string> = {}
   const suppose = (name: string | null, state: KeyState | null): void => {
     if (name !== null && state?.simulate && (supposing || !state.remembered)) simulate[name] = state.simulate
@@ -89,8 +89,10 @@ function explain(question: Question, headers: Record<string, string>): Promise<R
   given.own.forEach(({ state }, place) => suppose(brought.ids[place]!, state))
   suppose(brought.sharedId, given.shared)
   suppose('server', given.server)
-  const body = { model: one.model, messages: [{ role: 'user', content: 'explain' }], simulate }
-  return stage.app.call('POST', '/v1/route/explain', { token: apiKey, headers, body })
+  const { lane, model, streamed } = one
+  // The very body that is sent afterwards, with what else stands in the address.
+  const body = { ...lane.body(marker, model, streamed), ...lane.beside(model, streamed), simulate }
+  return stage.app.call('POST', '/v1/route/explain', { headers: { ...lane.auth(apiKey), ...headers }, body })
 }
 
 // ---- Holding against the table -------------------------------------------------------------------------------------
@@ -142,8 +144,9 @@ function checkAnswer({ one, brought, given }: Question, expected: Expected, repl
 
 /** A rejected key is named by label and last four characters: the last one tried; of a shared one, no label. */
 function checkNaming({ secrets, sharedSecret }: Brought, given: Given, reply: Reply): string[] {
-  const isInvalid = (state: KeyState | null) => state?.refusal.code === 'provider_key_invalid'
+  const isInvalid = (state: KeyState | null): boolean => state?.refusal.code === 'provider_key_invalid'
   const place = given.own.findLastIndex(({ state }) => isInvalid(state))
+  if (isInvalid(given.server)) return []
   const isShared = given.shared !== null && isInvalid(given.shared)
   const secret = isShared ? sharedSecret! : secrets[place]!
   const wrong: string[] = []
@@ -170,8 +173,7 @@ function checkCalls({ stage, one, brought, marker }: Question, { calls }: Expect
   return [`the provider was called with ${seen.map(nameOf)} instead of ${calls.map(({ key }) => key)}`]
 }
 
-/** The explanation is asked in Chat Completions, where overload is 503. */
-function checkExplained({ brought }: Question, { calls, served, refusal }: Expected, result: Json): string[] {
+function checkExplained({ one, brought }: Question, { calls, served, refusal }: Expected, result: Json): string[] {
   const last = calls.at(-1)
   const wanted = served
     ? {
@@ -187,7 +189,7 @@ function checkExplained({ brought }: Question, { calls, served, refusal }: Expec
         billed_to: null,
         provider_key_id: null,
         fallback: null,
-        status: refusal!.status,
+        status: refusalIn(one.lane, refusal!).status,
         code: refusal!.code,
       }
   return differences('the explanation', wanted, result)
