@@ -1,6 +1,7 @@
 // The middle model between the wire dialects: a list of items, not of messages, because two dialects interleave
 // reasoning, text and calls and the order must survive. Nothing here knows a provider, a key or a socket.
 import type { LossAction, LossName } from './losses.ts'
+import type { ExactNumber } from './read.ts'
 
 /** Tokens of one call. null = the provider did not say; an explicit 0 is a 0. `input` includes cached tokens, `output` includes reasoning. */
 export interface Usage {
@@ -262,7 +263,7 @@ export interface ChatRequest {
   readonly maxOutput?: number
   readonly n?: number
   readonly logprobs?: { readonly top?: number }
-  readonly seed?: number
+  readonly seed?: number | ExactNumber
   readonly verbosity?: 'low' | 'medium' | 'high'
   readonly cacheKey?: string
   readonly tier?: string

@@ -3,7 +3,8 @@
 export type JsonObject = Readonly<Record<string, unknown>>
 
 export function asObject(value: unknown): JsonObject | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || isExactNumber(value)) return null
+  return value as JsonObject
 }
 
 export function asText(value: unknown): string | null {
@@ -15,9 +16,56 @@ export function asCount(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
 }
 
+declare const exact: unique symbol
+/** A whole number of more digits than a `number` holds, kept as it was written; `JSON.stringify` writes it so. */
+export interface ExactNumber {
+  readonly rawJSON: string
+  readonly [exact]: true
+}
+
+interface ExactJson {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown
+  rawJSON(text: string): ExactNumber
+  isRawJSON(value: unknown): value is ExactNumber
+}
+
+// The types of the standard library do not have them yet.
+const { rawJSON, isRawJSON, parse } = JSON as unknown as ExactJson
+
+export function isExactNumber(value: unknown): value is ExactNumber {
+  return typeof value === 'object' && isRawJSON(value)
+}
+
+/** The nearest `number`; `strings`: also of one written as a text. null for anything else. */
+export function numberOf(value: unknown, strings = false): number | null {
+  if (typeof value === 'number') return value
+  if (isExactNumber(value)) return Number(value.rawJSON)
+  return strings && typeof value === 'string' && DECIMAL.test(value) ? Number(value) : null
+}
+
+/** A seed as it was written, of any length; undefined where there is none. */
+export function seedOf(value: unknown): number | ExactNumber | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+  if (isExactNumber(value)) return value
+  return typeof value === 'string' && WHOLE.test(value) ? seedOf(parseJson(value)) : undefined
+}
+
+const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+/** Where a whole number may be too long for a `number`, or a power too high; fractions are as exact as doubles are. */
+const MAY_BE_LONG = /(?:^|[^\d.])\d{16}|\d[eE]\+?\d{3}/
+const WHOLE = /^-?\d+$/
+
+// Called for every value of a text that may have such numbers, so what is short is let through first.
+function keepExact(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  if (typeof value !== 'number' || source === undefined) return value
+  if (!Number.isFinite(value)) return rawJSON(source)
+  return Number.isSafeInteger(value) || !WHOLE.test(source) || String(value) === source ? value : rawJSON(source)
+}
+
+/** undefined for what is no JSON. Whole numbers beyond 2^53 come as `ExactNumber`. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return MAY_BE_LONG.test(text) ? parse(text, keepExact) : JSON.parse(text)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

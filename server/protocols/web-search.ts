@@ -3,6 +3,7 @@
 import type { Builtin } from './canonical.ts'
 import type { LossReport } from './codec.ts'
 import { asCount, asObject, asText } from './read.ts'
+import { both, fields, integer, listOf, text } from './shape.ts'
 
 /** Settings that at least two dialects have. */
 export interface SearchSettings {
@@ -13,6 +14,17 @@ export interface SearchSettings {
   /** low · medium · high. */
   readonly search_context_size?: string
   readonly max_uses?: number
+}
+
+const place = fields({ type: text, city: text, region: text, country: text, timezone: text })
+const domains = { allowed_domains: listOf(text), blocked_domains: listOf(text) }
+/** What the settings must be, in any dialect. */
+export const SEARCH_SHAPES = {
+  ...domains,
+  filters: fields(domains),
+  user_location: both(place, fields({ approximate: place })),
+  search_context_size: text,
+  max_uses: integer({ least: 1 }),
 }
 
 const PLACE_FIELDS = ['city', 'region', 'country', 'timezone']

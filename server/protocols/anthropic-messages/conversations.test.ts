@@ -279,12 +279,12 @@ describe('conversations', () => {
 })
 
 test('a request that makes no sense is a bad request, and says what to do', () => {
-  for (const body of [
-    {},
-    { messages: 'hi' },
-    { messages: [{ role: 'tool', content: '' }] },
-    { messages: [{ role: 'user' }] },
-  ]) {
-    expect(() => decode(body)).toThrow(expect.objectContaining({ path: 'messages', code: 'bad_request' }))
+  for (const [body, path] of [
+    [{}, 'messages'],
+    [{ messages: 'hi' }, 'messages'],
+    [{ messages: [{ role: 'tool', content: '' }] }, 'messages[0].role'],
+    [{ messages: [{ role: 'user' }] }, 'messages[0].content'],
+  ] as const) {
+    expect(() => decode(body)).toThrow(expect.objectContaining({ path, code: 'bad_request' }))
   }
 })

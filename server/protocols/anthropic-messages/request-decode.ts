@@ -11,8 +11,10 @@ import {
 } from '../canonical.ts'
 import type { RequestDecoding } from '../codec.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { checkShape } from '../shape.ts'
 import { extraOf, PROTOCOL } from './names.ts'
 import { readCacheMark, readMessages, readSystem } from './request-items.ts'
+import { MESSAGES_REQUEST } from './request-shape.ts'
 
 const KNOWN: ReadonlySet<string> = new Set([
   'model',
@@ -39,6 +41,7 @@ export function decodeMessagesRequest(
   body: JsonObject,
   decoding: RequestDecoding & { model: string; stream: boolean },
 ): ChatRequest {
+  checkShape(body, MESSAGES_REQUEST)
   const { instructions, billing } = readSystem(body['system'])
   const { tools, builtins } = readTools(body['tools'])
   const wish = readWish(body)

@@ -11,7 +11,7 @@ import {
   type Tool,
   type ToolChoice,
 } from '../canonical.ts'
-import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, seedOf, type JsonObject } from '../read.ts'
 import { asNumber, asObjects, compact, field, GEMINI, isEmpty, restOf } from './fields.ts'
 import { jsonSchemaOf } from './schema.ts'
 
@@ -31,7 +31,7 @@ const JSON_MIME = 'application/json'
 export function readConfig(config: JsonObject | null): { fields: ConfigFields; extensions: Record<string, unknown> } {
   const rest = restOf(config, CONFIG_FIELDS)
   const { format, kept } = readFormat(config)
-  const count = (name: string): number | undefined => asCount(field(config, name)) ?? undefined
+  const count = (name: string): number | undefined => asCount(asNumber(field(config, name))) ?? undefined
   const wish = readThinking(asObject(field(config, 'thinkingConfig')))
   const stop = field(config, 'stopSequences')
   const fields = compact({
@@ -39,7 +39,7 @@ export function readConfig(config: JsonObject | null): { fields: ConfigFields; e
     stop: (Array.isArray(stop) ? (stop as unknown[]) : []).filter((one): one is string => typeof one === 'string'),
     maxOutput: count('maxOutputTokens'),
     n: count('candidateCount'),
-    seed: asNumber(field(config, 'seed')),
+    seed: seedOf(field(config, 'seed')),
     logprobs: field(config, 'responseLogprobs') === true ? compact({ top: count('logprobs') }) : undefined,
     format,
     reasoning: wish.reasoning,
@@ -83,11 +83,11 @@ const THINKING_FIELDS = new Set(['includeThoughts', 'thinkingBudget', 'thinkingL
 
 function readThinking(config: JsonObject | null): { reasoning?: ReasoningWish; rest: Record<string, unknown> } {
   const level = asText(field(config, 'thinkingLevel'))?.toLowerCase()
-  const budget = field(config, 'thinkingBudget')
+  const budget = asNumber(field(config, 'thinkingBudget'))
   const visible = field(config, 'includeThoughts')
   const reasoning = {
     ...(isEffort(level) ? { effort: level } : {}),
-    ...(typeof budget === 'number' && Number.isSafeInteger(budget) && budget >= -1 ? { budget } : {}),
+    ...(budget !== undefined && Number.isSafeInteger(budget) && budget >= -1 ? { budget } : {}),
     ...(typeof visible === 'boolean' ? { visible } : {}),
   }
   return { ...(isEmpty(reasoning) ? {} : { reasoning }), rest: restOf(config, THINKING_FIELDS) }

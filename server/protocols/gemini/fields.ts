@@ -1,5 +1,5 @@
 // Gemini's JSON as clients write it: every field may be spelled in camel or snake case, lists may be a single object.
-import { asObject, type JsonObject } from '../read.ts'
+import { asObject, numberOf, type JsonObject } from '../read.ts'
 
 export const GEMINI = 'gemini'
 
@@ -40,8 +40,10 @@ export function asObjects(value: unknown): JsonObject[] {
   })
 }
 
+/** Numbers may be written as texts. */
 export function asNumber(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+  const number = numberOf(value, true)
+  return number !== null && Number.isFinite(number) ? number : undefined
 }
 
 /** Is there anything in this object? */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ChatResponse } from '../canonical.ts'
-import { createLossReport } from '../codec.ts'
+import { CannotCross, createLossReport } from '../codec.ts'
 import { collectEvents, eventsOf } from '../collect.ts'
 import type { ModelProfile } from '../profile.ts'
 import { decodeCountTokensRequest, decodeCountTokensResponse, encodeCountTokensRequest } from './count-tokens.ts'
@@ -244,8 +244,20 @@ function takeThinking(name: string, meaning: Json): boolean {
   return found
 }
 
+function isRefused(body: Json): boolean {
+  try {
+    decode(body)
+    return false
+  } catch (error) {
+    return error instanceof CannotCross && error.code === 'bad_request'
+  }
+}
+
 const exchanges = read('gemini-generate', 'gemini-stream')
-const requests = exchanges.filter(({ request_body: body }) => body?.['contents'] !== undefined)
+// What the provider itself refused as malformed has no meaning to keep.
+const requests = exchanges.filter(
+  ({ request_body: body, status }) => body?.['contents'] !== undefined && !(status === 400 && isRefused(body)),
+)
 const answers = exchanges.filter(({ status }) => status < 400)
 
 describe.skipIf(!isThere)('recorded Gemini traffic', () => {

@@ -2,10 +2,12 @@
 import type { ChatRequest, Instruction } from '../canonical.ts'
 import { CannotCross, type RequestDecoding } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { checkShape } from '../shape.ts'
 import { readConfig, readToolConfig, readTools } from './config-decode.ts'
 import { readContents } from './contents-decode.ts'
 import { asList, field, GEMINI, restOf, toSnake } from './fields.ts'
 import { readPart } from './parts.ts'
+import { GENERATE_REQUEST } from './request-shape.ts'
 
 const BODY_FIELDS = new Set(
   ['contents', 'systemInstruction', 'tools', 'toolConfig', 'generationConfig', 'model', 'serviceTier', 'stream'].concat(
@@ -20,6 +22,7 @@ export function decodeRequest(
   const contents = field(body, 'contents')
   if (contents === undefined)
     throw new CannotCross('contents', '`contents` is missing: send at least one turn.', 'bad_request')
+  checkShape(body, GENERATE_REQUEST)
   const config = readConfig(asObject(field(body, 'generationConfig')))
   const choice = readToolConfig(asObject(field(body, 'toolConfig')))
   const tier = asText(field(body, 'serviceTier'))?.toLowerCase()

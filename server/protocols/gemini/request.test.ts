@@ -76,10 +76,34 @@ describe('what clients write', () => {
     ])
   })
 
-  test('wrong types are absent values; no contents is a bad request', () => {
-    const body = { contents: [7, { parts: 3 }], tools: 'no', generationConfig: [], toolConfig: 1, systemInstruction: 9 }
-    expect(decode(body)).toEqual(requestOf({ items: [], extensions: { gemini: {} } }))
-    expect(() => decode({})).toThrow(CannotCross)
+  test('numbers may be written as texts', () => {
+    const generationConfig = { temperature: '0.5', maxOutputTokens: '9', candidateCount: '1', seed: '-7' }
+    const { sampling, maxOutput, n, seed } = decode({ contents: 'q', generationConfig })
+    expect([sampling, maxOutput, n, seed]).toEqual([{ temperature: 0.5 }, 9, 1, -7])
+  })
+
+  test('what is of a wrong type is a bad request that names it; so is no contents', () => {
+    const refused = (body: Json): unknown => {
+      try {
+        decode({ contents: 'q', ...body })
+      } catch (error) {
+        return error instanceof CannotCross && error.code === 'bad_request' ? error.path : error
+      }
+      return 'read'
+    }
+    expect(refused({ contents: null })).toBe('contents')
+    expect(refused({ contents: [7] })).toBe('contents[0]')
+    expect(refused({ contents: [{ parts: 3 }] })).toBe('contents[0].parts')
+    expect(refused({ tools: 'no' })).toBe('tools')
+    expect(refused({ generationConfig: [] })).toBe('generationConfig')
+    expect(refused({ tool_config: 1 })).toBe('tool_config')
+    expect(refused({ systemInstruction: 9 })).toBe('systemInstruction')
+    expect(refused({ toolConfig: { functionCallingConfig: { mode: 'ODD' } } })).toBe(
+      'toolConfig.functionCallingConfig.mode',
+    )
+    expect(refused({ generation_config: { thinking_config: { thinking_level: 'ODD' } } })).toBe(
+      'generation_config.thinking_config.thinking_level',
+    )
   })
 })
 

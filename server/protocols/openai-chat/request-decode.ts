@@ -9,10 +9,12 @@ import {
   type Sampling,
 } from '../canonical.ts'
 import type { RequestDecoding } from '../codec.ts'
-import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, seedOf, type JsonObject } from '../read.ts'
+import { checkShape } from '../shape.ts'
 import { decodeMessages } from './messages-decode.ts'
 import { messagesOf } from './mixed-shapes.ts'
 import { asBoolean, asList, asNumber, CHAT, compact, isEmpty, restOf, fieldNames } from './names.ts'
+import { CHAT_REQUEST } from './request-shape.ts'
 import { readToolChoice, readTools } from './tools-decode.ts'
 
 const KNOWN_FIELDS = fieldNames(
@@ -28,6 +30,7 @@ export function decodeChatRequest(
   body: JsonObject,
   decoding: RequestDecoding & { model: string; stream: boolean },
 ): ChatRequest {
+  checkShape(body, CHAT_REQUEST)
   const conversation = decodeMessages(messagesOf(body), decoding)
   const { tools, builtins } = readTools(body)
   const options = body['web_search_options']
@@ -49,7 +52,7 @@ export function decodeChatRequest(
       undefined,
     n: asCount(body['n']) ?? undefined,
     logprobs: readLogprobs(body),
-    seed: asNumber(body['seed']),
+    seed: seedOf(body['seed']),
     verbosity: readVerbosity(body),
     cacheKey: asText(body['prompt_cache_key']) ?? undefined,
     tier: asText(body['service_tier']) ?? undefined,
@@ -104,7 +107,8 @@ function readReasoning(body: JsonObject): ReasoningWish | undefined {
     reasoning?.['enabled'] === true ||
     body['enable_thinking'] === true ||
     thinking?.['type'] === 'enabled' ||
-    thinking?.['type'] === 'adaptive'
+    thinking?.['type'] === 'adaptive' ||
+    thinking?.['type'] === 'auto'
   const include = asBoolean(body['include_reasoning'])
   const visible = include ?? (reasoning ? reasoning['exclude'] !== true : undefined)
   const wish = {

@@ -11,9 +11,11 @@ import {
 } from '../canonical.ts'
 import type { Codec } from '../codec.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { checkShape } from '../shape.ts'
 import { OWN } from './media.ts'
 import { listOf } from './parts.ts'
 import { decodeInput } from './request-items.ts'
+import { RESPONSES_REQUEST } from './request-shape.ts'
 import { decodeToolChoice, decodeTools } from './tools.ts'
 
 const KNOWN = new Set(
@@ -29,6 +31,7 @@ export const TEXT_LOGPROBS = 'message.output_text.logprobs'
 type RequestDecoder = Codec['decodeRequest']
 
 export const decodeRequest: RequestDecoder = (body, decoding) => {
+  checkShape(body, RESPONSES_REQUEST)
   const extension: Record<string, unknown> = {}
   const input = decodeInput(body['input'], decodeTools(body['tools']), decoding)
   const reasoning = decodeReasoningWish(asObject(body['reasoning']), extension)

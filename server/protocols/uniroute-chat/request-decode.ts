@@ -2,7 +2,9 @@
 // what would change the answer if it were left out refuses the request, everything else is reported where it is dropped.
 import type { Builtin, ChatRequest, Instruction, Item, MediaItem, MediaSource, Role } from '../canonical.ts'
 import { CannotCross, type RequestDecoding } from '../codec.ts'
+import { checkShape } from '../shape.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { CHAT_REQUEST } from './request-shape.ts'
 
 export const OWN = 'uniroute-chat'
 
@@ -22,6 +24,7 @@ export function decodeRequest(
     if (value === undefined || value === null || (field === 'n' && value === 1)) continue
     throw new CannotCross(field, `/v1/chat has no \`${field}\`. Leave it out, or ask at /v1/chat/completions.`)
   }
+  checkShape(body, CHAT_REQUEST)
   const { instructions, items } = decodeMessages(body['messages'])
   const temperature = asNumber(body['temperature'])
   const maxOutput = asCount(body['max_tokens'])
