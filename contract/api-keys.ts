@@ -54,6 +54,8 @@ const apiKeyFields = {
   is_active: z.boolean(),
   expires_at: timestampSchema.nullable(),
   ...limitAnswerFields,
+  /** What counts against the budget in its running period; null where there is no budget. */
+  budget_use: z.object({ spent_usd_micros: z.int(), resets_at: timestampSchema.nullable() }).nullable(),
   allowed_models: z.array(z.string()).nullable(),
   allowed_payers: z.array(payerSchema).nullable(),
   fallback: fallbackSchema,

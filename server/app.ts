@@ -126,6 +126,7 @@ export function createApp(options: AppOptions): App {
     audit,
     log,
     isTeamMember: (teamId, userId) => teams.isMember(teamId, userId),
+    readSpent: async (id, period) => (await budgets.read({ kind: 'api-key', id, period })).spent,
   })
   const accounts = createAccounts({
     database,

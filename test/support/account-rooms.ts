@@ -113,6 +113,8 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
     announce,
     // There are no teams in these rooms.
     isTeamMember: async () => false,
+    // Nor does anybody spend anything.
+    readSpent: async () => 0,
   })
   const authenticator = createAuthenticate({ accounts, apiKeys })
   const http = await startTestHttp({

@@ -48,6 +48,8 @@ describeOnEachDatabase('an API key', (open) => {
     }
     const made = await rooms.make(fields)
     expect(made).toMatchObject({ ...fields, allowed_models: ['gpt-5', 'claude-*'] })
+    expect(made.budget_use).toEqual({ spent_usd_micros: 0, resets_at: '2026-12-01T00:00:00.000Z' })
+    expect((await rooms.make()).budget_use).toBeNull()
     await rooms.send('PUT', '/auth/profile', { token: rooms.user.token, body: { fallback: 'never' } })
     const { allowedModels, allowedPayers, ...context } = await rooms.ask(made.key)
     expect([...allowedModels]).toEqual(['gpt-5', 'claude-*'])

@@ -10,7 +10,7 @@ import type { Audit } from '../audit/audit.ts'
 import { buildContext, buildHolderContext, type ApiKeyContext } from './context.ts'
 import { createKeyMemory } from './key-memory.ts'
 import { createLastUsed } from './last-used.ts'
-import { createApiKeyRoutes } from './routes.ts'
+import { createApiKeyRoutes, type ReadSpent } from './routes.ts'
 import { createApiKeyService } from './service.ts'
 import { createApiKeyStore } from './store.ts'
 
@@ -20,6 +20,7 @@ export interface ApiKeysOptions {
   readonly audit: Audit
   readonly log?: Log
   readonly isTeamMember: (teamId: string, userId: string) => Promise<boolean>
+  readonly readSpent: ReadSpent
   /** Told the id of a key that changed, after the commit: for other instances. */
   readonly announce?: (keyId: string) => void
 }
@@ -59,7 +60,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     },
   })
   return {
-    routes: createApiKeyRoutes({ service, clock }),
+    routes: createApiKeyRoutes({ service, clock, readSpent: options.readSpent }),
     authenticateApiKey: (key) => memory.authenticate(key),
     peekApiKey: (key) => memory.peek(key),
     async describeCaller(userId, keyId, sessionId = null) {

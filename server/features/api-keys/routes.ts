@@ -15,6 +15,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { parseStoredFallback } from '../../kernel/fallback.ts'
 import { parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import { describeLimits } from '../../kernel/limits.ts'
+import { type BudgetPeriod, endOfPeriod } from '../../kernel/periods.ts'
 import { parseTexts } from './context.ts'
 import { KEY_PREFIX } from './key-format.ts'
 import { notFound, type ApiKeyService, type Owner } from './service.ts'
@@ -22,8 +23,28 @@ import type { ApiKeyRow } from './store.ts'
 
 const SIGNED_IN = { credential: 'session', role: 'user', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
 
-export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService; clock: Clock }): ControlRoute[] {
-  const describe = (row: ApiKeyRow): object => describeApiKey(row, clock.now())
+/** Nano-dollars that count against the budget of a key in its running period. */
+export type ReadSpent = (keyId: string, period: BudgetPeriod) => Promise<number>
+
+export function createApiKeyRoutes(tools: {
+  service: ApiKeyService
+  clock: Clock
+  readSpent: ReadSpent
+}): ControlRoute[] {
+  const { service, clock, readSpent } = tools
+
+  async function describe(row: ApiKeyRow): Promise<object> {
+    const period = row.budget_period as BudgetPeriod | null
+    const now = clock.now()
+    if (row.budget_usd_nanos === null || period === null) return { ...describeApiKey(row, now), budget_use: null }
+    const spent = await readSpent(row.id, period)
+    const budget_use = {
+      spent_usd_micros: Math.round(spent / 1000),
+      resets_at: toTimestamp(endOfPeriod(period, now)),
+    }
+    return { ...describeApiKey(row, now), budget_use }
+  }
+
   return [
     defineControlRoute({
       ...SIGNED_IN,
@@ -34,7 +55,7 @@ export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService;
       answers: { 201: { description: 'Made', schema: newApiKeySchema } },
       async handle(request) {
         const { row, key } = await service.create(request.body, ownerOf(request))
-        return { status: 201, body: { ...describe(row), key } }
+        return { status: 201, body: { ...(await describe(row)), key } }
       },
     }),
     defineControlRoute({
@@ -46,7 +67,7 @@ export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService;
       answers: { 200: { description: 'Your API keys', schema: apiKeyListSchema } },
       async handle({ principal, query }) {
         const rows = await service.list(principal.userId, query.revoked === 'true')
-        return { status: 200, body: { keys: rows.map(describe) } }
+        return { status: 200, body: { keys: await Promise.all(rows.map(describe)) } }
       },
     }),
     defineControlRoute({
@@ -59,7 +80,7 @@ export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService;
       answers: { 200: { description: 'Changed', schema: apiKeySchema } },
       async handle(request) {
         const row = await service.update(idOf(request.params), request.body, ownerOf(request))
-        return { status: 200, body: describe(row) }
+        return { status: 200, body: await describe(row) }
       },
     }),
     defineControlRoute({
@@ -72,7 +93,7 @@ export function createApiKeyRoutes({ service, clock }: { service: ApiKeyService;
       answers: { 200: { description: 'Rotated; the new key is shown in this answer only', schema: newApiKeySchema } },
       async handle(request) {
         const { row, key } = await service.rotate(idOf(request.params), request.body.overlap_seconds, ownerOf(request))
-        return { status: 200, body: { ...describe(row), key } }
+        return { status: 200, body: { ...(await describe(row)), key } }
       },
     }),
     defineControlRoute({
