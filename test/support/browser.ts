@@ -40,7 +40,8 @@ export async function launchBrowser(): Promise<Browser> {
   const args = (chromium.args as string[]).filter((word) => !/^--(?:single-process|headless)/.test(word))
   const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
-    args: [...args, '--no-sandbox', '--headless=shell'],
+    // A name that is not loopback, and so plain HTTP as it is elsewhere.
+    args: [...args, '--no-sandbox', '--headless=shell', '--host-resolver-rules=MAP uniroute.test 127.0.0.1'],
     headless: true,
   })
   const axe = readFileSync(requireClient.resolve('axe-core/axe.min.js'), 'utf8')

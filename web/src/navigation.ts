@@ -1,5 +1,5 @@
 // What the sidebar and the bottom bar lead to: pages that exist.
-import { KeyRound, type LucideIcon } from '@lucide/vue'
+import { KeyRound, type LucideIcon, Plug } from '@lucide/vue'
 import type { TextKey } from './i18n.ts'
 
 export interface NavigationEntry {
@@ -15,6 +15,9 @@ export interface NavigationGroup {
 export const NAVIGATION: readonly NavigationGroup[] = [
   {
     title: 'navigation.access',
-    entries: [{ path: '/settings/provider-keys', title: 'titles.providerKeys', icon: KeyRound }],
+    entries: [
+      { path: '/settings/provider-keys', title: 'titles.providerKeys', icon: KeyRound },
+      { path: '/settings/api-keys', title: 'titles.apiKeys', icon: Plug },
+    ],
   },
 ]

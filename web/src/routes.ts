@@ -25,6 +25,11 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'titles.providerKeys' },
   },
   {
+    path: '/settings/api-keys',
+    component: () => import('./pages/settings/api-keys.vue'),
+    meta: { title: 'titles.apiKeys' },
+  },
+  {
     path: '/:unknown(.*)*',
     component: () => import('./pages/not-found.vue'),
     meta: { open: true, title: 'titles.notFound' },
