@@ -1,5 +1,5 @@
 // The built dashboard as it is served: the page with what only the server knows, assets for ever, and nothing outside.
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +69,14 @@ describe('the page', () => {
       expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'self';/)
       expect(answer.headers.get('content-security-policy')).not.toContain('unsafe')
     }
+  })
+
+  test('is served at every address that the dashboard itself knows', () => {
+    const source = readFileSync(new URL('../../web/src/routes.ts', import.meta.url), 'utf8')
+    const known = [...source.matchAll(/\bpath: '(\/[^':]*)'/g)].map((match) => match[1]!)
+    expect(known).toContain('/settings/provider-keys')
+    const served = ['/', ...DASHBOARD_PAGES].map((page) => new RegExp(`^${page.replace('*page', '.+')}$`))
+    expect(known.filter((path) => !served.some((one) => one.test(path)))).toEqual([])
   })
 
   test('is for browsers on their way to a page; programs hear that nothing is there', async () => {

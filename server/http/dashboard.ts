@@ -8,7 +8,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import { escapeHtml } from './docs-page.ts'
 import type { ControlReply, RequestHeaders } from './route.ts'
 
-/** Every address of a page. `web/src/router.ts` shows what belongs there; a test holds the two together. */
+/** Every address of a page. `web/src/routes.ts` shows what belongs there; a test holds the two together. */
 export const DASHBOARD_PAGES = [
   '/setup',
   '/sign-in',
