@@ -10,6 +10,7 @@ export interface SnippetFacts {
   readonly key: string | null
 }
 
+// size: one snippet after the other.
 export function writeSnippets({ baseUrl, model, key }: SnippetFacts): CodeTab[] {
   const inShell = key ?? '$UNIROUTE_API_KEY'
   const inScript = key === null ? 'process.env.UNIROUTE_API_KEY' : `'${key}'`
