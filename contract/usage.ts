@@ -28,25 +28,60 @@ function groupBySchema(groups: readonly string[]) {
     .refine((text) => isGroupList(text, groups), `Name some of these once each, with commas: ${groups.join(', ')}`)
 }
 
+const idSchema = z.string().min(1).max(64)
+
 const rangeFields = {
   from: usageMomentSchema.optional(),
   to: usageMomentSchema.optional(),
   time_zone: timeZoneSchema.optional(),
+  provider: z.string().min(1).max(64).optional(),
+  model: z.string().min(1).max(512).optional(),
+  /** `pk_…`; `none`: where no provider key of a user paid. */
+  provider_key: idSchema.optional(),
+  /** `ak_…`; `none`: from the playground. */
+  api_key: idSchema.optional(),
+  billed_to: payerSchema.optional(),
+}
+const ownFields = { ...rangeFields, group_by: groupBySchema(USAGE_GROUPS).optional() }
+const fieldsOfAll = {
+  ...rangeFields,
+  group_by: groupBySchema(USAGE_GROUPS_OF_ALL).optional(),
+  user: idSchema.optional(),
 }
 
-export const usageQuerySchema = z
-  .strictObject({ ...rangeFields, group_by: groupBySchema(USAGE_GROUPS).optional() })
-  .meta({ id: 'UsageQuery' })
-export const usageOfAllQuerySchema = z
-  .strictObject({ ...rangeFields, group_by: groupBySchema(USAGE_GROUPS_OF_ALL).optional() })
-  .meta({ id: 'UsageOfAllQuery' })
+export const usageQuerySchema = z.strictObject(ownFields).meta({ id: 'UsageQuery' })
+export const usageOfAllQuerySchema = z.strictObject(fieldsOfAll).meta({ id: 'UsageOfAllQuery' })
 export type UsageQuery = z.infer<typeof usageQuerySchema>
+export type UsageOfAllQuery = z.infer<typeof usageOfAllQuerySchema>
+
+/** As a file: a line per group, with the day and the time zone it is meant in. */
+const formatSchema = z.enum(['csv', 'json']).default('csv')
+export const usageExportQuerySchema = z
+  .strictObject({ ...ownFields, format: formatSchema })
+  .meta({ id: 'UsageExportQuery' })
+export const usageExportOfAllQuerySchema = z
+  .strictObject({ ...fieldsOfAll, format: formatSchema })
+  .meta({ id: 'UsageExportOfAllQuery' })
+export type UsageExportQuery = z.infer<typeof usageExportOfAllQuerySchema>
 
 const figures = {
   /** Where they ended: by the model, key and payer tried last. What UniRoute answers itself (model lists, receipts) is not counted. */
   requests: z.int(),
   /** Answered with a status of 400 or more, or broken off. */
   errors: z.int(),
+  /** The same, by what went wrong; together they are `errors`. */
+  errors_by_class: z.object({
+    /** The client left. */
+    cancelled: z.int(),
+    /** 429 */
+    rate_limited: z.int(),
+    /** Every other 4xx. */
+    client_errors: z.int(),
+    /** 5xx */
+    server_errors: z.int(),
+    /** Began well and ended in the middle. */
+    broken_off: z.int(),
+  }),
   /** Tokens and cost stand with the key and payer of each call, failed ones that may have run included. */
   input_tokens: z.int(),
   output_tokens: z.int(),
@@ -55,11 +90,21 @@ const figures = {
   reasoning_tokens: z.int(),
   /** Of the calls whose cost is known. Rounded after summing, so groups may differ from the total by their rounding. */
   cost_usd_micros: z.int(),
+  /** The same, exact. */
+  cost_usd_nanos: z.int(),
+  /** Of it, what was worked out from tokens and price; the rest is what providers said. */
+  computed_usd_nanos: z.int(),
+  /** Of it, what was estimated because an answer broke off. */
+  estimated_usd_nanos: z.int(),
   /** Requests that reached a provider at a cost nobody knows. */
   unknown_cost_requests: z.int(),
   /** The duration that half of the requests (95 of 100) did not exceed: always one that occurred. */
   p50_ms: z.int().nullable(),
   p95_ms: z.int().nullable(),
+  p99_ms: z.int().nullable(),
+  /** The same of the time to the first byte, of streamed answers. */
+  first_byte_p50_ms: z.int().nullable(),
+  first_byte_p95_ms: z.int().nullable(),
 }
 
 export const usageTotalSchema = z.object(figures).meta({ id: 'UsageTotal' })
@@ -88,6 +133,8 @@ export const usageAnswerSchema = z
     to: timestampSchema,
     time_zone: z.string(),
     groups: z.array(usageRowSchema),
+    /** Grouped by several: the same by each alone, for example `{ day: […], model: […] }`. */
+    subtotals: z.record(z.string(), z.array(usageRowSchema)).optional(),
     total: usageTotalSchema,
   })
   .meta({ id: 'UsageAnswer' })

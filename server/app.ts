@@ -30,6 +30,7 @@ import { createLimitRoutes } from './features/limits/routes.ts'
 import { createSharedBudgets } from './features/limits/shared-budgets.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
+import { createDaySums } from './features/usage/day-sums.ts'
 import { createLedger } from './features/usage/ledger.ts'
 import { createNotifications } from './features/notifications/notifications.ts'
 import { createRouting } from './features/routing/routing.ts'
@@ -111,7 +112,8 @@ export function createApp(options: AppOptions): App {
       if (isUseOfModel(request)) events.publish('request', request.userId, () => toListed(toRequestRow(request)))
     },
   })
-  const usage = createUsage({ store: createUsageStore(database), ledger, clock })
+  const daySums = createDaySums({ database, clock, log })
+  const usage = createUsage({ store: createUsageStore(database, daySums), ledger, clock })
   const notifications = createNotifications({
     database,
     clock,
@@ -322,6 +324,7 @@ export function createApp(options: AppOptions): App {
       await mail?.close()
       await upstream.close()
       await budgets.close()
+      await daySums.close()
       await ledger.close()
       await providerKeys.close()
       await apiKeys.close()

@@ -136,6 +136,48 @@ export interface AttemptTable {
   lease_id: string | null
 }
 
+/** The sums of one day in one time zone are there, whole. */
+export interface UsageDayBuildTable {
+  id: string
+  time_zone: string
+  starts_at: number
+  ends_at: number
+  built_at: number
+}
+
+export interface UsageDayTable {
+  build_id: string
+  user_id: string
+  api_key_id: string | null
+  provider: string | null
+  model: string | null
+  provider_key_id: string | null
+  billed_to: string | null
+  fallback: string | null
+  requests: number
+  cancelled: number
+  rate_limited: number
+  client_errors: number
+  server_errors: number
+  broken_off: number
+  unknown_cost_requests: number
+  input_tokens: number
+  output_tokens: number
+  cache_read_tokens: number
+  cache_write_tokens: number
+  reasoning_tokens: number
+  cost_usd_nanos: number
+  computed_usd_nanos: number
+  estimated_usd_nanos: number
+  durations: string | null
+  first_bytes: string | null
+}
+
+export interface UsageLateTable {
+  id: string
+  at: number
+}
+
 export interface TeamTable extends LimitColumns {
   id: string
   name: string
@@ -380,6 +422,9 @@ export interface Schema {
   api_keys: ApiKeyTable
   requests: RequestTable
   attempts: AttemptTable
+  usage_day_builds: UsageDayBuildTable
+  usage_days: UsageDayTable
+  usage_late: UsageLateTable
   settings: SettingTable
   audit_log: AuditEntryTable
   user_provider_keys: UserProviderKeyTable

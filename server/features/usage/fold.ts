@@ -5,8 +5,12 @@
 import type { Prices } from '../../catalog/prices.ts'
 import type { Database } from '../../database/database.ts'
 import { StorageError } from '../../database/errors.ts'
+import type { UsageLateTable } from '../../database/schema.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
+import { createUlid } from '../../kernel/ids.ts'
 import type { Log } from '../../kernel/log.ts'
+import { LATE_MS } from './day-sums.ts'
 import type { Journal, Segment } from './journal.ts'
 import { toAttemptRow, toRequestRow } from './records.ts'
 import { type FoldableRequest, replaySegments, type ReplayReport } from './replay.ts'
@@ -40,11 +44,13 @@ export function createFold(options: {
   journal: Journal
   log: Log
   prices: Prices | undefined
+  clock: Pick<Clock, 'now'>
   maxQueued?: number
   /** Called after each successful round. */
   afterRound: () => void
 }): Fold {
-  const { database, journal, log, prices, maxQueued = MAX_QUEUED, afterRound } = options
+  const { database, journal, log, prices, clock, maxQueued = MAX_QUEUED, afterRound } = options
+  const store = (batch: readonly FoldableRequest[]): Promise<void> => storeRequests(database, batch, log, clock)
   let queue: QueuedRequest[] = []
   let adopted: Segment[] = []
   let timer: NodeJS.Timeout | undefined
@@ -99,7 +105,7 @@ export function createFold(options: {
   async function doRound(): Promise<void> {
     for (let left = queue.length; left > 0; left -= MAX_BATCH) {
       const batch = queue.slice(0, Math.min(left, MAX_BATCH))
-      await storeRequests(database, batch, log)
+      await store(batch)
       queue = queue.slice(batch.length)
       for (const { segments } of batch) for (const segment of segments) journal.unpin(segment)
     }
@@ -124,7 +130,6 @@ export function createFold(options: {
       segment.pins++
     }
     try {
-      const store = (batch: FoldableRequest[]) => storeRequests(database, batch, log)
       await replaySegments({ journal, segments: spilled, store, prices, endUnfinished: false })
     } catch (error) {
       for (const segment of spilled) segment.spilled = true
@@ -136,7 +141,6 @@ export function createFold(options: {
 
   async function foldAdopted(): Promise<void> {
     const segments = adopted
-    const store = (batch: FoldableRequest[]) => storeRequests(database, batch, log)
     lastAdoption = await replaySegments({ journal, segments, store, prices, endUnfinished: true })
     adopted = adopted.slice(segments.length)
     for (const segment of segments) journal.removeAdopted(segment)
@@ -179,11 +183,17 @@ export function createFold(options: {
 }
 
 /** One transaction for the batch; a row the database will never take is set aside alone, so that it stops no other. */
-async function storeRequests(database: LedgerDatabase, batch: readonly FoldableRequest[], log: Log): Promise<void> {
+async function storeRequests(
+  database: LedgerDatabase,
+  batch: readonly FoldableRequest[],
+  log: Log,
+  clock: Pick<Clock, 'now'>,
+): Promise<void> {
   try {
     await database.insertMany([
       { table: 'attempts', rows: batch.flatMap(({ attempts }) => attempts.map(toAttemptRow)) },
       { table: 'requests', rows: batch.map(({ request }) => toRequestRow(request)) },
+      { table: 'usage_late', rows: markLate(batch, clock.now()) },
     ])
   } catch (error) {
     if (!isRowAtFault(error)) throw error
@@ -195,9 +205,16 @@ async function storeRequests(database: LedgerDatabase, batch: readonly FoldableR
       return
     }
     const middle = batch.length >> 1
-    await storeRequests(database, batch.slice(0, middle), log)
-    await storeRequests(database, batch.slice(middle), log)
+    await storeRequests(database, batch.slice(0, middle), log, clock)
+    await storeRequests(database, batch.slice(middle), log, clock)
   }
+}
+
+/** Sums of days that are over may be there already, without these: one mark per hour. */
+function markLate(batch: readonly FoldableRequest[], now: number): UsageLateTable[] {
+  const late = batch.filter(({ request }) => request.createdAt < now - LATE_MS)
+  const hours = new Set(late.map(({ request }) => Math.floor(request.createdAt / LATE_MS) * LATE_MS))
+  return [...hours].map((at) => ({ id: createUlid(now), at }))
 }
 
 const SQLITE_TOO_BIG = 18

@@ -89,6 +89,7 @@ export function createLedger(options: {
     journal,
     log,
     prices,
+    clock,
     ...pick(limits.maxQueued, 'maxQueued'),
     afterRound: moveOldLines,
   })

@@ -1,30 +1,36 @@
-// What people and programs may ask the ledger: sums over a range in their time zone, and the receipt of one request.
-// Everybody sees their own; only the administrators' route asks for everyone's.
+// What people and programs may ask the ledger: sums over a range in their time zone, as an answer or as a file, and the
+// receipt of one request. Everybody sees their own; only the administrators' route asks for everyone's.
 import {
   USAGE_RANGE_DAYS,
   type Receipt,
   type UsageAnswer,
+  type UsageExportQuery,
   type UsageGroup,
+  type UsageOfAllQuery,
   type UsageQuery,
-  type UsageRow,
-  type UsageTotal,
 } from '../../../contract/usage.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
-import { parsePublicId, toPublicId } from '../../kernel/ids.ts'
-import { dateAfter, type Day, dayAt, listDays, startOfDay } from './days.ts'
+import { isUlid, parsePublicId } from '../../kernel/ids.ts'
+import { dateAfter, dayAt, listDays, startOfDay } from './days.ts'
+import { writeUsageFile } from './export.ts'
+import { addCells, countCells, type Counted, toFigures, toRows } from './figures.ts'
 import type { Ledger } from './ledger.ts'
-import { toMicros, toReceipt } from './receipt.ts'
-import type { GroupKey, GroupSums, UsageScope, UsageStore, UsageSums } from './store.ts'
+import { toReceipt } from './receipt.ts'
+import type { UsageStore } from './store.ts'
+import type { GroupKey, UsageFilters, UsageScope } from './tally.ts'
 
 export interface UsageReports {
-  summarise(query: UsageQuery, scope: UsageScope): Promise<UsageAnswer>
+  summarise(query: UsageOfAllQuery, scope: UsageScope): Promise<UsageAnswer>
+  /** The same by day, as a file: every group there is, a week at a time. */
+  export(query: UsageExportQuery, scope: UsageScope): (signal: AbortSignal) => AsyncIterable<string>
   /** The receipt of the user's own request, `req_…` or bare; waits up to a second for its row, then 404. */
   getReceipt(requestId: string, userId: string): Promise<Receipt>
 }
 
 const MOST_GROUPS = 10_000
 const DEFAULT_DAYS = 30
+const DAYS_PER_CHUNK = 7
 const DAY_MS = 86_400_000
 const RECEIPT_WAIT_MS = 1_000
 const RECEIPT_RETRY_MS = 100
@@ -48,27 +54,46 @@ export function createUsage(options: { store: UsageStore; ledger: Pick<Ledger, '
       const timeZone = query.time_zone ?? 'UTC'
       const { from, to } = readRange(query, timeZone, clock.now())
       const groups = (query.group_by ?? 'day').split(',') as UsageGroup[]
-      const days = groups.includes('day') ? listDays(timeZone, from, to) : []
-      const selection = { scope, from, to }
+      const days = listDays(timeZone, from, to)
+      const selection = { scope, filters: readFilters(query), from, to }
       const keys = groups.map((group) => GROUP_KEYS[group])
-      const [sums, percentiles] = await Promise.all([
-        store.sumByGroup(selection, keys, days, MOST_GROUPS + 1),
-        store.findPercentiles(selection),
-      ])
-      if (sums.length > MOST_GROUPS) {
-        throw refuse(
-          'group_by',
-          `This gives more than ${MOST_GROUPS} groups. Ask for a shorter range, or group by less.`,
-        )
+      const cells = await store.collect(selection, keys, { timeZone, days }, MOST_GROUPS).catch(refuseTooMany)
+      const counted = await countCells(cells)
+      const rowsOf = async (names: readonly UsageGroup[], some: readonly Counted[]) => toRows(some, names, days)
+      const subtotals: UsageAnswer['subtotals'] = {}
+      for (const [i, group] of groups.entries()) {
+        if (groups.length > 1)
+          subtotals[group] = await rowsOf([group], await addCells(counted, (cell) => [cell.keys[i]!]))
       }
       return {
         from: new Date(from).toISOString(),
         to: new Date(to).toISOString(),
         time_zone: timeZone,
-        groups: sums.map((sum) => toRow(sum, groups, days)).sort((a, b) => compareRows(a, b, groups)),
+        groups: await rowsOf(groups, counted),
+        ...(groups.length > 1 && { subtotals }),
         // Added up from the groups, not asked for again: rows that arrive meanwhile cannot make the two differ.
-        total: toFigures({ ...addSums(sums), ...percentiles }),
+        total: toFigures((await addCells(counted, () => []))[0]),
       }
+    },
+    export(query, scope) {
+      const timeZone = query.time_zone ?? 'UTC'
+      const { from, to } = readRange(query, timeZone, clock.now())
+      const others = (query.group_by ?? '')
+        .split(',')
+        .filter((group) => group !== '' && group !== 'day') as UsageGroup[]
+      const groups: UsageGroup[] = ['day', ...others]
+      const keys = groups.map((group) => GROUP_KEYS[group])
+      const days = listDays(timeZone, from, to)
+      const filters = readFilters(query)
+      async function* readChunks() {
+        for (let first = 0; first < days.length; first += DAYS_PER_CHUNK) {
+          const some = days.slice(first, first + DAYS_PER_CHUNK)
+          const range = { from: Math.max(from, some[0]!.start), to: Math.min(to, some.at(-1)!.end) }
+          const cells = await store.collect({ scope, filters, ...range }, keys, { timeZone, days: some }, Infinity)
+          yield toRows(await countCells(cells), groups, some)
+        }
+      }
+      return () => writeUsageFile(query.format, { from, to, timeZone, groups }, readChunks())
     },
     async getReceipt(requestId, userId) {
       const id = parsePublicId('req', requestId) ?? requestId
@@ -110,63 +135,26 @@ function refuse(path: string, message: string): GatewayError {
   return new GatewayError('validation_failed', { message: `${path}: ${message}`, details: [{ path, message }] })
 }
 
-function toRow(sum: GroupSums, groups: readonly UsageGroup[], days: readonly Day[]): UsageRow {
-  const row: Record<string, unknown> = {}
-  groups.forEach((group, i) => {
-    row[group] = toGroupValue(group, sum.keys[i] ?? null, days)
-  })
-  return { ...row, ...toFigures(sum) }
-}
-
-function toGroupValue(group: UsageGroup, value: string | number | null, days: readonly Day[]): string | null {
-  if (value === null) return null
-  if (group === 'day') return days[Number(value)]!.day
-  if (group === 'provider_key') return toPublicId('pk', String(value))
-  if (group === 'api_key') return toPublicId('ak', String(value))
-  return String(value)
-}
-
-/** By code unit, null last: databases sort text each in their own way. */
-function compareRows(a: UsageRow, b: UsageRow, groups: readonly UsageGroup[]): number {
-  for (const group of groups) {
-    const [left, right] = [a[group] ?? null, b[group] ?? null]
-    if (left === right) continue
-    if (left === null) return 1
-    if (right === null) return -1
-    return left < right ? -1 : 1
-  }
-  return 0
-}
-
-function addSums(sums: readonly UsageSums[]): Omit<UsageSums, 'p50Ms' | 'p95Ms'> {
-  const add = (pick: (sum: UsageSums) => number): number => sums.reduce((total, sum) => total + pick(sum), 0)
+function readFilters({ provider, model, provider_key, api_key, billed_to, user }: UsageOfAllQuery): UsageFilters {
   return {
-    requests: add((sum) => sum.requests),
-    errors: add((sum) => sum.errors),
-    inputTokens: add((sum) => sum.inputTokens),
-    outputTokens: add((sum) => sum.outputTokens),
-    cacheReadTokens: add((sum) => sum.cacheReadTokens),
-    cacheWriteTokens: add((sum) => sum.cacheWriteTokens),
-    reasoningTokens: add((sum) => sum.reasoningTokens),
-    costNanos: add((sum) => sum.costNanos),
-    unknownCostRequests: add((sum) => sum.unknownCostRequests),
+    ...(provider !== undefined && { provider }),
+    ...(model !== undefined && { model }),
+    ...(provider_key !== undefined && { provider_key_id: readId('pk', provider_key) }),
+    ...(api_key !== undefined && { api_key_id: readId('ak', api_key) }),
+    ...(billed_to !== undefined && { billed_to }),
+    ...(user !== undefined && { user_id: user }),
   }
 }
 
-function toFigures(sums: UsageSums): UsageTotal {
-  return {
-    requests: sums.requests,
-    errors: sums.errors,
-    input_tokens: sums.inputTokens,
-    output_tokens: sums.outputTokens,
-    cache_read_tokens: sums.cacheReadTokens,
-    cache_write_tokens: sums.cacheWriteTokens,
-    reasoning_tokens: sums.reasoningTokens,
-    cost_usd_micros: toMicros(sums.costNanos),
-    unknown_cost_requests: sums.unknownCostRequests,
-    p50_ms: sums.p50Ms,
-    p95_ms: sums.p95Ms,
-  }
+/** The bare id; what is none finds nothing, like an id of nobody's. */
+function readId(prefix: 'pk' | 'ak', text: string): string | null {
+  if (text === 'none') return null
+  return parsePublicId(prefix, text) ?? (isUlid(text) ? text : '')
+}
+
+function refuseTooMany(error: unknown): never {
+  if (!(error instanceof RangeError)) throw error
+  throw refuse('group_by', `This gives more than ${MOST_GROUPS} groups. Ask for a shorter range, or group by less.`)
 }
 
 function wait(milliseconds: number): Promise<void> {

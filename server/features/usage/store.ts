@@ -1,85 +1,118 @@
-// Sums over requests and their calls, and the rows behind one receipt, for SQLite and PostgreSQL alike.
-// Requests, errors and durations are counted where a request ended; tokens and cost where they arose, call by call, so
-// that a call which failed on one's own key after the provider ran it is never shown as the server's. Both lie in the
-// range by the time of the request. What UniRoute answered itself is no use of a model and is left out.
-// Percentiles are exact, by nearest rank: of n durations in order, the one at place ⌈n·p⌉, so always one that occurred.
-// Interrupted requests have no duration and do not count there. Only integer arithmetic on literals is left to SQL:
-// both databases do it the same way.
+// What was used in a range, cell by cell, and the rows behind one receipt. Days that are over and were added up before
+// come from there (day-sums.ts), everything else from the ledger itself, a few days at a time: on SQLite a long statement
+// would keep everybody waiting.
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { AttemptTable, RequestTable } from '../../database/schema.ts'
+import type { DayBuild, DaySums } from './day-sums.ts'
 import type { Day } from './days.ts'
-import { INTERRUPTED, READ_OPERATIONS } from './records.ts'
+import {
+  createSums,
+  type GroupKey,
+  isSelected,
+  isSelectedDay,
+  REASON_OF,
+  type SumName,
+  SUMS,
+  tallyCalls,
+  tallyDays,
+  tallyRequests,
+  type TallyRow,
+  type UsageSelection,
+} from './tally.ts'
 
-export type GroupColumn = 'provider' | 'model' | 'provider_key_id' | 'api_key_id' | 'billed_to' | 'user_id'
-export type GroupKey = GroupColumn | 'day' | 'fallback'
+/** The sums of one combination of keys. */
+export interface Cell {
+  /** Values in the order of the keys asked for; a day is an index into `days`. */
+  readonly keys: readonly (string | number | null)[]
+  readonly sums: Record<SumName, number>
+  /** Milliseconds with commas between them. */
+  readonly durations: string[]
+  readonly firstBytes: string[]
+}
 
-/** Whose requests: one owner's, all that one key paid for, or, said in so many words, everybody's. */
-export type UsageScope = { readonly userId: string } | { readonly providerKeyId: string } | { readonly everyone: true }
+export interface UsageStore {
+  /** Rejects with RangeError where more than `limit` cells come together. */
+  collect(
+    selection: UsageSelection,
+    keys: readonly GroupKey[],
+    calendar: { readonly timeZone: string; readonly days: readonly Day[] },
+    limit: number,
+  ): Promise<Cell[]>
+  findRequest(id: string, userId: string): Promise<{ request: RequestTable; attempts: AttemptTable[] } | undefined>
+}
 
-export interface UsageSelection {
-  readonly scope: UsageScope
+/** Below this many requests adding up anew is quicker than keeping sums. */
+const WORTH_KEEPING = 2_000
+const DAYS_AT_ONCE = 7
+const MOST_TRIES = 3
+const DAY_MS = 86_400_000
+
+interface Range {
   readonly from: number
   readonly to: number
 }
 
-export interface UsageSums {
-  readonly requests: number
-  readonly errors: number
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly cacheReadTokens: number
-  readonly cacheWriteTokens: number
-  readonly reasoningTokens: number
-  readonly costNanos: number
-  readonly unknownCostRequests: number
-  readonly p50Ms: number | null
-  readonly p95Ms: number | null
-}
+export function createUsageStore(
+  database: Pick<Database, 'query' | 'kind'>,
+  daySums?: DaySums,
+  { worthKeeping = WORTH_KEEPING }: { worthKeeping?: number } = {},
+): UsageStore {
+  const { query, kind } = database
 
-export interface GroupSums extends UsageSums {
-  /** Values in the order of the keys asked for; a day is an index into `days`. */
-  readonly keys: readonly (string | number | null)[]
-}
-
-export interface UsageStore {
-  sumByGroup(
+  async function collectOnce(
     selection: UsageSelection,
     keys: readonly GroupKey[],
     days: readonly Day[],
+    builds: readonly DayBuild[],
     limit: number,
-  ): Promise<GroupSums[]>
-  findPercentiles(selection: UsageSelection): Promise<Pick<UsageSums, 'p50Ms' | 'p95Ms'>>
-  findRequest(id: string, userId: string): Promise<{ request: RequestTable; attempts: AttemptTable[] } | undefined>
-}
-
-type SumRow = Record<string, string | number | null>
-
-export function createUsageStore(database: Pick<Database, 'query'>): UsageStore {
-  const { query } = database
+  ): Promise<Cell[]> {
+    const cells = new Map<string, Cell>()
+    const add = (rows: readonly TallyRow[], keysOf: (row: TallyRow) => Cell['keys']): void => {
+      for (const row of rows) addRow(cells, keysOf(row), row)
+      if (cells.size > limit) throw new RangeError('Too many groups.')
+    }
+    if (builds.length > 0) {
+      const indexOf = new Map(
+        builds.map(({ id, starts_at }) => [id, days.findIndex(({ start }) => start === starts_at)]),
+      )
+      const where = isSelectedDay(
+        selection,
+        builds.map(({ id }) => id),
+      )
+      const columns = keys.map((key) => sql`${sql.ref(key === 'day' ? 'build_id' : key)}`)
+      const { rows } = await tallyDays(kind, columns, where).execute(query)
+      add(rows, (row) =>
+        keys.map((key, i) => (key === 'day' ? indexOf.get(String(row[`key_${i}`]))! : (row[`key_${i}`] ?? null))),
+      )
+    }
+    for (const range of listRest(selection, days, builds)) {
+      const part = { ...selection, ...range }
+      const columnsOf = (table: 'requests' | 'attempts') => keys.map((key) => columnOf(key, table, days))
+      const ended = await tallyRequests(kind, columnsOf('requests'), isSelected(part, 'requests')).execute(query)
+      const spent = await tallyCalls(columnsOf('attempts'), isSelected(part, 'attempts')).execute(query)
+      add([...ended.rows, ...spent.rows], (row) => keys.map((_, i) => row[`key_${i}`] ?? null))
+    }
+    return [...cells.values()]
+  }
 
   return {
-    async sumByGroup(selection, keys, days, limit) {
-      const columnsOf = (table: 'requests' | 'attempts') =>
-        keys.map((key) => {
-          if (key === 'day') return dayIndex(days)
-          return key === 'fallback' ? REASON_OF[table] : sql`${sql.ref(`${table}.${key}`)}`
-        })
-      const [ended, spent] = await Promise.all([
-        sql<SumRow>`${sumRequests(selection, columnsOf('requests'))} LIMIT ${limit}`.execute(query),
-        sql<SumRow>`${sumCalls(selection, columnsOf('attempts'))} LIMIT ${limit}`.execute(query),
-      ])
-      const groups = new Map<string, SumRow>()
-      for (const row of [...ended.rows, ...spent.rows]) {
-        const name = JSON.stringify(keys.map((_, i) => row[`key_${i}`] ?? null))
-        groups.set(name, { ...groups.get(name), ...row })
+    async collect(selection, keys, { timeZone, days }, limit) {
+      const whole = days.filter(({ start, end }) => start >= selection.from && end <= selection.to)
+      for (let tries = 1; ; tries++) {
+        // The last time without any, so that an answer comes even where builds go all the time.
+        const useBuilds = daySums !== undefined && tries < MOST_TRIES
+        const found = useBuilds ? await daySums.find(timeZone, selection.from, selection.to) : []
+        const builds = found.filter((build) => whole.some(({ start, end }) => isOf(build, start, end)))
+        const cells = await collectOnce(selection, keys, days, builds, limit)
+        if (daySums === undefined || !(await daySums.areStillThere(builds))) {
+          if (daySums !== undefined && tries < MOST_TRIES) continue
+        }
+        const missing = whole.filter(({ start, end }) => !builds.some((build) => isOf(build, start, end)))
+        const requests = cells.reduce((sum, { sums }) => sum + sums.requests, 0)
+        if (missing.length > 0 && requests > worthKeeping) daySums?.order(timeZone, missing)
+        return cells
       }
-      return [...groups.values()].map((row) => ({ keys: keys.map((_, i) => row[`key_${i}`] ?? null), ...toSums(row) }))
-    },
-    async findPercentiles(selection) {
-      const { rows } = await sumRequests(selection, []).execute(query)
-      const { p50Ms, p95Ms } = toSums(rows[0]!)
-      return { p50Ms, p95Ms }
     },
     async findRequest(id, userId) {
       const request = await query
@@ -101,69 +134,44 @@ export function createUsageStore(database: Pick<Database, 'query'>): UsageStore 
   }
 }
 
-function sumCalls(selection: UsageSelection, columns: readonly RawBuilder<unknown>[]): RawBuilder<SumRow> {
-  const named = columns.map((column, i) => sql`${column} AS ${sql.ref(`key_${i}`)},`)
-  const keys = sql.join(columns.map((_, i) => sql.ref(`key_${i}`)))
-  return sql<SumRow>`
-    SELECT ${keys},
-      COALESCE(SUM(input_tokens), 0) AS input_tokens,
-      COALESCE(SUM(output_tokens), 0) AS output_tokens,
-      COALESCE(SUM(cache_read_tokens), 0) AS cache_read_tokens,
-      COALESCE(SUM(cache_write_tokens), 0) AS cache_write_tokens,
-      COALESCE(SUM(reasoning_tokens), 0) AS reasoning_tokens,
-      COALESCE(SUM(cost_usd_nanos), 0) AS cost_usd_nanos
-    FROM (
-      SELECT ${sql.join(named, sql` `)}
-        attempts.input_tokens, attempts.output_tokens, attempts.cache_read_tokens, attempts.cache_write_tokens,
-        attempts.reasoning_tokens, attempts.cost_usd_nanos
-      FROM requests JOIN attempts ON attempts.request_id = requests.id
-      WHERE ${isSelected(selection, 'attempts')}
-    ) picked
-    GROUP BY ${keys}`
+function isOf({ starts_at, ends_at }: DayBuild, start: number, end: number): boolean {
+  return starts_at === start && ends_at === end
 }
 
-function sumRequests(selection: UsageSelection, columns: readonly RawBuilder<unknown>[]): RawBuilder<SumRow> {
-  const named = columns.map((column, i) => sql`${column} AS ${sql.ref(`key_${i}`)},`)
-  const keys = columns.map((_, i) => sql.ref(`key_${i}`))
-  const partition = sql.join([...keys, sql.ref('untimed')])
-  return sql<SumRow>`
-    SELECT ${keys.length === 0 ? sql`` : sql`${sql.join(keys)},`}
-      COUNT(*) AS requests,
-      COALESCE(SUM(CASE WHEN status >= 400 OR error_code IS NOT NULL THEN 1 ELSE 0 END), 0) AS errors,
-      COALESCE(SUM(CASE WHEN cost_usd_nanos IS NULL AND attempts > 0 THEN 1 ELSE 0 END), 0) AS unknown_cost_requests,
-      MAX(CASE WHEN untimed = 0 AND place = (timed * 50 + 99) / 100 THEN duration_ms END) AS p50_ms,
-      MAX(CASE WHEN untimed = 0 AND place = (timed * 95 + 99) / 100 THEN duration_ms END) AS p95_ms
-    FROM (
-      SELECT picked.*,
-        ROW_NUMBER() OVER (PARTITION BY ${partition} ORDER BY duration_ms) AS place,
-        COUNT(*) OVER (PARTITION BY ${partition}) AS timed
-      FROM (
-        SELECT ${sql.join(named, sql` `)}
-          CASE WHEN outcome = ${sql.lit(INTERRUPTED)} THEN 1 ELSE 0 END AS untimed,
-          status, error_code, cost_usd_nanos, attempts, duration_ms
-        FROM requests
-        WHERE ${isSelected(selection, 'requests')}
-      ) picked
-    ) placed
-    ${keys.length === 0 ? sql`` : sql`GROUP BY ${sql.join(keys)}`}`
+/** What of the range no build covers, in pieces of a few days. */
+function listRest({ from, to }: Range, days: readonly Day[], builds: readonly DayBuild[]): Range[] {
+  const built = new Set(builds.map(({ starts_at }) => starts_at))
+  const rest: { from: number; to: number; days: number }[] = []
+  for (const { start, end } of days) {
+    if (built.has(start)) continue
+    const piece = { from: Math.max(from, start), to: Math.min(to, end) }
+    const last = rest.at(-1)
+    if (last !== undefined && last.to === piece.from && last.days < DAYS_AT_ONCE) {
+      last.to = piece.to
+      last.days++
+    } else {
+      rest.push({ ...piece, days: 1 })
+    }
+  }
+  return rest
 }
 
-/** `paid`: the table that says which key paid. */
-function isSelected({ scope, from, to }: UsageSelection, paid: 'requests' | 'attempts'): RawBuilder<unknown> {
-  const inRange = sql`requests.created_at >= ${from} AND requests.created_at < ${to}
-    AND requests.operation NOT IN (${sql.join(READ_OPERATIONS.map((name) => sql.lit(name)))})`
-  if ('everyone' in scope) return inRange
-  if ('userId' in scope) return sql`${inRange} AND requests.user_id = ${scope.userId}`
-  return sql`${inRange} AND ${sql.ref(`${paid}.provider_key_id`)} = ${scope.providerKeyId}`
+function addRow(cells: Map<string, Cell>, keys: Cell['keys'], row: TallyRow): void {
+  const name = JSON.stringify(keys)
+  let cell = cells.get(name)
+  if (cell === undefined) {
+    cell = { keys, sums: createSums(), durations: [], firstBytes: [] }
+    cells.set(name, cell)
+  }
+  for (const sum of SUMS) cell.sums[sum] += Number(row[sum] ?? 0)
+  if (typeof row['durations'] === 'string') cell.durations.push(row['durations'])
+  if (typeof row['first_bytes'] === 'string') cell.firstBytes.push(row['first_bytes'])
 }
 
-/** A request has one reason, that of the last key; what its calls on the owner's keys cost before has none. */
-const REASON_OF = {
-  requests: sql`requests.fallback`,
-  attempts: sql`CASE WHEN attempts.billed_to = 'user' THEN 'none' ELSE requests.fallback END`,
+function columnOf(key: GroupKey, table: 'requests' | 'attempts', days: readonly Day[]): RawBuilder<unknown> {
+  if (key === 'day') return dayIndex(days)
+  return key === 'fallback' ? REASON_OF[table] : sql`${sql.ref(`${table}.${key}`)}`
 }
-
-const DAY_MS = 86_400_000
 
 /** The index of the day a request falls on: a division within runs of whole days, so one branch per change of the clock. */
 function dayIndex(days: readonly Day[]): RawBuilder<unknown> {
@@ -179,22 +187,4 @@ function dayIndex(days: readonly Day[]): RawBuilder<unknown> {
     branches.unshift(sql`WHEN ${since} THEN ${index}`)
   })
   return sql`CASE ${sql.join(branches, sql` `)} END`
-}
-
-function toSums(row: SumRow): UsageSums {
-  const count = (name: string): number => Number(row[name] ?? 0)
-  const duration = (name: string): number | null => ((row[name] ?? null) === null ? null : Number(row[name]))
-  return {
-    requests: count('requests'),
-    errors: count('errors'),
-    inputTokens: count('input_tokens'),
-    outputTokens: count('output_tokens'),
-    cacheReadTokens: count('cache_read_tokens'),
-    cacheWriteTokens: count('cache_write_tokens'),
-    reasoningTokens: count('reasoning_tokens'),
-    costNanos: count('cost_usd_nanos'),
-    unknownCostRequests: count('unknown_cost_requests'),
-    p50Ms: duration('p50_ms'),
-    p95Ms: duration('p95_ms'),
-  }
 }

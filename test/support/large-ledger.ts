@@ -1,0 +1,52 @@
+// A ledger of a million requests and their calls, made inside the database.
+import { sql } from 'kysely'
+import type { Database } from '../../server/database/database.ts'
+
+/** When the first of them began; one follows each nine seconds. */
+export const STARTED = Date.parse('2026-01-01T00:00:00Z')
+export const EVERY_MS = 9_000
+const BATCH = 50_000
+
+/** Six of ten requests are one user's; some things are rare: a model, an error, a fallback, a key, a payer. */
+export async function fillLedger(database: Database, rows: number): Promise<void> {
+  const series =
+    database.kind === 'postgres'
+      ? (from: number, to: number) => sql`generate_series(${sql.lit(from)}, ${sql.lit(to)}) AS series(n)`
+      : (from: number, to: number) =>
+          sql`(WITH RECURSIVE series(n) AS (VALUES (${sql.lit(from)}) UNION ALL SELECT n + 1 FROM series WHERE n < ${sql.lit(to)}) SELECT n FROM series)`
+  const id = (prefix: string, number: ReturnType<typeof sql>, digits: number) =>
+    sql`${sql.lit(prefix)} || substr(CAST(${number} + ${sql.lit(10 ** digits)} AS TEXT), 2)`
+  for (let from = 0; from < rows; from += BATCH) {
+    const to = Math.min(rows, from + BATCH) - 1
+    await sql`
+      INSERT INTO requests (id, created_at, user_id, api_key_id, session_id, operation, requested_model, model, provider,
+        client_dialect, upstream_dialect, status, outcome, error_code, streamed, billed_to, provider_key_id, fallback,
+        warnings, attempts, input_tokens, output_tokens, cost_usd_nanos, cost_source, price_version, first_byte_ms, duration_ms)
+      SELECT ${id('01J0000000000000', sql`n`, 10)}, ${sql.lit(STARTED)} + CAST(n AS BIGINT) * 9000,
+        ${id('11111111-1111-4111-8111-', sql`CASE WHEN n % 10 < 6 THEN 0 ELSE n % 97 END`, 12)},
+        ${id('01J00000000000000000', sql`CASE WHEN n % 10 < 6 THEN n % 7 ELSE n % 500 END`, 6)}, NULL,
+        CASE WHEN n % 11 = 0 THEN 'models' ELSE 'chat' END,
+        'gpt-4o', CASE WHEN n % 99991 = 0 THEN 'o-rare' WHEN n % 3 = 0 THEN 'claude-sonnet-5' ELSE 'gpt-4o' END,
+        CASE WHEN n % 49999 = 0 THEN 'google' WHEN n % 3 = 0 THEN 'anthropic' ELSE 'openai' END, 'openai-chat', 'openai-chat',
+        CASE WHEN n % 33333 = 0 THEN 503 WHEN n % 20011 = 0 THEN 429 ELSE 200 END, 'done',
+        CASE WHEN n % 33333 = 0 THEN 'upstream_error' WHEN n % 20011 = 0 THEN 'rate_limited' ELSE NULL END,
+        ${database.kind === 'postgres' ? sql`true` : sql`1`},
+        CASE WHEN n % 70001 = 0 THEN 'server' WHEN n % 49999 = 0 THEN 'team' ELSE 'user' END,
+        ${id('01J00000000000000000', sql`CASE WHEN n % 80021 = 0 THEN 99 ELSE n % 40 END`, 6)},
+        CASE WHEN n % 70001 = 0 THEN 'outage' ELSE 'none' END, '[]', 1, 1200, 300, 4500000, 'computed', '2026-11-01',
+        200 + n % 1801, 500 + (n * 7919) % 29989
+      FROM ${series(from, to)}`.execute(database.query)
+    const last = {
+      first: id('01J0000000000000', sql.lit(from) as never, 10),
+      last: id('01J0000000000000', sql.lit(to) as never, 10),
+    }
+    await sql`
+      INSERT INTO attempts (request_id, attempt, created_at, user_id, api_key_id, provider, model, dialect, provider_key_id,
+        billed_to, status, outcome, input_tokens, output_tokens, cost_usd_nanos, cost_source, price_version, first_byte_ms,
+        duration_ms)
+      SELECT id, 1, created_at, user_id, api_key_id, provider, model, 'openai-chat', provider_key_id, billed_to, status,
+        'done', input_tokens, output_tokens, cost_usd_nanos, cost_source, price_version, first_byte_ms, duration_ms
+      FROM requests WHERE id >= ${last.first} AND id <= ${last.last}`.execute(database.query)
+  }
+  if (database.kind === 'postgres') await sql`ANALYZE requests, attempts`.execute(database.query)
+}
