@@ -293,6 +293,8 @@ export interface Finish {
   readonly unified: FinishUnified
   /** The upstream's own word; '' where there was none. */
   readonly raw: string
+  /** Nobody knows the upstream's word, or it said none at the end of a whole answer: a plain end stands in for it. */
+  readonly unknown?: true
   /** The stop sequence that was met. */
   readonly sequence?: string
   readonly details?: unknown
@@ -359,6 +361,8 @@ export interface StreamError {
   readonly signals: readonly string[]
   readonly message: string
   readonly retryAfterMs: number | null
+  /** The provider reported nothing: its answer broke off, or cannot be read. */
+  readonly malformed?: true
 }
 
 /**

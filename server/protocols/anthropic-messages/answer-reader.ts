@@ -1,6 +1,6 @@
 // An answer's blocks as events of the middle model. A stream brings them in pieces, a whole answer at once; both are
 // read here, so they cannot come to differ.
-import type { Extras, PartMeta, Signature, StreamEvent } from '../canonical.ts'
+import type { Extras, Finish, PartMeta, Signature, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding } from '../codec.ts'
 import { createPartSequencer } from '../part-sequencer.ts'
 import { asObject, asText, parseJson, type JsonObject } from '../read.ts'
@@ -52,6 +52,7 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
   let out: StreamEvent[] = []
   let started = false
   let calls = false
+  let said = false
   let usage: JsonObject | null = null
   let end: Record<string, unknown> = {}
 
@@ -75,6 +76,7 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
   }
 
   function open(key: string, raw: JsonObject): void {
+    said = true
     const block = readBlock(raw)
     const tool = block.kind === 'call' ? decoding.restoreTool(block.name) : null
     const signature = block.kind === 'thinking' ? block.signature : block.kind === 'redacted' ? block.data : ''
@@ -165,7 +167,11 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
     finish() {
       for (const key of blocks.keys()) close(key)
       const extensions = extensionsOf(end, usage)
-      const finish = readFinish(end['stop_reason'], end['stop_sequence'], end['stop_details'], calls)
+      // What neither says anything nor why it stopped is no answer.
+      const finish: Finish =
+        said || asText(end['stop_reason'])
+          ? readFinish(end['stop_reason'], end['stop_sequence'], end['stop_details'], calls)
+          : { unified: 'malformed', raw: '' }
       emit({ type: 'finish', finish, ...(extensions ? { extensions } : {}) })
     },
     take() {

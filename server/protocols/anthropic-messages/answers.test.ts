@@ -90,7 +90,8 @@ describe('streams that are read', () => {
     ['compaction', 'pause', undefined],
     ['never_heard_of', 'stop', undefined],
   ])('case 21: %s is %s, in streams and whole', (raw, unified, details) => {
-    const said = { unified, raw, ...(details ? { details } : {}) }
+    const unknown = raw === 'never_heard_of' ? { unknown: true } : {}
+    const said = { unified, raw, ...unknown, ...(details ? { details } : {}) }
     const streamed = collectEvents(decodeStream(sse(START, ...ending(raw, {}, { stop_details: details ?? null }))))
     expect(streamed.finish).toEqual(said)
     const body = { content: [], stop_reason: raw, stop_details: details }

@@ -1,4 +1,4 @@
-// Stop reasons, both ways. The vendor's list is open: a word we do not know is a plain end.
+// Stop reasons, both ways. The vendor's list is open: a word we do not know is a plain end, and marked as unknown.
 import type { Finish, FinishUnified } from '../canonical.ts'
 import { asText } from '../read.ts'
 
@@ -16,13 +16,15 @@ const UNIFIED: Readonly<Record<string, FinishUnified>> = {
 /** `calls`: a call was emitted. It upgrades a plain end, and only that; a forced schema tool is no call. */
 export function readFinish(reason: unknown, sequence: unknown, details: unknown, calls: boolean): Finish {
   const raw = asText(reason) ?? ''
-  let unified: FinishUnified = UNIFIED[raw] ?? 'stop'
+  const known = Object.hasOwn(UNIFIED, raw)
+  let unified: FinishUnified = known ? UNIFIED[raw]! : 'stop'
   if (unified === 'tool_calls' && !calls) unified = 'stop'
   if (unified === 'stop' && calls) unified = 'tool_calls'
   const met = asText(sequence)
   return {
     unified,
     raw,
+    ...(known ? {} : { unknown: true }),
     ...(met === null ? {} : { sequence: met }),
     ...(details === null || details === undefined ? {} : { details }),
   }

@@ -2,7 +2,8 @@
 // broken off, whatever was said before.
 import type { StreamError, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
-import { asObject, asText, parseJson, readErrorBody, type JsonObject } from '../read.ts'
+import { asObject, asText, readErrorBody, type JsonObject } from '../read.ts'
+import { BROKEN_OFF, readEventData, UNREADABLE } from '../stream-data.ts'
 import { createAnswerReader, type AnswerReader } from './answer-reader.ts'
 
 const STATUSES: Readonly<Record<string, number>> = {
@@ -24,8 +25,12 @@ export function createMessagesDecoder(decoding: ResponseDecoding): StreamDecoder
 
   return {
     push(event) {
-      const data = asObject(parseJson(event.data))
-      if (over || !data) return []
+      const data = over ? null : readEventData(event)
+      if (data === null) return []
+      if (data === 'unreadable') {
+        over = true
+        return [...reader.take(), UNREADABLE]
+      }
       const type = asText(data['type']) ?? event.event ?? ''
       if (type === 'error') {
         over = true
@@ -39,8 +44,7 @@ export function createMessagesDecoder(decoding: ResponseDecoding): StreamDecoder
     end(): StreamEvent[] {
       if (over) return []
       over = true
-      const message = 'The answer broke off before its end.'
-      return [...reader.take(), { type: 'error', error: { status: 502, signals: [], message, retryAfterMs: null } }]
+      return [...reader.take(), BROKEN_OFF]
     },
   }
 }

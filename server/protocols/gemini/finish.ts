@@ -42,10 +42,15 @@ export function readReason(value: unknown): string | null {
   return typeof word === 'string' && word !== '' && word !== 'FINISH_REASON_UNSPECIFIED' ? word : null
 }
 
-/** Unknown words count as a stop; a stop with calls is the calls'. */
+/** Unknown words count as a stop, and are marked; a stop with calls is the calls'. */
 export function finishOf(word: string, hasCalls: boolean): Finish {
-  const unified = UNIFIED.get(word) ?? 'stop'
-  return { unified: unified === 'stop' && hasCalls ? 'tool_calls' : unified, raw: word }
+  const known = UNIFIED.get(word)
+  const unified = known ?? 'stop'
+  return {
+    unified: unified === 'stop' && hasCalls ? 'tool_calls' : unified,
+    raw: word,
+    ...(known === undefined ? { unknown: true } : {}),
+  }
 }
 
 /** The provider's own word where it is one of ours and means the same. */

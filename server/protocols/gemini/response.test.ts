@@ -39,7 +39,7 @@ describe('endings', () => {
     ['IMAGE_SAFETY', [], { unified: 'content_filter', raw: 'IMAGE_SAFETY' }],
     ['MALFORMED_FUNCTION_CALL', [], { unified: 'malformed', raw: 'MALFORMED_FUNCTION_CALL' }],
     ['MALFORMED_RESPONSE', [], { unified: 'malformed', raw: 'MALFORMED_RESPONSE' }],
-    ['SOMETHING_NEW', [{ text: 'a' }], { unified: 'stop', raw: 'SOMETHING_NEW' }],
+    ['SOMETHING_NEW', [{ text: 'a' }], { unified: 'stop', raw: 'SOMETHING_NEW', unknown: true }],
     [2, [{ text: 'a' }], { unified: 'length', raw: 'MAX_TOKENS' }],
   ]
   test.each(endings)('case 19, case 20: %s', (finishReason, parts, finish) => {
@@ -88,7 +88,7 @@ describe('endings', () => {
   })
 
   test('a whole answer without any word of its end has ended if it says something', () => {
-    expect(decodeWhole(chunkOf([{ text: 'a' }])).finish).toEqual({ unified: 'stop', raw: '' })
+    expect(decodeWhole(chunkOf([{ text: 'a' }])).finish).toEqual({ unified: 'stop', raw: '', unknown: true })
     expect(decodeWhole({}).finish.unified).toBe('malformed')
   })
 })

@@ -10,12 +10,12 @@ export function decodeResponse(body: JsonObject, decoding: ResponseDecoding): Ch
   const reader = new AnswerReader(decoding)
   const events = [...reader.read(body), ...reader.finish()]
   const response = collectEvents(events)
-  // A whole answer that says something has ended, whether it says why or not.
+  // A whole answer that says something has ended, whether it says why or not; what it does not say is unknown.
   return reader.ended || response.items.length === 0 ? response : { ...response, finish: endOf(response) }
 }
 
 function endOf({ items }: ChatResponse): ChatResponse['finish'] {
-  return { unified: items.some(({ kind }) => kind === 'call') ? 'tool_calls' : 'stop', raw: '' }
+  return { unified: items.some(({ kind }) => kind === 'call') ? 'tool_calls' : 'stop', raw: '', unknown: true }
 }
 
 export function encodeResponse(response: ChatResponse, encoding: ResponseEncoding): Record<string, unknown> {

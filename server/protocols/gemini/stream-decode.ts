@@ -3,6 +3,7 @@
 import type { StreamError, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
 import { asCount, asObject, parseJson } from '../read.ts'
+import { BROKEN_OFF, readEventData, UNREADABLE } from '../stream-data.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { decodeGeminiError } from './error.ts'
 
@@ -16,17 +17,20 @@ export function createStreamDecoder(decoding: ResponseDecoding): StreamDecoder {
   }
 
   return {
-    push({ data }) {
-      if (closed || data.trim() === '' || data.trim() === '[DONE]') return []
-      const value = parseJson(data)
-      const chunks = Array.isArray(value) ? (value as unknown[]) : [value]
+    push(event) {
+      if (closed) return []
+      const list: unknown = parseJson(event.data)
+      const chunks = Array.isArray(list) ? list.map(asObject) : [readEventData(event)]
       const events: StreamEvent[] = []
       for (const chunk of chunks) {
-        const object = asObject(chunk)
-        if (!object)
-          return [...events, ...fail(brokenOff('The answer is not readable: an event holds no JSON object.'))]
-        if (object['error'] !== undefined) return [...events, ...fail(errorOf(object['error'], JSON.stringify(object)))]
-        events.push(...reader.read(object))
+        if (chunk === null && !Array.isArray(list)) continue
+        if (chunk === null || chunk === 'unreadable') {
+          closed = true
+          return [...events, UNREADABLE]
+        }
+        const { error } = chunk
+        if (error !== undefined && error !== null) return [...events, ...fail(errorOf(error, JSON.stringify(chunk)))]
+        events.push(...reader.read(chunk))
       }
       return events
     },
@@ -35,7 +39,7 @@ export function createStreamDecoder(decoding: ResponseDecoding): StreamDecoder {
       closed = true
       const rest = reader.finish()
       if (reader.ended) return rest
-      return [...rest, { type: 'error', error: brokenOff('The answer broke off before its end.') }]
+      return [...rest, BROKEN_OFF]
     },
   }
 }
@@ -44,8 +48,4 @@ function errorOf(error: unknown, body: string): StreamError {
   const code = asCount(asObject(error)?.['code']) ?? 0
   const { signals, message, retryAfterMs } = decodeGeminiError(200, body)
   return { status: code >= 400 && code <= 599 ? code : 502, signals, message, retryAfterMs }
-}
-
-function brokenOff(message: string): StreamError {
-  return { status: 502, signals: [], message, retryAfterMs: null }
 }

@@ -1,4 +1,4 @@
-// Why an answer ended, both ways. The list of words is open: one we do not know is a plain end.
+// Why an answer ended, both ways. The list of words is open: one we do not know is a plain end, and marked as unknown.
 import type { Finish, FinishUnified } from '../canonical.ts'
 import { asText } from '../read.ts'
 
@@ -23,12 +23,13 @@ export interface Said {
 export function readFinish(reason: unknown, met: unknown, said: Said): Finish {
   const raw = asText(reason) ?? ''
   const sequence = asText(met)
-  let unified: FinishUnified = UNIFIED[raw] ?? 'stop'
+  const known = Object.hasOwn(UNIFIED, raw)
+  let unified: FinishUnified = known ? UNIFIED[raw]! : 'stop'
   if (unified === 'tool_calls' && !said.calls) unified = 'stop'
   if (unified === 'stop' && said.calls) unified = 'tool_calls'
   if (said.refusal && (unified === 'stop' || unified === 'content_filter')) unified = 'refusal'
-  if (unified === 'stop' && sequence !== null) return { unified: 'stop_sequence', raw, sequence }
-  return { unified, raw }
+  if (unified === 'stop' && sequence !== null) return { unified: 'stop_sequence', raw, sequence, ...(known ? {} : { unknown: true }) }
+  return { unified, raw, ...(known ? {} : { unknown: true }) }
 }
 
 /** null: the answer is malformed, which is an error here and no way to end. */

@@ -36,9 +36,11 @@ export function decodeChatResponse(body: JsonObject, decoding: ResponseDecoding)
     model: asText(body['model']) ?? '',
     created: asCount(body['created']) ?? 0,
     items,
-    finish: choice
-      ? readFinish(choice['finish_reason'], choice['stop_reason'], said)
-      : { unified: 'malformed', raw: '' },
+    // A choice that neither says anything nor why it ended is no answer.
+    finish:
+      choice && (items.length > 0 || asText(choice['finish_reason']))
+        ? readFinish(choice['finish_reason'], choice['stop_reason'], said)
+        : { unified: 'malformed', raw: '' },
     usage: readChatUsage(body['usage']),
     extensions: fields.extensions,
   }

@@ -3,7 +3,8 @@
 import type { Citation, PartDelta, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
 import { createPartSequencer } from '../part-sequencer.ts'
-import { asCount, asObject, asText, parseJson, readErrorBody, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, readErrorBody, type JsonObject } from '../read.ts'
+import { BROKEN_OFF, readEventData, UNREADABLE } from '../stream-data.ts'
 import { decodeOpenaiError } from '../openai-error.ts'
 import type { SseEvent } from '../../kernel/sse.ts'
 import { createAnswerFields } from './answer-fields.ts'
@@ -53,9 +54,14 @@ export class ChatStreamDecoder implements StreamDecoder {
 
   push({ event, data }: SseEvent): StreamEvent[] {
     if (this.#ended) return []
-    if (data.trim() === '[DONE]') return this.#finish()
-    const chunk = asObject(parseJson(data))
-    if (!chunk) return []
+    // Some servers end a whole answer so without a finish reason; one that said nothing at all has broken off.
+    if (data.trim() === '[DONE]') {
+      return this.#sawEnd || this.#number > 0 || this.#calls.any ? this.#finish() : this.#breakOff(BROKEN_OFF)
+    }
+    const chunk = readEventData({ event, data })
+    if (chunk === null) return []
+    // An answer that has told why it ended is whole: all that came to harm is what is said about it.
+    if (chunk === 'unreadable') return this.#sawEnd ? [] : this.#breakOff(UNREADABLE)
     const failed = chunk['error'] !== undefined && chunk['error'] !== null
     if (failed || event === 'error' || chunk['object'] === 'error') return this.#fail(chunk, data)
     this.#readChunk(chunk)
@@ -65,9 +71,12 @@ export class ChatStreamDecoder implements StreamDecoder {
   end(): StreamEvent[] {
     if (this.#ended) return []
     // Some servers end a whole stream without [DONE].
-    if (this.#sawEnd) return this.#finish()
+    return this.#sawEnd ? this.#finish() : this.#breakOff(BROKEN_OFF)
+  }
+
+  #breakOff(error: StreamEvent): StreamEvent[] {
     this.#ended = true
-    return [...this.#take(), broken('The provider broke off in the middle of its answer.')]
+    return [...this.#take(), error]
   }
 
   #take(): StreamEvent[] {
@@ -244,8 +253,4 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.#parts.start(key, { kind: 'media', media: shown.media, source: shown.source })
     this.#parts.end(key)
   }
-}
-
-function broken(message: string): StreamEvent {
-  return { type: 'error', error: { status: 502, signals: [], message, retryAfterMs: null } }
 }

@@ -166,11 +166,32 @@ describe('regressions of upstream streams', () => {
     expect(answer).toMatchObject({ id: 'chatcmpl-1', items: [{ text: 'a' }], usage: { input: 1, output: 2 } })
   })
 
-  test('rubbish between chunks is no end', () => {
-    expect(
-      collectEvents(decodeStream(`data: {oops\n\n: ping\n\ndata: 5\n\n${sse(delta({ content: 'a' }), end())}`)).items
-        .length,
-    ).toBe(1)
+  test('what says nothing between chunks is no end', () => {
+    const silence = ': ping\n\nevent: ping\n\nevent: ping\ndata: now\n\ndata:\n\ndata: \n\ndata: null\n\n'
+    const answer = collectEvents(decodeStream(silence + sse(delta({ content: 'a' }), end()) + silence))
+    expect(answer).toMatchObject({ items: [{ text: 'a' }], finish: { unified: 'stop' } })
+  })
+
+  test('a [DONE] without a finish reason ends an answer that said something, and no other', () => {
+    expect(collect(delta({ content: 'a' })).finish).toEqual({ unified: 'stop', raw: '', unknown: true })
+    expect(collect(piece(0, named('a', 'f'))).finish).toEqual({ unified: 'tool_calls', raw: '', unknown: true })
+    expect(decodeStream(sse(delta({ role: 'assistant', content: '' }))).at(-1)).toMatchObject({
+      type: 'error',
+      error: { status: 502, malformed: true },
+    })
+  })
+
+  test('a whole answer that names no finish, or one nobody knows, is a stop that is marked, unless it is empty', () => {
+    expect(whole({ content: 'a' }, 'new_word').finish).toEqual({ unified: 'stop', raw: 'new_word', unknown: true })
+    expect(whole({ content: 'a' }, null).finish).toEqual({ unified: 'stop', raw: '', unknown: true })
+    expect(whole({ content: 'a' }, 'constructor').finish.unified).toBe('stop')
+    expect(whole({ content: '' }, null).finish.unified).toBe('malformed')
+    expect(collect(delta({ content: 'a' }), end('new_word')).finish).toEqual(whole({ content: 'a' }, 'new_word').finish)
+  })
+
+  test('behind the finish reason nothing that matters can be cut any more', () => {
+    const wire = `${sse(delta({ content: 'a' }), end()).replace('data: [DONE]\n\n', '')}data: {"usage":{"pro`
+    expect(decodeStream(`${wire}\n\n`).at(-1)).toMatchObject({ type: 'finish', finish: { unified: 'stop' } })
   })
 })
 

@@ -110,8 +110,18 @@ describe('reading answers', () => {
   ])('an answer that is incomplete for %s ends as %s', (reason, unified) => {
     const response = { status: 'incomplete', incomplete_details: { reason }, output: [] }
     const events = readStream([started, { type: 'response.incomplete', response }])
-    expect(events.at(-1)).toEqual({ type: 'finish', finish: { unified, raw: reason } })
-    expect(codec.decodeResponse(response, PROVIDER).finish.unified).toBe(unified)
+    const finish = { unified, raw: reason, ...(reason === 'steered' ? { unknown: true } : {}) }
+    expect(events.at(-1)).toEqual({ type: 'finish', finish })
+    expect(codec.decodeResponse(response, PROVIDER).finish).toEqual(finish)
+  })
+
+  test('a status nobody knows, or none, is a stop that is marked; without any output it is no answer', () => {
+    const output = [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'a' }] }]
+    const finishOf = (body: Record<string, unknown>) => codec.decodeResponse(body, PROVIDER).finish
+    expect(finishOf({ status: 'resting', output })).toEqual({ unified: 'stop', raw: 'resting', unknown: true })
+    expect(finishOf({ output })).toEqual({ unified: 'stop', raw: '', unknown: true })
+    expect(finishOf({ output: [] }).unified).toBe('malformed')
+    expect(finishOf({ error: { message: 'no' } }).unified).toBe('malformed')
   })
 
   test('case 20: an answer cut at its limit stays cut, call or no call', () => {

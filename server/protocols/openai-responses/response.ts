@@ -45,16 +45,20 @@ const INCOMPLETE: Readonly<Record<string, FinishUnified>> = {
 }
 
 export function decodeFinish(body: JsonObject, items: readonly Pick<Item, 'kind'>[]): Finish {
-  const status = asText(body['status']) ?? 'completed'
+  const status = asText(body['status']) ?? ''
   if (status === 'incomplete') {
     const raw = asText(asObject(body['incomplete_details'])?.['reason']) ?? status
-    return { unified: INCOMPLETE[raw] ?? upgrade('stop', items), raw }
+    if (Object.hasOwn(INCOMPLETE, raw)) return { unified: INCOMPLETE[raw]!, raw }
+    return { unified: upgrade('stop', items), raw, unknown: true }
   }
   if (['failed', 'cancelled', 'queued', 'in_progress'].includes(status)) {
     const error = asObject(body['error'])
     return { unified: 'malformed', raw: asText(error?.['code']) ?? status, ...(error ? { details: error } : {}) }
   }
-  return { unified: upgrade('stop', items), raw: status }
+  if (status === 'completed') return { unified: upgrade('stop', items), raw: status }
+  // What neither says anything nor how it stands is no answer.
+  if (status === '' && items.length === 0) return { unified: 'malformed', raw: '' }
+  return { unified: upgrade('stop', items), raw: status, unknown: true }
 }
 
 function upgrade(unified: FinishUnified, items: readonly Pick<Item, 'kind'>[]): FinishUnified {

@@ -5,7 +5,8 @@ import type { Citation, Item, PartMeta, Signature, StreamEvent } from '../canoni
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
 import { decodeOpenaiError } from '../openai-error.ts'
 import { createPartSequencer, type PartSequencer } from '../part-sequencer.ts'
-import { asCount, asObject, asText, parseJson, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { BROKEN_OFF, readEventData, UNREADABLE } from '../stream-data.ts'
 import type { SseEvent } from '../../kernel/sse.ts'
 import { decodeCall, decodeCitation, decodeOutputItem, listOf, phaseOf, SUMMARY_SEPARATOR } from './parts.ts'
 import { decodeFinish, decodeHead, sealedBy } from './response.ts'
@@ -47,14 +48,16 @@ export function createStreamDecoder(decoding: ResponseDecoding): StreamDecoder {
   return {
     push(event) {
       if (reading.over) return []
-      const data = asObject(parseJson(event.data))
-      return data ? readEvent(reading, asText(data['type']) ?? event.event ?? '', data, event) : []
+      const data = readEventData(event)
+      if (data === null) return []
+      if (data !== 'unreadable') return readEvent(reading, asText(data['type']) ?? event.event ?? '', data, event)
+      reading.over = true
+      return [UNREADABLE]
     },
     end() {
       if (reading.over) return []
       reading.over = true
-      const message = 'The answer broke off before it was complete.'
-      return [{ type: 'error', error: { status: 502, signals: [], message, retryAfterMs: null } }]
+      return [BROKEN_OFF]
     },
   }
 }
