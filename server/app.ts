@@ -212,6 +212,7 @@ export function createApp(options: AppOptions): App {
     budgets,
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
+    media: config.media,
     publicUrl,
     metrics,
     clock,

@@ -43,6 +43,13 @@ export interface Config {
   readonly userBaseUrls: boolean
   /** Which of Ollama and vLLM users may bring keys for. */
   readonly userKeysFor: readonly string[]
+  /** Files that requests name by address. */
+  readonly media: {
+    readonly enabled: boolean
+    readonly maxBytes: number
+    readonly timeoutMs: number
+    readonly trustedOrigins: ReadonlySet<string>
+  }
   /** Reasons for which server keys may serve; empty: never. */
   readonly serverFallback: readonly FallbackReason[]
   readonly invalidGraceMs: number
@@ -101,6 +108,12 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     configuredProviders,
     userBaseUrls: read('USER_BASE_URLS'),
     userKeysFor: read('USER_KEYS_FOR'),
+    media: {
+      enabled: read('MEDIA_FETCH'),
+      maxBytes: read('MEDIA_FETCH_MAX_MB') * 1024 * 1024,
+      timeoutMs: read('MEDIA_FETCH_SECONDS') * 1000,
+      trustedOrigins: new Set(readOptional('MEDIA_FETCH_ORIGINS') ?? []),
+    },
     serverFallback: read('SERVER_FALLBACK'),
     invalidGraceMs: read('INVALID_GRACE'),
     serverAllowanceUsdNanosPerDay: readOptional('SERVER_ALLOWANCE_USD_PER_DAY'),

@@ -154,6 +154,19 @@ export const publicUrl: Kind<string> = {
   },
 }
 
+/** Scheme, host and port of each, as a URL's `origin` writes them. */
+export const origins: Kind<readonly string[]> = {
+  name: 'list of http or https URLs without a path',
+  parse: (text) =>
+    splitList(text).map((word) => {
+      const url = parseUrl(word, ['http:', 'https:'])
+      if (url.username || url.password || url.search || url.hash || url.pathname !== '/') {
+        throw new WrongValue('each URL may hold a scheme, a host and a port, and nothing else')
+      }
+      return url.origin
+    }),
+}
+
 export const httpUrl: Kind<string> = {
   name: 'http or https URL',
   parse: (text) => parseUrl(text, ['http:', 'https:']).href,

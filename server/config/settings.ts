@@ -219,6 +219,36 @@ const PROVIDERS = {
   },
 } as const satisfies Record<string, Setting>
 
+const MEDIA = {
+  MEDIA_FETCH: {
+    kind: kinds.onOff,
+    default: 'on',
+    example: 'on',
+    meaning:
+      'Whether pictures and files that a request names by their address are fetched for models that want their bytes (Gemini; documents for OpenAI-compatible chat servers). Off, such a request is a 400.',
+  },
+  MEDIA_FETCH_MAX_MB: {
+    kind: kinds.wholeNumber(1, 100),
+    default: '20',
+    example: '20',
+    meaning: 'The most that the files fetched for one request may have together, in MiB.',
+  },
+  MEDIA_FETCH_SECONDS: {
+    kind: kinds.wholeNumber(1, 300),
+    default: '20',
+    example: '20',
+    meaning: 'The longest wait for the files fetched for one request, together.',
+  },
+  MEDIA_FETCH_ORIGINS: {
+    kind: kinds.origins,
+    default: null,
+    absent: 'none: public addresses over https only',
+    example: 'http://files.internal:9000',
+    meaning:
+      'Servers of your own from which files may be fetched although their addresses are private or speak plain http. Anyone with an API key can then make UniRoute fetch any path there.',
+  },
+} as const satisfies Record<string, Setting>
+
 const PAYERS = {
   SERVER_FALLBACK: {
     kind: kinds.someOf(FALLBACK_REASONS),
@@ -294,11 +324,21 @@ export const SETTING_GROUPS: readonly { title: string; settings: Readonly<Record
   { title: 'Secrets', settings: SECRETS },
   { title: 'Accounts', settings: ACCOUNTS },
   { title: "Providers and the server's keys", settings: PROVIDERS },
+  { title: 'Pictures and files by address', settings: MEDIA },
   { title: 'Who pays', settings: PAYERS },
   { title: 'Operation', settings: OPERATION },
 ]
 
-export const SETTINGS = { ...LISTENING, ...DATA, ...SECRETS, ...ACCOUNTS, ...PROVIDERS, ...PAYERS, ...OPERATION }
+export const SETTINGS = {
+  ...LISTENING,
+  ...DATA,
+  ...SECRETS,
+  ...ACCOUNTS,
+  ...PROVIDERS,
+  ...MEDIA,
+  ...PAYERS,
+  ...OPERATION,
+}
 
 export type SettingName = keyof typeof SETTINGS
 export type SettingValue<Name extends SettingName> = ReturnType<(typeof SETTINGS)[Name]['kind']['parse']>

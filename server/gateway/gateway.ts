@@ -28,6 +28,7 @@ import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
 import { explainRoute } from './explain-routes.ts'
 import { createExplainWithout } from './explain-without.ts'
 import { createHealth } from './health.ts'
+import { createMediaByAddress, type MediaSettings } from './media-by-address.ts'
 import { createMeter } from './meter.ts'
 import type { Metrics } from './metrics.ts'
 import { createModelLists } from './model-lists.ts'
@@ -38,7 +39,7 @@ import { createPlanner, healthName, type PlannerOptions } from './plan.ts'
 import { createPlaygroundRoutes, outsidePlayground } from './playground-routes.ts'
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
-import { createCarrierChoice, createStickiness } from './translate.ts'
+import { createCarrierChoice, createPreparation, createStickiness } from './translate.ts'
 import { createRevocation } from './revocation.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
@@ -72,6 +73,8 @@ export interface GatewayOptions {
   /** What the server's keys may cost one user in a day; null = unlimited. */
   readonly allowanceUsdNanosPerDay: number | null
   readonly bodyBudget: ByteBudget
+  /** Fetching of files that requests name by address. */
+  readonly media: MediaSettings
   /** Where clients reach this server: stands in answers instead of a vendor's address. */
   readonly publicUrl: () => string
   readonly metrics: Metrics
@@ -149,7 +152,8 @@ function createTools(options: GatewayOptions): PipelineTools {
   const adjustments = createAdjustments()
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
   const profiles = createProfiles(options.catalog.overrides)
-  const translation = { adjustments, profiles, reasoningState, prices, clock }
+  const media = createMediaByAddress(options.media, { upstream, bodyBudget })
+  const translation = { media, adjustments, profiles, reasoningState, prices, clock }
   const carry = createCarrierChoice(translation)
   return {
     authenticate: (credential) => authenticate(options, credential),
@@ -174,6 +178,7 @@ function createTools(options: GatewayOptions): PipelineTools {
     prices,
     keys,
     adjustments,
+    prepareCarrier: createPreparation(translation),
     createCarrier: (exchange, target) =>
       exchange.pass ? createPassRelay(exchange, target, exchange.pass, options.publicUrl()) : carry(exchange, target),
     preferKey: createStickiness(translation),

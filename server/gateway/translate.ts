@@ -35,6 +35,7 @@ import {
   writeBody,
 } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
+import type { MediaByAddress } from './media-by-address.ts'
 import type { ReasoningState } from './reasoning-state.ts'
 import { isMixedShape } from './mixed-bodies.ts'
 import { createRelay } from './relay.ts'
@@ -44,6 +45,7 @@ import { TranslatedAnswer } from './translated-answer.ts'
 import { translateEmbeddings } from './translate-embeddings.ts'
 
 export interface TranslateTools {
+  readonly media: MediaByAddress
   readonly profiles: Profiles
   readonly reasoningState: ReasoningState
   readonly adjustments: Adjustments
@@ -86,6 +88,18 @@ export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange,
   }
 }
 
+/** Fetches what the target's dialect cannot hold by its address. */
+export function createPreparation(tools: TranslateTools): (exchange: Exchange, target: Target) => Promise<void> | null {
+  return (exchange, target) => {
+    const { task } = exchange.operation
+    if (exchange.pass || (task !== 'generate' && task !== 'count') || isRelayed(tools, exchange, target)) return null
+    const client = task === 'count' ? COUNTERS[exchange.protocol.id] : CODECS[exchange.protocol.id]
+    if (!client) return null
+    const upstream = CODECS[findCounterpart(exchange, target).protocol.id]
+    return tools.media.fetchFor(exchange, upstream, decodeOnce(tools, exchange, client).request)
+  }
+}
+
 /** Bodies of another shape are for translation alone, as are those the bridge carries. */
 function isRelayed(tools: TranslateTools, exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): boolean {
   if (!target.provider.dialects.has(exchange.protocol.id)) return false
@@ -101,7 +115,8 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const items = tools.adjustments.stripsState(exchange)
     ? withoutState(request.items)
     : unsealThoughts(request.items, target.provider.id)
-  const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items }
+  const filled = tools.media.place(exchange, upstream, request, items)
+  const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items: filled }
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
   const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
@@ -149,7 +164,8 @@ function translateCount(tools: TranslateTools, exchange: Exchange, target: Targe
   const client = COUNTERS[exchange.protocol.id]
   if (!upstream || !client) throw new GatewayError('translation_not_available')
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
-  const items = unsealThoughts(request.items, target.provider.id)
+  const unsealed = unsealThoughts(request.items, target.provider.id)
+  const items = tools.media.place(exchange, CODECS[counterpart.protocol.id], request, unsealed)
   const encoding = createEncoding(tools, exchange, target)
   const encoded = crossOver(() => upstream.encodeRequest({ ...request, items, model: target.model }, encoding))
   const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))

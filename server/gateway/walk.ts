@@ -48,6 +48,8 @@ export interface WalkTools extends AttemptTools {
   readonly keys: KeyRing
   readonly spending: Spending
   readonly adjustments: Adjustments
+  /** What must be there before the carrier can be made; null where nothing is missing. */
+  readonly prepareCarrier: (exchange: Exchange, target: Target) => Promise<void> | null
   /** Relay or translation, as the dialects of both sides say. */
   readonly createCarrier: (exchange: Exchange, target: Target) => Carrier
 }
@@ -183,6 +185,8 @@ function hasLearned(
 }
 
 async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
+  const missing = tools.prepareCarrier(exchange, target)
+  if (missing) await missing
   // Fails closed: a key that does not open ends the request here.
   const credential = target.key
     ? await tools.keys.openCredential(target.key)

@@ -1,7 +1,7 @@
 // How a dialect becomes the middle model and back. Whole answers and streams go through the same parts, so a kind of
 // block is switched on once per dialect. Codecs are pure: sealed reasoning state, fetched media and stored state are
 // handed in by the gateway.
-import type { ChatRequest, ChatResponse, FinishUnified, Loss, Signature, StreamEvent } from './canonical.ts'
+import type { ChatRequest, ChatResponse, FinishUnified, Loss, MediaItem, Signature, StreamEvent } from './canonical.ts'
 import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
@@ -111,6 +111,8 @@ export interface StreamEncoder {
 }
 
 export interface Codec {
+  /** Must its bytes be there before this dialect can hold it, although it came by its address? Absent = never. */
+  needsBytes?(media: Pick<MediaItem, 'media' | 'source'>, request: Pick<ChatRequest, 'origin'>): boolean
   decodeRequest(
     body: Readonly<Record<string, unknown>>,
     decoding: RequestDecoding & { model: string; stream: boolean },

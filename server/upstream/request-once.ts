@@ -1,15 +1,15 @@
-// One small question with a whole answer: key tests and model lists. Bounded in time and size.
+// One question with a whole answer: key tests, model lists, files by address. Bounded in time and size.
 import type { Upstream, UpstreamHeaders, UpstreamRequest } from './upstream.ts'
 import type { UpstreamFailure } from './upstream.ts'
 
 export type OnceResult =
   | { kind: 'answer'; status: number; headers: UpstreamHeaders; body: Buffer; latencyMs: number }
-  | { kind: 'unreachable'; why: 'timeout' | 'too-large' | UpstreamFailure['kind']; latencyMs: number }
+  | { kind: 'unreachable'; why: 'timeout' | 'too-large' | 'aborted' | UpstreamFailure['kind']; latencyMs: number }
 
 export function requestOnce(
   upstream: Upstream,
   request: UpstreamRequest,
-  limits: { timeoutMs: number; maxBytes: number },
+  limits: { timeoutMs: number; maxBytes: number; signal?: AbortSignal },
 ): Promise<OnceResult> {
   const startedAt = performance.now()
   const latencyMs = (): number => Math.round(performance.now() - startedAt)
@@ -20,12 +20,14 @@ export function requestOnce(
     const chunks: Buffer[] = []
     const finish = (result: OnceResult): void => {
       clearTimeout(timer)
+      limits.signal?.removeEventListener('abort', onAbort)
       resolve(result)
     }
-    const giveUp = (why: 'timeout' | 'too-large'): void => {
+    const giveUp = (why: 'timeout' | 'too-large' | 'aborted'): void => {
       call.abort()
       finish({ kind: 'unreachable', why, latencyMs: latencyMs() })
     }
+    const onAbort = (): void => giveUp('aborted')
     const timer = setTimeout(() => giveUp('timeout'), limits.timeoutMs)
     const call = upstream.send(request, {
       head(code, fields) {
@@ -40,5 +42,7 @@ export function requestOnce(
       end: () => finish({ kind: 'answer', status, headers, body: Buffer.concat(chunks), latencyMs: latencyMs() }),
       failed: (failure) => finish({ kind: 'unreachable', why: failure.kind, latencyMs: latencyMs() }),
     })
+    if (limits.signal?.aborted) onAbort()
+    else limits.signal?.addEventListener('abort', onAbort)
   })
 }

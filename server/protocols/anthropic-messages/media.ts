@@ -79,6 +79,11 @@ function readSource(source: JsonObject): MediaSource | null {
   }
 }
 
+/** Addresses of pictures and PDFs have a place; what another file holds must be known to be written. */
+export function needsBytes({ media, source }: Media): boolean {
+  return source.from === 'url' && media === 'file'
+}
+
 /** The block for it; null where it goes along inside another one. */
 export function writeMedia(media: Media, losses: LossReport): Record<string, unknown> | null {
   const { context, citations, document_blocks: whole } = ownExtra(media.extra)

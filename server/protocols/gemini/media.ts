@@ -4,6 +4,7 @@ import type { MediaKind, MediaSource } from '../canonical.ts'
 import { CannotCross } from '../codec.ts'
 import { asText, type JsonObject } from '../read.ts'
 import { field, GEMINI } from './fields.ts'
+import { mediaKindOf } from '../media-types.ts'
 import { standardBase64 } from './signature.ts'
 
 export interface Media {
@@ -35,10 +36,9 @@ const TYPES: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-export function mediaKindOf(mime: string): MediaKind {
-  const [family] = mime.toLowerCase().split('/')
-  if (family === 'image' || family === 'audio' || family === 'video') return family
-  return /^application\/pdf\b/i.test(mime) ? 'pdf' : 'file'
+/** The bytes behind an address on the web are sent instead of it. Its own store and videos of YouTube it reads itself. */
+export function needsBytes({ source }: Pick<Media, 'source'>, { origin }: { readonly origin: string }): boolean {
+  return source.from === 'url' && origin !== GEMINI && !VIDEO_PAGE.test(source.url) && !GOOGLE_FILE.test(source.url)
 }
 
 export function readInlineData(blob: JsonObject): Media | null {

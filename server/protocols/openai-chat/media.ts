@@ -1,6 +1,7 @@
 // Pictures, sound and files, in the shapes of this dialect and in those that clients mix in from other ones.
 import type { MediaKind, MediaSource } from '../canonical.ts'
 import { CannotCross } from '../codec.ts'
+import { mediaKindOf } from '../media-types.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { CHAT } from './names.ts'
 
@@ -21,10 +22,9 @@ const AUDIO_FORMATS: Readonly<Record<string, string>> = {
   'audio/wave': 'wav',
 }
 
-export function mediaKindOf(mime: string): MediaKind {
-  const [family] = mime.toLowerCase().split('/')
-  if (family === 'image' || family === 'audio' || family === 'video') return family
-  return /^application\/pdf\b/i.test(mime) ? 'pdf' : 'file'
+/** Only pictures have a place for an address; what a client wrote in this dialect is its server's to judge. */
+export function needsBytes({ media, source }: Media, { origin }: { readonly origin: string }): boolean {
+  return source.from === 'url' && origin !== CHAT && (media === 'pdf' || media === 'file' || media === 'audio')
 }
 
 /** The media in a content part of any known shape; null for a part that is none. */
