@@ -14,6 +14,12 @@ export interface PushResult {
   readonly enough?: boolean
 }
 
+export interface Refusal {
+  readonly error: UpstreamError
+  /** As the provider wrote it. */
+  readonly body: Buffer
+}
+
 export interface Answer {
   /** The client has seen the status line. */
   readonly begun: boolean
@@ -22,6 +28,8 @@ export interface Answer {
   push(chunk: Buffer): PushResult
   /** The provider's stream ended cleanly: is the answer whole? Asked once, before `finish`. */
   isComplete(): boolean
+  /** Why it is not, where it is an error that came with a good status; nothing was sent to the client. */
+  readonly refusal?: Refusal | null
   finish(): void
   /** It ended in an error event of the provider's own, which the client has seen. */
   readonly endedInError?: boolean
@@ -29,5 +37,6 @@ export interface Answer {
   keepAlive(): void
   /** Ends an answer that had begun with the dialect's error. */
   break(error: ErrorView): void
+  /** What the provider has told so far. */
   readUsage(): Usage
 }

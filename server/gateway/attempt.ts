@@ -33,7 +33,14 @@ export type AttemptEnd =
   | { readonly kind: 'broken'; readonly error: GatewayError }
   | { readonly kind: 'client-closed' }
   /** The provider refused before anything was sent. */
-  | { readonly kind: 'refused'; readonly error: UpstreamError; readonly body: Buffer | null }
+  | {
+      readonly kind: 'refused'
+      readonly error: UpstreamError
+      /** As it wrote it; null where it cannot be relayed. */
+      readonly body: Buffer | null
+      /** Its own sentence, looked through for the key; null where there is none to pass on. */
+      readonly words: string | null
+    }
   /** No answer, or none that can be read. `sent`: the provider may have run it. */
   /** A fault of ours while carrying the answer. */
   | { readonly kind: 'crashed'; readonly error: unknown }
@@ -186,7 +193,10 @@ class Attempt implements UpstreamSink, Watched {
   #end(): void {
     if (this.#over) return
     if (!this.#answer) return this.#refused(Buffer.concat(this.#errorBody ?? []))
-    if (!this.#answer.isComplete()) return this.#fail('malformed')
+    if (!this.#answer.isComplete()) {
+      const { refusal } = this.#answer
+      return refusal ? this.#refuseInside(refusal.error, refusal.body) : this.#fail('malformed')
+    }
     this.#answer.finish()
     if (!this.#answer.endedInError) return this.#finish({ kind: 'served' })
     const { name } = this.#target.provider
@@ -211,16 +221,25 @@ class Attempt implements UpstreamSink, Watched {
 
   #refused(body: Buffer | null): void {
     const error = this.#carrier.decodeError(this.#status ?? 0, body?.toString('utf8') ?? '')
-    this.#finish({ kind: 'refused', error, body: body !== null && this.#scan.isClean(body) ? body : null })
+    this.#finishRefused(error, body)
+  }
+
+  /** An error that came with a good status counts with the one it stands for. */
+  #refuseInside(error: UpstreamError, body: Buffer | null): void {
+    this.#status = statusOfSignals(error)
+    this.#call?.abort()
+    this.#finishRefused(error, body)
+  }
+
+  #finishRefused(error: UpstreamError, body: Buffer | null): void {
+    const { message } = error
+    const isClean = this.#scan.isClean(body ?? Buffer.from(message))
+    this.#finish({ kind: 'refused', error, body: isClean ? body : null, words: isClean && message ? message : null })
   }
 
   #push(answer: Answer, chunk: Buffer): void {
     const { error, progress, full, enough } = answer.push(chunk)
-    if (error) {
-      this.#status = statusOfSignals(error)
-      this.#call?.abort()
-      return this.#finish({ kind: 'refused', error, body: null })
-    }
+    if (error) return this.#refuseInside(error, null)
     if (progress) {
       this.#markFirstByte()
       this.#progress()
@@ -310,7 +329,7 @@ class Attempt implements UpstreamSink, Watched {
       end,
       status: this.#status,
       headers: this.#headers,
-      usage: answer?.begun ? answer.readUsage() : UNKNOWN_USAGE,
+      usage: answer?.readUsage() ?? UNKNOWN_USAGE,
       upstreamRequestId: readUpstreamRequestId(this.#headers),
       bytes: answer?.bytes ?? 0,
       firstByteMs: this.#firstByteAt === null ? null : Math.round(this.#firstByteAt - this.#startedAt),

@@ -1,6 +1,6 @@
 // A small whole answer that is turned into the client's dialect as one object: token counts and embeddings.
 import { JSON_TYPE } from '../http/answers.ts'
-import type { Usage } from '../protocols/canonical.ts'
+import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
 import { asObject, parseJson, type JsonObject } from '../protocols/read.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer, PushResult } from './answer.ts'
@@ -64,6 +64,6 @@ export class ConvertedAnswer implements Answer {
   keepAlive(): void {}
 
   readUsage(): Usage {
-    return this.#converted!.usage
+    return this.#converted?.usage ?? UNKNOWN_USAGE
   }
 }

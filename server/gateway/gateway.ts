@@ -153,7 +153,7 @@ function createTools(options: GatewayOptions): PipelineTools {
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
   const profiles = createProfiles(options.catalog.overrides)
   const media = createMediaByAddress(options.media, { upstream, bodyBudget })
-  const translation = { media, adjustments, profiles, reasoningState, prices, clock }
+  const translation = { media, adjustments, profiles, reasoningState, prices, clock, log }
   const carry = createCarrierChoice(translation)
   return {
     authenticate: (credential) => authenticate(options, credential),

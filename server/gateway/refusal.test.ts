@@ -117,12 +117,12 @@ test.each([
   [{ kind: 'failed', why: 'connect', sent: false } as const, null, 'connect'],
   [{ kind: 'failed', why: 'reset', sent: true } as const, null, 'failed'],
   [
-    { kind: 'refused', error: { signals: [], message: '', retryAfterMs: null }, body: null } as const,
+    { kind: 'refused', error: { signals: [], message: '', retryAfterMs: null }, body: null, words: null } as const,
     'failed',
     'failed',
   ],
   [
-    { kind: 'refused', error: { signals: [], message: '', retryAfterMs: null }, body: null } as const,
+    { kind: 'refused', error: { signals: [], message: '', retryAfterMs: null }, body: null, words: null } as const,
     'overloaded',
     'overloaded',
   ],

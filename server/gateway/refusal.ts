@@ -154,11 +154,10 @@ export function explainVerdict(
   exchange: Exchange,
   verdict: Verdict,
   status: number | null,
-  said: { readonly error: UpstreamError; readonly body: Buffer | null } | null = null,
+  said: { readonly error: UpstreamError; readonly words: string | null } | null = null,
 ): GatewayError {
   const { provider, model } = exchange
-  // Its own words are worth passing on where they were looked through for the key.
-  const words = said?.body && said.error.message !== '' ? quoteWords(exchange, said.error.message) : null
+  const words = said?.words ? quoteWords(exchange, said.words) : null
   switch (verdict) {
     case 'model_not_found':
       return new GatewayError('model_not_found', {

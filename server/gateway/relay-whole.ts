@@ -2,15 +2,27 @@
 // honest error; one too large to hold is passed on as it comes.
 import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
 import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
-import { lastMember, parseJson } from '../protocols/read.ts'
+import { ERROR_ANSWER_KEYS, isErrorAnswer, withNamedStatus } from '../protocols/error-answers.ts'
+import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
+import { asObject, lastMember, parseJson } from '../protocols/read.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
-import type { Answer, PushResult } from './answer.ts'
+import type { Answer, PushResult, Refusal } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 import type { StateTap } from './state-tap.ts'
 
 const MOST_HELD = 16 * 1024 * 1024
 const TAIL_BYTES = 4096
+const SHORT = 64
+
+const wanted = new Map<ProtocolId, ReadonlySet<string>>()
+
+/** Top-level keys that are read of an answer. */
+function wantedKeys({ id, usageKeys }: Protocol): ReadonlySet<string> {
+  const known = wanted.get(id) ?? new Set([...usageKeys, ...ERROR_ANSWER_KEYS])
+  wanted.set(id, known)
+  return known
+}
 
 export class WholeRelay implements Answer {
   readonly #exchange: Exchange
@@ -24,6 +36,7 @@ export class WholeRelay implements Answer {
   #passing = false
   #scan: JsonScan | null = null
   #tail: Buffer = Buffer.alloc(0)
+  refusal: Refusal | null = null
   bytes = 0
 
   constructor(exchange: Exchange, answer: { status: number; headers: UpstreamHeaders; watch?: StateTap | null }) {
@@ -44,8 +57,25 @@ export class WholeRelay implements Answer {
   /** Is what came a complete JSON object? Only asked of answers that were held. */
   isComplete(): boolean {
     if (this.#passing) return /\}\s*$/.test(this.#tail.toString('utf8'))
-    this.#scan = scanJsonObject(this.#chunks, this.#exchange.protocol.usageKeys)
-    return this.#scan.complete
+    const { protocol } = this.#exchange
+    this.#scan = scanJsonObject(this.#chunks, wantedKeys(protocol))
+    if (!this.#scan.complete) return false
+    this.refusal = this.#readRefusal()
+    return this.refusal === null
+  }
+
+  #readRefusal(): Refusal | null {
+    const { protocol } = this.#exchange
+    // Answers are long and errors are not: only what may be one is read.
+    if (!isErrorAnswer((key) => (key === 'error' ? this.#read(key) : this.#readIfShort(key)))) return null
+    const body = Buffer.concat(this.#chunks)
+    const text = body.toString('utf8')
+    return { error: withNamedStatus(protocol.decodeError(200, text), asObject(parseJson(text)) ?? {}), body }
+  }
+
+  /** A response that failed is an answer of its dialect, and goes on as one; the provider has not served all the same. */
+  get endedInError(): boolean {
+    return !this.#passing && asObject(this.#read('error')) !== null && this.#read('choices') === undefined
   }
 
   /** Too late for an error in words: the cut connection is the honest sign. */
@@ -71,12 +101,18 @@ export class WholeRelay implements Answer {
       const tail = this.#tail.toString('utf8')
       return protocol.readUsage((key) => lastMember(tail, key, () => true) ?? undefined)
     }
-    const scan = this.#scan
-    if (!scan) return UNKNOWN_USAGE
-    return protocol.readUsage((key) => {
-      const range = scan.values.get(key)
-      return range ? parseJson(textOfChunks(this.#chunks, range.start, range.end)) : undefined
-    })
+    return this.#scan ? protocol.readUsage((key) => this.#read(key)) : UNKNOWN_USAGE
+  }
+
+  #read(key: string): unknown {
+    const range = this.#scan?.values.get(key)
+    return range ? parseJson(textOfChunks(this.#chunks, range.start, range.end)) : undefined
+  }
+
+  /** Of a long value it is enough that there is one. */
+  #readIfShort(key: string): unknown {
+    const range = this.#scan?.values.get(key)
+    return range && range.end - range.start > SHORT ? true : this.#read(key)
   }
 
   /** True when the client does not take more now. */

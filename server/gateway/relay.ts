@@ -8,6 +8,7 @@
 // 5. for servers like Anthropic's but not its own: beta flags by a list, and without the flags and fields that the server
 //    refused before (refused-parts.ts);
 // 6. a list of models is taken out of the request before anything else looks at it (listed-models.ts).
+// An error that comes with a good status is no answer: it is judged like any refusal (relay-whole.ts, relay-stream.ts).
 import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
 import type { Edit } from '../kernel/json-tree.ts'
 import { asObject, parseJson } from '../protocols/read.ts'

@@ -6,7 +6,15 @@ import type { Profiles } from '../catalog/profiles.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { toPublicId } from '../kernel/ids.ts'
-import { UNKNOWN_USAGE, type ChatRequest, type Item, type Loss, type Usage } from '../protocols/canonical.ts'
+import type { Log } from '../kernel/log.ts'
+import {
+  UNKNOWN_USAGE,
+  type ChatRequest,
+  type Finish,
+  type Item,
+  type Loss,
+  type Usage,
+} from '../protocols/canonical.ts'
 import {
   createLossReport,
   type Codec,
@@ -51,6 +59,7 @@ export interface TranslateTools {
   readonly adjustments: Adjustments
   readonly prices: Prices
   readonly clock: Clock
+  readonly log: Pick<Log, 'warn'>
 }
 
 interface Decoded {
@@ -152,6 +161,8 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
       framing: isJsonArray(exchange) ? createJsonArrayFraming() : null,
       onItems: (items) => tools.reasoningState.remember(tenant, items),
       reportLosses: () => reportLosses(exchange, losses()),
+      decodeError: (status, text) => counterpart.protocol.decodeError(status, text),
+      noteUnknownFinish: (finish) => noteUnknownFinish(tools, exchange, target, { finish, losses: encoding.losses }),
       noteLosses: () => noteLosses(exchange, losses()),
     })
     return answer
@@ -248,6 +259,22 @@ function createAnswering(
       }
     },
   }
+}
+
+/** Of a provider's word for an end. */
+const LONGEST_WORD = 64
+
+/** A plain end stands in for it: a warning to the client, and the word itself for the operator. */
+function noteUnknownFinish(
+  { log }: TranslateTools,
+  exchange: Exchange,
+  { provider, model }: Target,
+  { finish, losses }: { finish: Finish; losses: LossReport },
+): void {
+  const word = finish.raw.slice(0, LONGEST_WORD)
+  losses.approximate('finish_reason', 'the provider gave no reason for the end, or one that is not known')
+  const facts = { request_id: toPublicId('req', exchange.id), provider: provider.id, model, finish_reason: word }
+  log.warn(facts, 'the provider ended with an unknown finish reason')
 }
 
 /** Another company learns of an end user only that it is the same one again. */

@@ -3,14 +3,22 @@
 // asked. An answer that breaks off is an error, never an ending made up.
 import type { Codec, ResponseDecoding, ResponseEncoding, StreamDecoder, StreamEncoder } from '../protocols/codec.ts'
 import { createCollector, eventsOf, type Collector } from '../protocols/collect.ts'
-import { UNKNOWN_USAGE, type ChatResponse, type Item, type StreamEvent, type Usage } from '../protocols/canonical.ts'
+import {
+  UNKNOWN_USAGE,
+  type ChatResponse,
+  type Finish,
+  type Item,
+  type StreamEvent,
+  type Usage,
+} from '../protocols/canonical.ts'
+import { isErrorAnswer, withNamedStatus } from '../protocols/error-answers.ts'
 import type { ErrorView, UpstreamError } from '../protocols/protocol.ts'
 import type { JsonArrayFraming } from '../protocols/gemini/json-array.ts'
-import { asObject, parseJson } from '../protocols/read.ts'
+import { asObject, asText, parseJson, type JsonObject } from '../protocols/read.ts'
 import { JSON_TYPE } from '../http/answers.ts'
 import { createSseSplitter, EventTooLarge, type SseSplitter } from '../kernel/sse-splitter.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
-import type { Answer, PushResult } from './answer.ts'
+import type { Answer, PushResult, Refusal } from './answer.ts'
 import { setPlanHeaders, setStreamHeaders, setTranslatedHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
 import { createThoughtSigner, signThoughts, type Thinker } from './thoughts.ts'
@@ -39,6 +47,10 @@ export interface TranslatedAnswerOptions {
   readonly reportLosses: () => void
   /** The same once the client has seen the head: for the receipt alone. */
   readonly noteLosses: () => void
+  /** What an error of the provider's says. */
+  readonly decodeError: (status: number, body: string) => UpstreamError
+  /** The provider ended with a word nobody knows, or with none; told before the client hears of the end. */
+  readonly noteUnknownFinish: (finish: Finish) => void
 }
 
 export class TranslatedAnswer implements Answer {
@@ -55,6 +67,7 @@ export class TranslatedAnswer implements Answer {
   #begun = false
   #broken: UpstreamError | null = null
   #usage: Usage = UNKNOWN_USAGE
+  refusal: Refusal | null = null
   bytes = 0
 
   constructor(options: TranslatedAnswerOptions) {
@@ -89,19 +102,33 @@ export class TranslatedAnswer implements Answer {
   }
 
   isComplete(): boolean {
+    if (this.#broken) return false
     if (this.#options.streamed) {
       this.#take([...this.#splitter.end().flatMap((event) => this.#decoder.push(event)), ...this.#decoder.end()])
-      if (!this.#collector.finished || this.#collector.error !== null) return false
-      // A call the provider itself calls malformed is no answer; once the client reads along, its encoder has said so.
-      return this.#begun || this.#collector.response().finish.unified !== 'malformed'
+      return this.#broken === null && this.#collector.finished && this.#collector.error === null
     }
-    const body = asObject(parseJson(Buffer.concat(this.#chunks).toString('utf8')))
+    const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
-    if (!body || this.#broken) return false
-    const whole = this.#options.upstream.decodeResponse(body, this.#options.decoding)
-    this.#whole = { ...whole, items: signThoughts(whole.items, this.#options.thinker) }
-    this.#usage = this.#whole.usage
-    return this.#whole.finish.unified !== 'malformed'
+    const parsed = parseJson(bytes.toString('utf8'))
+    // Google puts errors into a list.
+    const body = asObject(Array.isArray(parsed) ? parsed[0] : parsed)
+    if (!body) return false
+    if (!isErrorAnswer((key) => body[key]) && !Array.isArray(parsed) && this.#readWhole(body)) return true
+    if (asObject(body['error']) || asText(body['error'])) this.refusal = this.#readRefusal(body, bytes)
+    return false
+  }
+
+  #readRefusal(body: JsonObject, bytes: Buffer): Refusal {
+    return { error: withNamedStatus(this.#options.decodeError(200, bytes.toString('utf8')), body), body: bytes }
+  }
+
+  #readWhole(body: JsonObject): boolean {
+    const { upstream, decoding, thinker, noteUnknownFinish } = this.#options
+    const whole = upstream.decodeResponse(body, decoding)
+    this.#whole = { ...whole, items: signThoughts(whole.items, thinker) }
+    this.#usage = whole.usage
+    if (whole.finish.unknown) noteUnknownFinish(whole.finish)
+    return whole.finish.unified !== 'malformed'
   }
 
   finish(): void {
@@ -144,7 +171,16 @@ export class TranslatedAnswer implements Answer {
       for (const event of this.#sign(decoded).flatMap((signed) => this.#stop.push(signed))) {
         if (event.type === 'error' && !this.#begun) {
           this.#broken = event.error
+          // What the provider did not say itself is no refusal: there is no answer that could be read.
+          if (event.error.malformed) return { error: null, progress, full: false, enough: true }
           return { error: event.error, progress, full: false }
+        }
+        if (event.type === 'finish' && event.finish.unified === 'malformed') {
+          this.#broken = malformed(event.finish)
+          break
+        }
+        if (event.type === 'finish' && event.finish.unknown && !this.#whole) {
+          this.#options.noteUnknownFinish(event.finish)
         }
         this.#collector.push(event)
         if (event.type !== 'ping') progress = true
@@ -153,7 +189,8 @@ export class TranslatedAnswer implements Answer {
     }
     if (this.#stop.met !== null) this.#collectUsage(events)
     const full = this.#encoder ? !this.#send(text) : false
-    return { error: null, progress, full, enough: this.#stop.met !== null || this.#collector.error !== null }
+    const enough = this.#stop.met !== null || this.#collector.error !== null || this.#broken !== null
+    return { error: null, progress, full, enough }
   }
 
   /** After a stop sequence nothing passes the enforcer, but what the provider says of usage still counts. */
@@ -198,6 +235,11 @@ export class TranslatedAnswer implements Answer {
     this.#begun = true
     exchange.response.end(body)
   }
+}
+
+/** The provider itself says that what it made is no answer. */
+function malformed({ raw }: Finish): UpstreamError {
+  return { signals: [raw.toLowerCase()], message: 'The answer is malformed.', retryAfterMs: null }
 }
 
 function tooLarge(): UpstreamError & { status: number } {

@@ -56,6 +56,8 @@ export interface UpstreamError {
   readonly signals: readonly string[]
   readonly message: string
   readonly retryAfterMs: number | null
+  /** The status it names itself, where it came with a good one. */
+  readonly status?: number
 }
 
 export interface StreamFacts {

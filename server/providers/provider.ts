@@ -112,13 +112,13 @@ function hasSignal(signals: readonly string[], wanted: string | RegExp): boolean
   return typeof wanted === 'string' ? signals.includes(wanted) : signals.some((signal) => wanted.test(signal))
 }
 
-/** The status an error event inside a stream stands for, from its words; null where they say nothing known. */
+/** The status that an error stands for which came with a good one, from its words, else from the number it names. */
 export function statusOfSignals(error: UpstreamError): number {
   for (const signal of error.signals) {
     const known = SIGNAL_STATUS[signal]
     if (known !== undefined) return known
   }
-  return 500
+  return error.status ?? 500
 }
 
 const SIGNAL_STATUS: Readonly<Record<string, number>> = {

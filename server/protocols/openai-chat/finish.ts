@@ -28,7 +28,8 @@ export function readFinish(reason: unknown, met: unknown, said: Said): Finish {
   if (unified === 'tool_calls' && !said.calls) unified = 'stop'
   if (unified === 'stop' && said.calls) unified = 'tool_calls'
   if (said.refusal && (unified === 'stop' || unified === 'content_filter')) unified = 'refusal'
-  if (unified === 'stop' && sequence !== null) return { unified: 'stop_sequence', raw, sequence, ...(known ? {} : { unknown: true }) }
+  if (unified === 'stop' && sequence !== null)
+    return { unified: 'stop_sequence', raw, sequence, ...(known ? {} : { unknown: true }) }
   return { unified, raw, ...(known ? {} : { unknown: true }) }
 }
 
