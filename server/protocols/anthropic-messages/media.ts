@@ -2,6 +2,7 @@
 import type { Extras, MediaKind, MediaSource } from '../canonical.ts'
 import { CannotCross, type LossReport } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { isTextType } from '../text-files.ts'
 import { extraOf, ownExtra, PROTOCOL } from './names.ts'
 
 /** What a media item and a media part of a result have in common. */
@@ -14,7 +15,6 @@ export interface Media {
 }
 
 const IMAGE_TYPES: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp'])
-const TEXT_TYPE = /^text\/|^application\/(?:json|xml|yaml|x-yaml|javascript|x-ndjson)\b|\+(?:json|xml)\b/
 
 /** An `image` or `document` block; null for a source we do not know. A document made of blocks may be several. */
 export function readMedia(block: JsonObject): Media[] | null {
@@ -116,7 +116,7 @@ function writeDocumentSource(source: MediaSource): Record<string, unknown> {
   if (source.from !== 'data') return writeReference(source)
   const { mime, data } = source
   if (mime === 'application/pdf') return { type: 'base64', media_type: mime, data }
-  if (TEXT_TYPE.test(mime)) {
+  if (isTextType(mime)) {
     return { type: 'text', media_type: 'text/plain', data: Buffer.from(data, 'base64').toString('utf8') }
   }
   throw new CannotCross('file', `Files of type ${mime} are not taken here. Send text or a PDF.`)

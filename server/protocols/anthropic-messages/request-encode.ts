@@ -4,6 +4,7 @@ import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec
 import { reportForeignFields } from '../foreign.ts'
 import type { LossName } from '../losses.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { refuseEmptyChoice } from '../tool-choice.ts'
 import { createBreakpoints, type Breakpoints } from './cache.ts'
 import { encodeMessages, endsInBareToolTurn } from './messages.ts'
 import { PROTOCOL } from './names.ts'
@@ -23,6 +24,7 @@ const TIERS: Readonly<Record<string, string>> = {
 }
 
 export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest {
+  refuseEmptyChoice(request, PROTOCOL)
   reportForeignFields(request, PROTOCOL, encoding.losses)
   reportUnsayable(request, encoding)
   const own = request.extensions[PROTOCOL] ?? {}

@@ -87,7 +87,9 @@ function answerCalls(
   const beside: JsonObject[] = []
   for (const call of calls) {
     const missing = { parts: [{ kind: 'text' as const, text: NO_RESULT }], isError: true }
-    const result = results.byCall.get(call) ?? missing
+    const given = results.byCall.get(call)
+    if (!given) encoding.losses.approximate('tool_result', 'a call without a result was given an error as its result')
+    const result = given ?? missing
     const { part, siblings } = writeResult(result, call.id, names.wireName(call.name, call.namespace), encoding)
     turn.parts.push(part)
     beside.push(...siblings)

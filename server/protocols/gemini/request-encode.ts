@@ -3,10 +3,12 @@ import type { ChatRequest } from '../canonical.ts'
 import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec.ts'
 import { reportForeignFields } from '../foreign.ts'
 import type { JsonObject } from '../read.ts'
+import { refuseEmptyChoice } from '../tool-choice.ts'
 import { createToolNames } from '../tool-names.ts'
 import { enforcedStops, writeConfig, writeTools } from './config-encode.ts'
 import { writeContents } from './contents-encode.ts'
 import { GEMINI, isEmpty, toCamel } from './fields.ts'
+import { inlineTextFiles } from './text-files.ts'
 
 /** Extensions that have a place of their own in the body. */
 const PLACED = new Set(['generation_config', 'tool_config', 'response_modalities'])
@@ -15,10 +17,12 @@ const BILLING = /^x-anthropic-billing-header:/
 
 export function encodeRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest {
   refuse(request)
+  refuseEmptyChoice(request, GEMINI)
   reportForeignFields(request, GEMINI, encoding.losses)
   reportUnsaid(request, encoding)
   const names = createToolNames(request.tools, (text) => encoding.hash8(text))
-  const contents = writeContents(request.items, names, encoding)
+  const items = request.extensions[GEMINI] ? request.items : inlineTextFiles(request.items)
+  const contents = writeContents(items, names, encoding)
   const { tools, toolConfig } = writeTools(request, names, encoding)
   const { config, instruction } = writeConfig(request, encoding)
   const system = request.instructions

@@ -3,6 +3,7 @@ import type { MediaKind, MediaSource } from '../canonical.ts'
 import { CannotCross } from '../codec.ts'
 import { mediaKindOf } from '../media-types.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { isTextType, textOfFile } from '../text-files.ts'
 import { CHAT } from './names.ts'
 
 export interface Media {
@@ -12,7 +13,6 @@ export interface Media {
   readonly detail?: string
 }
 
-const TEXT_TYPE = /^text\/|^application\/(?:json|xml|yaml|x-yaml|javascript|x-ndjson)\b|\+(?:json|xml)\b/
 const AUDIO_TYPES: Readonly<Record<string, string>> = { mp3: 'audio/mpeg', m4a: 'audio/mp4' }
 const AUDIO_FORMATS: Readonly<Record<string, string>> = {
   'audio/mpeg': 'mp3',
@@ -146,7 +146,7 @@ export function writeMedia(media: Media, native: boolean): Record<string, unknow
       if (!native && source.from === 'url') {
         throw new CannotCross('document', 'Files by address are not taken here. Send the file as base64.')
       }
-      if (!native && source.from === 'data' && TEXT_TYPE.test(source.mime)) {
+      if (!native && source.from === 'data' && isTextType(source.mime)) {
         return { type: 'text', text: textOfFile(name, source.data) }
       }
       return { type: 'file', file: { ...fileName(media, native), file_data: url } }
@@ -164,9 +164,4 @@ function writeStored(media: Media, fileId: string, protocol: string | undefined)
 function fileName({ name, media }: Media, native: boolean): Record<string, unknown> {
   if (name !== undefined) return { filename: name }
   return native ? {} : { filename: media === 'pdf' ? 'document.pdf' : 'document' }
-}
-
-function textOfFile(name: string | undefined, data: string): string {
-  const text = Buffer.from(data, 'base64').toString('utf8')
-  return name === undefined ? text : `${name}\n\n${text}`
 }

@@ -4,6 +4,7 @@ import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec
 import { effortOf, nearestEffort } from '../effort.ts'
 import { reportForeignFields } from '../foreign.ts'
 import { lossOfField, type LossName } from '../losses.ts'
+import { refuseEmptyChoice } from '../tool-choice.ts'
 import { createToolNames } from '../tool-names.ts'
 import { encodeFormat } from './format-encode.ts'
 import { encodeMessages } from './messages-encode.ts'
@@ -21,6 +22,7 @@ export function encodeChatRequest(request: ChatRequest, encoding: RequestEncodin
   const native = request.origin === CHAT
   const messageEncoding: MessageEncoding = { ...encoding, native, names }
   refuseSeveralAnswers(request, native)
+  refuseEmptyChoice(request, CHAT)
   reportForeignFields(request, CHAT, encoding.losses)
   const own = { ...request.extensions[CHAT] }
   const { thinking, reasoning, stream_options: streamOptions, ...extensions } = own

@@ -4,6 +4,7 @@ import type { ChatRequest, Extras } from '../canonical.ts'
 import { CannotCross, type Codec, type RequestEncoding } from '../codec.ts'
 import { effortOf, nearestEffort } from '../effort.ts'
 import { reportForeignFields } from '../foreign.ts'
+import { refuseEmptyChoice } from '../tool-choice.ts'
 import { createToolNames, type ToolNames } from '../tool-names.ts'
 import { OWN } from './media.ts'
 import { SEALED_REASONING, TEXT_LOGPROBS } from './request-decode.ts'
@@ -24,6 +25,7 @@ export const encodeRequest: RequestEncoder = (request, encoding) => {
   const ours = request.extensions[OWN] !== undefined
   const { shared, foreign } = splitExtensions(request.extensions)
   reportForeignFields({ ...request, extensions: foreign }, OWN, encoding.losses)
+  refuseEmptyChoice(request, OWN)
   refuseOrDrop(request, encoding)
   const names = createToolNames(
     request.tools.filter(({ namespace }) => namespace === undefined),

@@ -29,6 +29,8 @@ interface Writer {
   readonly names: ToolNames
   readonly encoding: RequestEncoding
   readonly freeform: ReadonlySet<string>
+  /** Calls that were looked at for a missing result. */
+  readonly filled: Set<CallItem>
 }
 
 export function encodeInput(
@@ -40,15 +42,17 @@ export function encodeInput(
   const freeform = new Set(
     request.items.flatMap((item) => (item.kind === 'call' && item.style === 'freeform' ? [item.id] : [])),
   )
-  const writer: Writer = { input: [], names, encoding, freeform }
+  const writer: Writer = { input: [], names, encoding, freeform, filled: new Set() }
   const apart = request.instructions.filter(({ forThisCall }) => forThisCall)
   writeInstructions(
     writer,
     request.instructions.filter(({ forThisCall }) => !forThisCall),
   )
   const { items } = request
+  const fills = request.extensions[OWN] === undefined
   for (let at = 0; at < items.length;) {
     writeTools(writer, toolsInside.get(at))
+    if (fills && goesOn(items[at]!)) fillResults(writer, items, at)
     at = writeFrom(writer, items, at, toolsInside)
   }
   for (const [place, tools] of toolsInside) if (place >= items.length) writeTools(writer, tools)
@@ -57,6 +61,32 @@ export function encodeInput(
     input: writer.input,
   }
 }
+
+/** Somebody else speaks again, so calls before it have been answered. */
+function goesOn(item: Item): boolean {
+  return (item.kind === 'text' || item.kind === 'media') && item.role !== 'assistant'
+}
+
+/** The API wants as many results as calls. */
+function fillResults(writer: Writer, items: readonly Item[], before: number): void {
+  for (const [at, call] of items.entries()) {
+    if (call.kind !== 'call' || at >= before || writer.filled.has(call)) continue
+    writer.filled.add(call)
+    if (items.some((item, later) => later > at && item.kind === 'result' && item.callId === call.id)) continue
+    writer.encoding.losses.approximate('tool_result', 'a call without a result was given an error as its result')
+    const { turn, id: callId, style } = call
+    writeResult(writer, {
+      kind: 'result',
+      turn,
+      callId,
+      parts: [{ kind: 'text', text: NO_RESULT }],
+      isError: true,
+      style,
+    })
+  }
+}
+
+const NO_RESULT = 'no result was given for this call'
 
 function writeTools({ input, encoding }: Writer, tools: Wire[] | undefined): void {
   if (tools) input.push({ type: 'additional_tools', role: systemRole(encoding), tools })
