@@ -1,7 +1,10 @@
 // What a provider's 400 teaches: a model does not take something that its profile said it takes. Recognised texts are
-// mended once, the request is sent once more, and the lesson is kept per base URL and model, so that the next request
-// goes right at once. Only for translated requests, and for the one bridge of relay (Chat → Responses); never in strict
+// mended once, the request is sent once more, and the lesson is kept per base URL and model for a day, so that the next
+// request goes right at once. Where only a combination was refused, it holds for requests with that combination alone. Only for translated requests, and for the one bridge of relay (Chat → Responses); never in strict
 // mode, where the client gets the provider's own words.
+import type { Clock } from '../kernel/clock.ts'
+import type { ChatRequest } from '../protocols/canonical.ts'
+import { effortOf } from '../protocols/effort.ts'
 import type { LossName } from '../protocols/losses.ts'
 import type { ModelProfile } from '../protocols/profile.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
@@ -15,6 +18,8 @@ export interface Lesson {
   /** For which way of carrying it counts. */
   readonly carrying: 'translated' | 'relayed'
   adjust?(profile: ModelProfile): ModelProfile
+  /** What about a request the refusal may be due to: it counts for requests that are alike in this. Absent = for all. */
+  scopeOf?(request: ChatRequest): string
   /** Counts for this one request only; nothing is kept. */
   readonly once?: true
 }
@@ -22,8 +27,8 @@ export interface Lesson {
 export interface Adjustments {
   /** Did a refusal teach something that was not tried yet? Then it is noted on the exchange. */
   learn(exchange: Exchange, target: Target, error: UpstreamError, relayed: boolean): boolean
-  /** The profile with what was learned of this base URL and model. */
-  adjustProfile(exchange: Exchange, target: Target, profile: ModelProfile): ModelProfile
+  /** The profile with what was learned of this base URL and model for requests like this one. */
+  adjustProfile(exchange: Exchange, target: Target, profile: ModelProfile, request: ChatRequest): ModelProfile
   /** Chat requests with function tools go to Responses for this base URL and model. */
   isBridged(exchange: Exchange, target: Pick<Target, 'provider' | 'model'>): boolean
   /** What this base URL and model was found not to know, to be left out. */
@@ -37,6 +42,20 @@ const STRIP_STATE = 'reasoning_state'
 const MOST_LESSONS = 5_000
 /** Fields, and flags, that are kept of one base URL and model. */
 const MOST_PARTS = 32
+/** Providers change: what was learned is found out anew after this. */
+const LESSON_LIFE_MS = 24 * 60 * 60_000
+
+/** Models that think refuse settings that they take where they are told not to. */
+const thinkingOf = ({ reasoning }: ChatRequest): string =>
+  reasoning === undefined ? 'unsaid' : effortOf(reasoning) === 'none' ? 'off' : 'on'
+/** A schema may be put to a model as a call that is forced. */
+const forcingOf = ({ toolChoice, format }: ChatRequest): string => {
+  const isForced =
+    toolChoice?.mode === 'required' ||
+    toolChoice?.mode === 'named' ||
+    (toolChoice?.mode === 'allowed' && toolChoice.required)
+  return isForced ? 'forced' : format?.kind === 'json_schema' ? 'schema' : 'free'
+}
 
 const LESSONS: readonly Lesson[] = [
   {
@@ -49,6 +68,7 @@ const LESSONS: readonly Lesson[] = [
     pattern: /temperature.{0,40}(?:deprecated|not supported)|Unsupported (?:parameter|value): '(?:temperature|top_p)'/i,
     carrying: 'translated',
     adjust: (profile) => ({ ...profile, sampling: 'none' }),
+    scopeOf: thinkingOf,
   },
   {
     name: 'sampling',
@@ -67,6 +87,7 @@ const LESSONS: readonly Lesson[] = [
     pattern: /Thinking may not be enabled when tool_choice forces/i,
     carrying: 'translated',
     adjust: (profile) => ({ ...profile, thinking: 'none' }),
+    scopeOf: forcingOf,
   },
   {
     name: 'system',
@@ -91,22 +112,51 @@ const LESSONS: readonly Lesson[] = [
 
 const sizeOf = ({ fields, betas }: RefusedParts): number => fields.size + betas.size
 
-export function createAdjustments(): Adjustments {
-  const learned = new Map<string, Set<Lesson>>()
+interface Learned {
+  readonly lessons: Map<Lesson, Set<string>>
+  readonly fields: Set<string>
+  readonly betas: Set<string>
+  /** Monotonic ms. */
+  readonly since: number
+}
+
+export function createAdjustments({ clock }: { clock: Clock }): Adjustments {
+  const learned = new Map<string, Learned>()
   /** How many parts the last try of an exchange went without. */
   const leftOut = new WeakMap<Exchange, number>()
-  const refused = new Map<string, { fields: Set<string>; betas: Set<string> }>()
+  const requests = new WeakMap<Exchange, ChatRequest>()
 
   const nameOf = (target: Pick<Target, 'provider' | 'model'>): string =>
     `${target.provider.origin}${target.provider.basePath}\n${target.model}`
 
-  function keep(target: Target, lesson: Lesson): void {
+  function recall(target: Pick<Target, 'provider' | 'model'>): Learned | undefined {
     const name = nameOf(target)
-    const lessons = learned.get(name) ?? new Set()
-    lessons.add(lesson)
+    const found = learned.get(name)
+    if (!found || clock.monotonic() - found.since < LESSON_LIFE_MS) return found
     learned.delete(name)
-    learned.set(name, lessons)
+    return undefined
+  }
+
+  /** What is known of the target, to be added to. */
+  function remember(target: Target): Learned {
+    const name = nameOf(target)
+    const known = recall(target) ?? {
+      lessons: new Map(),
+      fields: new Set(),
+      betas: new Set(),
+      since: clock.monotonic(),
+    }
+    learned.delete(name)
+    learned.set(name, known)
     if (learned.size > MOST_LESSONS) learned.delete(learned.keys().next().value!)
+    return known
+  }
+
+  function keep(exchange: Exchange, target: Target, lesson: Lesson): void {
+    const { lessons } = remember(target)
+    const request = requests.get(exchange)
+    const scopes = lessons.get(lesson) ?? new Set()
+    lessons.set(lesson, scopes.add((request && lesson.scopeOf?.(request)) ?? ''))
   }
 
   /** Relayed requests are changed so for servers like Anthropic's alone, never for Anthropic itself. */
@@ -114,13 +164,9 @@ export function createAdjustments(): Adjustments {
     if (relayed && !target.provider.betaFlags) return false
     const parts = readRefusedParts(error.message)
     if (!parts) return false
-    const name = nameOf(target)
-    const known = refused.get(name) ?? { fields: new Set(), betas: new Set() }
+    const known = remember(target)
     for (const field of parts.fields) if (known.fields.size < MOST_PARTS) known.fields.add(field)
     for (const flag of parts.betas) if (known.betas.size < MOST_PARTS) known.betas.add(flag)
-    refused.delete(name)
-    refused.set(name, known)
-    if (refused.size > MOST_LESSONS) refused.delete(refused.keys().next().value!)
     // Another request may have taught it meanwhile; what was left out already and is refused again cannot be helped.
     return sizeOf(known) > (leftOut.get(exchange) ?? 0)
   }
@@ -133,16 +179,17 @@ export function createAdjustments(): Adjustments {
       if (!lesson) return learnRefused(exchange, target, error, relayed)
       if (exchange.adjusted.has(lesson.name)) return false
       if (lesson.name === BRIDGE && target.provider.translateVia !== 'openai-responses') return false
-      if (!lesson.once) keep(target, lesson)
+      if (!lesson.once) keep(exchange, target, lesson)
       exchange.adjusted.add(lesson.name)
       return true
     },
-    adjustProfile(exchange, target, profile) {
+    adjustProfile(exchange, target, profile, request) {
+      requests.set(exchange, request)
       // What was learned would be a warning; strict clients get the provider's own words instead.
       if (isStrict(exchange)) return profile
       let adjusted = profile
-      for (const lesson of learned.get(nameOf(target)) ?? []) {
-        if (!lesson.adjust) continue
+      for (const [lesson, scopes] of recall(target)?.lessons ?? []) {
+        if (!lesson.adjust || !scopes.has(lesson.scopeOf?.(request) ?? '')) continue
         adjusted = lesson.adjust(adjusted)
         exchange.adjusted.add(lesson.name)
       }
@@ -150,7 +197,7 @@ export function createAdjustments(): Adjustments {
     },
     isBridged(exchange, target) {
       if (exchange.protocol.id !== 'openai-chat' || exchange.operation.id !== 'chat') return false
-      for (const lesson of learned.get(nameOf(target)) ?? []) {
+      for (const lesson of recall(target)?.lessons.keys() ?? []) {
         if (lesson.name !== BRIDGE || !exchange.peek.functionTools) continue
         if (isStrict(exchange)) return false
         exchange.adjusted.add(BRIDGE)
@@ -159,7 +206,7 @@ export function createAdjustments(): Adjustments {
       return false
     },
     refusedParts(exchange, target) {
-      const parts = isStrict(exchange) ? NOTHING_REFUSED : (refused.get(nameOf(target)) ?? NOTHING_REFUSED)
+      const parts = isStrict(exchange) ? NOTHING_REFUSED : (recall(target) ?? NOTHING_REFUSED)
       leftOut.set(exchange, sizeOf(parts))
       return parts
     },

@@ -149,7 +149,7 @@ function createTools(options: GatewayOptions): PipelineTools {
   const watch = createWatch({ clock })
   metrics.watchGateway({ breakers, watch })
   const modelNames = createModelNames(providers.routable)
-  const adjustments = createAdjustments()
+  const adjustments = createAdjustments({ clock })
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
   const profiles = createProfiles(options.catalog.overrides)
   const media = createMediaByAddress(options.media, { upstream, bodyBudget })

@@ -77,6 +77,13 @@ describe('taking it out', () => {
     })
   })
 
+  test('leaves to one kind of block what another may not have', () => {
+    const manual = { thinking: { type: 'enabled', budget_tokens: 2000 } }
+    expect(without(manual, 'thinking.adaptive.budget_tokens')).toEqual({ body: manual, removed: [] })
+    const adaptive = { thinking: { type: 'adaptive', budget_tokens: 2000 } }
+    expect(without(adaptive, 'thinking.adaptive.budget_tokens').body).toEqual({ thinking: { type: 'adaptive' } })
+  })
+
   test('says what was there; a schema that the answer must fit stays', () => {
     expect(without({ a: 1, b: { c: 2 } }, 'b', 'b.c', 'd', 'a.*')).toEqual({ body: { a: 1 }, removed: ['b', 'b.c'] })
     const body = { output_config: { effort: 'high', format: { type: 'json_schema' } } }

@@ -1,7 +1,7 @@
 // Fields of a body and flags of `anthropic-beta` that a server names in its 400 as unknown to it: read from its words,
 // and taken out of what is sent. What a request cannot do without (its messages, tools, forced choice, schema, limits) is
 // never taken out: then the 400 stands.
-import { memberOf, parseJsonTree, removeChildren, type JsonNode } from '../kernel/json-tree.ts'
+import { memberOf, parseJsonTree, readJsonString, removeChildren, type JsonNode } from '../kernel/json-tree.ts'
 import { lossOfField, type LossName } from '../protocols/losses.ts'
 
 export interface RefusedParts {
@@ -62,7 +62,7 @@ export function removeFields(
   const root = parseJsonTree(bytes)
   if (!root) return { body, removed: [] }
   const gone = new Map<JsonNode, Set<JsonNode>>()
-  const removed = [...fields].filter((path) => mark(root, path.split('.'), gone))
+  const removed = [...fields].filter((path) => mark(bytes, root, path.split('.'), gone))
   let text: Uint8Array[] = []
   let from = 0
   const edits = [...gone].flatMap(([parent, children]) => removeChildren(parent, children))
@@ -78,22 +78,28 @@ export function removeFields(
 }
 
 /** Marks what stands at the path below `node`; false where nothing does. */
-function mark(node: JsonNode, path: readonly string[], gone: Map<JsonNode, Set<JsonNode>>): boolean {
+function mark(bytes: Buffer, node: JsonNode, path: readonly string[], gone: Map<JsonNode, Set<JsonNode>>): boolean {
   const [step, ...rest] = path
   if (step === undefined) return false
   if (step === '*') {
     const items = node.kind === 'array' ? node.items : []
-    return items.map((item) => mark(item, rest, gone)).includes(true)
+    return items.map((item) => mark(bytes, item, rest, gone)).includes(true)
   }
   const child = childOf(node, step)
   // A step that no member is called by tells which kind of block is meant.
-  if (!child) return rest.length > 0 && mark(node, rest, gone)
-  if (rest.length > 0) return mark(child, rest, gone)
+  if (!child) return rest.length > 0 && isOfKind(bytes, node, step) && mark(bytes, node, rest, gone)
+  if (rest.length > 0) return mark(bytes, child, rest, gone)
   // A schema the answer must fit stands there.
   if (memberOf(child, 'format')) return false
   const children = gone.get(node) ?? new Set()
   gone.set(node, children.add(child))
   return true
+}
+
+/** A field that one kind of block may not have is left to the other kinds; a block that names none is of any. */
+function isOfKind(bytes: Buffer, node: JsonNode, kind: string): boolean {
+  const type = memberOf(node, 'type')
+  return !type || readJsonString(bytes, type) === kind
 }
 
 /** Google's complaints spell fields in snake case. */

@@ -126,7 +126,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
     : unsealThoughts(request.items, target.provider.id)
   const filled = tools.media.place(exchange, upstream, request, items)
   const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items: filled }
-  const encoding = createEncoding(tools, exchange, target)
+  const encoding = createEncoding(tools, exchange, target, request)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
   const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
   const losses = (): Loss[] => [...earlier, ...encoding.losses.losses]
@@ -177,7 +177,7 @@ function translateCount(tools: TranslateTools, exchange: Exchange, target: Targe
   const { request, losses: earlier } = decodeOnce(tools, exchange, client)
   const unsealed = unsealThoughts(request.items, target.provider.id)
   const items = tools.media.place(exchange, CODECS[counterpart.protocol.id], request, unsealed)
-  const encoding = createEncoding(tools, exchange, target)
+  const encoding = createEncoding(tools, exchange, target, request)
   const encoded = crossOver(() => upstream.encodeRequest({ ...request, items, model: target.model }, encoding))
   const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
@@ -216,13 +216,19 @@ function decodeOnce(tools: TranslateTools, exchange: Exchange, client: Pick<Code
   return decoded
 }
 
-function createEncoding(tools: TranslateTools, exchange: Exchange, target: Target): RequestEncoding {
+function createEncoding(
+  tools: TranslateTools,
+  exchange: Exchange,
+  target: Target,
+  request: ChatRequest,
+): RequestEncoding {
   const { provider, model } = target
   return {
     profile: tools.adjustments.adjustProfile(
       exchange,
       target,
       tools.profiles.profileOf(provider.id, model, provider.chatDialect),
+      request,
     ),
     provider: provider.id,
     account: accountOf(target),
