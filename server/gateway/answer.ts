@@ -39,4 +39,8 @@ export interface Answer {
   break(error: ErrorView): void
   /** What the provider has told so far. */
   readUsage(): Usage
+  /** The gateway ended the answer before the provider counted: `readUsage` holds estimates. */
+  readonly usageIsEstimated?: boolean
+  /** Tokens of what the provider said, by its length; null where only the bytes around it are known. */
+  readonly estimatedOutput?: number | null
 }

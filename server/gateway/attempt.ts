@@ -52,6 +52,10 @@ export interface AttemptResult {
   readonly status: number | null
   readonly headers: UpstreamHeaders
   readonly usage: Usage
+  /** Some of `usage` is an estimate already. */
+  readonly estimated: boolean
+  /** Estimated tokens of what was said; null where only `bytes` are known. */
+  readonly estimatedOutput: number | null
   readonly upstreamRequestId: string | null
   readonly bytes: number
   readonly firstByteMs: number | null
@@ -330,6 +334,8 @@ class Attempt implements UpstreamSink, Watched {
       status: this.#status,
       headers: this.#headers,
       usage: answer?.readUsage() ?? UNKNOWN_USAGE,
+      estimated: answer?.usageIsEstimated ?? false,
+      estimatedOutput: answer?.estimatedOutput ?? null,
       upstreamRequestId: readUpstreamRequestId(this.#headers),
       bytes: answer?.bytes ?? 0,
       firstByteMs: this.#firstByteAt === null ? null : Math.round(this.#firstByteAt - this.#startedAt),

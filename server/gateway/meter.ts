@@ -189,9 +189,10 @@ function mayHaveRun(end: AttemptEnd): boolean {
 function completeUsage(exchange: Exchange, result: AttemptResult): { usage: Usage; estimated: boolean } {
   const { usage, end, bytes } = result
   const cut = end.kind !== 'served'
-  if (usage.input !== null && usage.output !== null && !cut) return { usage, estimated: false }
-  // Half of a stream's bytes, roughly, are framing; of a cut one, the last count seen is only a floor.
-  const seen = estimateTokens(exchange.streamed ? bytes / 8 : bytes / 2)
+  if (usage.input !== null && usage.output !== null && !cut) return { usage, estimated: result.estimated }
+  // What was said, where it was read. Of bytes in passing half of a stream's, roughly, are framing; of a cut one, the last
+  // count seen is only a floor.
+  const seen = result.estimatedOutput ?? estimateTokens(exchange.streamed ? bytes / 8 : bytes / 2)
   return {
     usage: {
       ...usage,

@@ -1,6 +1,7 @@
 // A provider's answer in one dialect on its way to a client of another: bytes → events of the middle model → the
 // client's dialect. One path for all four shapes: what came streamed or whole leaves streamed or whole, as the client
 // asked. An answer that breaks off is an error, never an ending made up.
+import { estimateTokens } from '../catalog/prices.ts'
 import type { Codec, ResponseDecoding, ResponseEncoding, StreamDecoder, StreamEncoder } from '../protocols/codec.ts'
 import { createCollector, eventsOf, type Collector } from '../protocols/collect.ts'
 import {
@@ -67,7 +68,10 @@ export class TranslatedAnswer implements Answer {
   #begun = false
   #broken: UpstreamError | null = null
   #usage: Usage = UNKNOWN_USAGE
+  /** Length of what the provider said, bytes of its text without what the wire puts around it. */
+  #said = 0
   refusal: Refusal | null = null
+  usageIsEstimated = false
   bytes = 0
 
   constructor(options: TranslatedAnswerOptions) {
@@ -164,10 +168,15 @@ export class TranslatedAnswer implements Answer {
     return this.#whole ? this.#usage : this.#collector.response().usage
   }
 
+  get estimatedOutput(): number | null {
+    return this.#options.streamed ? estimateTokens(this.#said) : null
+  }
+
   #take(events: readonly StreamEvent[]): PushResult {
     let text = ''
     let progress = false
     for (const decoded of events) {
+      this.#said += lengthOf(decoded)
       for (const event of this.#sign(decoded).flatMap((signed) => this.#stop.push(signed))) {
         if (event.type === 'error' && !this.#begun) {
           this.#broken = event.error
@@ -182,20 +191,36 @@ export class TranslatedAnswer implements Answer {
         if (event.type === 'finish' && event.finish.unknown && !this.#whole) {
           this.#options.noteUnknownFinish(event.finish)
         }
+        if (event.type === 'finish' && this.#stop.met !== null) text += this.#tellUsage(events)
         this.#collector.push(event)
         if (event.type !== 'ping') progress = true
         if (this.#encoder && event.type !== 'error') text += this.#encoder.push(event)
       }
     }
-    if (this.#stop.met !== null) this.#collectUsage(events)
     const full = this.#encoder ? !this.#send(text) : false
     const enough = this.#stop.met !== null || this.#collector.error !== null || this.#broken !== null
     return { error: null, progress, full, enough }
   }
 
-  /** After a stop sequence nothing passes the enforcer, but what the provider says of usage still counts. */
-  #collectUsage(events: readonly StreamEvent[]): void {
-    for (const event of events) if (event.type === 'usage') this.#collector.push(event)
+  /** At a stop sequence of ours: the provider's count where it has come already, else what it told and an estimate. */
+  #tellUsage(events: readonly StreamEvent[]): string {
+    const told = events.findLast((event) => event.type === 'usage')?.usage ?? this.#collector.response().usage
+    const isCounted = this.#whole !== null || events.some(({ type }) => type === 'finish')
+    this.usageIsEstimated = !isCounted
+    const usage = this.#whole?.usage ?? (isCounted ? told : this.#estimate(told))
+    const event: StreamEvent = { type: 'usage', usage }
+    this.#collector.push(event)
+    return this.#encoder?.push(event) ?? ''
+  }
+
+  /** What was told of the output before its end is a floor. */
+  #estimate(told: Usage): Usage {
+    const { bodyLength } = this.#options.exchange
+    return {
+      ...told,
+      input: told.input ?? estimateTokens(bodyLength),
+      output: Math.max(told.output ?? 0, estimateTokens(this.#said)),
+    }
   }
 
   #send(text: string): boolean {
@@ -235,6 +260,10 @@ export class TranslatedAnswer implements Answer {
     this.#begun = true
     exchange.response.end(body)
   }
+}
+
+function lengthOf(event: StreamEvent): number {
+  return event.type === 'part-delta' && 'text' in event.delta ? Buffer.byteLength(event.delta.text) : 0
 }
 
 /** The provider itself says that what it made is no answer. */

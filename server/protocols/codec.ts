@@ -1,11 +1,12 @@
 // How a dialect becomes the middle model and back. Whole answers and streams go through the same parts, so a kind of
 // block is switched on once per dialect. Codecs are pure: sealed reasoning state, fetched media and stored state are
 // handed in by the gateway.
-import type { ChatRequest, ChatResponse, FinishUnified, Loss, MediaItem, Signature, StreamEvent } from './canonical.ts'
+import type { ChatRequest, ChatResponse, Finish, FinishUnified, Loss, MediaItem, Signature, StreamEvent } from './canonical.ts'
 import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { LossName } from './losses.ts'
+import { asObject, asText } from './read.ts'
 import type { KnownTool } from './tool-names.ts'
 
 /** Collects losses; the same name and action is reported once, with all that was said of it. */
@@ -144,6 +145,13 @@ export function createLossReport(): LossReport {
       return [...found.values()]
     },
   }
+}
+
+/** The provider's own sentence on why the model refused, where it gave one beside the answer (`stop_details`). */
+export function readExplanation({ unified, details }: Finish): string | null {
+  if (unified !== 'refusal') return null
+  const said = asText(asObject(details)?.['explanation'])
+  return said === '' ? null : said
 }
 
 /** For dialects in which an answer that only pauses looks like one that is over. */

@@ -10,7 +10,7 @@ import {
   type StreamEvent,
   type Usage,
 } from '../canonical.ts'
-import { reportPause, type ResponseEncoding } from '../codec.ts'
+import { readExplanation, reportPause, type ResponseEncoding } from '../codec.ts'
 import type { JsonObject } from '../read.ts'
 import { compact, GEMINI, isEmpty, toCamel } from './fields.ts'
 import { reasonOf } from './finish.ts'
@@ -81,9 +81,11 @@ export class AnswerWriter {
     if (promptFeedback !== undefined && last.length === 0) return { promptFeedback, ...told }
     const own = kept['groundingMetadata'] !== undefined
     const grounding = own ? null : writeGrounding(this.#placed, this.#visible)
+    const explanation = readExplanation(finish)
     const candidate = {
       content: { parts: last, role: 'model' },
       finishReason: reasonOf(finish),
+      ...(explanation === null ? {} : { finishMessage: explanation }),
       index: 0,
       ...(grounding ? { groundingMetadata: grounding } : {}),
       ...kept,

@@ -1,6 +1,6 @@
 // Whole answers, both ways. A message has one order: thoughts, text, refusal, pictures, calls.
 import type { ChatResponse, Citation, Item, Signature } from '../canonical.ts'
-import { reportPause, type ResponseDecoding, type ResponseEncoding } from '../codec.ts'
+import { readExplanation, reportPause, type ResponseDecoding, type ResponseEncoding } from '../codec.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
 import { createAnswerFields, ownFields } from './answer-fields.ts'
 import { callItem, finishArgs, readCallPiece, readThought, writeThought } from './calls.ts'
@@ -93,6 +93,8 @@ export function answerId({ requestId }: ResponseEncoding): string {
 export function encodeChatResponse(response: ChatResponse, encoding: ResponseEncoding): Record<string, unknown> {
   const writer = new MessageWriter(encoding)
   for (const item of response.items) writer.add(item)
+  const explanation = response.items.some(({ kind }) => kind === 'refusal') ? null : readExplanation(response.finish)
+  if (explanation !== null) writer.add({ kind: 'refusal', turn: 0, text: explanation })
   const { message, said } = writer.write()
   const own = ownFields(response.extensions)
   const reason = writeFinish(response.finish, { ...said, legacy: encoding.request.legacyCalls === true })

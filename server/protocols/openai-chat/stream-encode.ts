@@ -1,8 +1,8 @@
 // Events as the chunks a client of this dialect reads: role, deltas, one chunk with the finish reason, usage if it was
 // asked for, [DONE]. A call's first chunk has its index, id, type and name and empty arguments; later ones only index
 // and arguments.
-import type { PartDelta, PartMeta, StreamEvent, Usage } from '../canonical.ts'
-import { reportPause, type ResponseEncoding, type StreamEncoder } from '../codec.ts'
+import type { Finish, PartDelta, PartMeta, StreamEvent, Usage } from '../canonical.ts'
+import { readExplanation, reportPause, type ResponseEncoding, type StreamEncoder } from '../codec.ts'
 import { openaiErrorObject } from '../openai-error.ts'
 import type { ErrorView } from '../protocol.ts'
 import { ownFields } from './answer-fields.ts'
@@ -50,12 +50,20 @@ export class ChatStreamEncoder implements StreamEncoder {
         this.#usage = event.usage
         return ''
       case 'finish':
-        return this.#begin() + this.#finish(event)
+        return this.#begin() + this.#explain(event.finish) + this.#finish(event)
       // The gateway ends a failed stream with `fail`, and pings by itself.
       case 'error':
       case 'ping':
         return ''
     }
+  }
+
+  /** A refusal in words that stand beside the answer, where it says none itself. */
+  #explain(finish: Finish): string {
+    const explanation = this.#refused ? null : readExplanation(finish)
+    if (explanation === null) return ''
+    this.#refused = true
+    return this.#say({ refusal: explanation })
   }
 
   fail(error: ErrorView): string {

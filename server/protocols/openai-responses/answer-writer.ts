@@ -10,7 +10,7 @@ import {
   type StreamEvent,
   type Usage,
 } from '../canonical.ts'
-import { reportPause, type ResponseEncoding } from '../codec.ts'
+import { readExplanation, reportPause, type ResponseEncoding } from '../codec.ts'
 import { asObject, asText } from '../read.ts'
 import { describeAnswer } from './answer-echo.ts'
 import { OWN } from './media.ts'
@@ -170,9 +170,9 @@ export class AnswerWriter {
   }
 
   // A refusal must be seen as one, even where the provider gave no words for it.
-  #sayRefusal({ details }: Finish): void {
+  #sayRefusal(finish: Finish): void {
     this.#items.openText('refusal', undefined)
-    this.#items.addText(asText(asObject(details)?.['explanation']) ?? REFUSED)
+    this.#items.addText(readExplanation(finish) ?? REFUSED)
     this.#items.closeText()
   }
 }

@@ -1,6 +1,6 @@
 // What an answer of `/v1/chat` has a place for: text, and the pages it cites. Everything else is reported.
-import type { Citation, FinishUnified, PartKind, Usage } from '../canonical.ts'
-import { reportPause, type LossReport, type ResponseEncoding } from '../codec.ts'
+import type { Citation, Finish, FinishUnified, PartKind, Usage } from '../canonical.ts'
+import { readExplanation, reportPause, type LossReport, type ResponseEncoding } from '../codec.ts'
 import type { LossName } from '../losses.ts'
 
 const NO_PLACE: Readonly<Partial<Record<PartKind, LossName>>> = {
@@ -28,9 +28,10 @@ const REASONS: Readonly<Record<FinishUnified, string>> = {
   malformed: 'error',
 }
 
-export function encodeFinish(unified: FinishUnified, losses: LossReport): string {
-  reportPause(unified, losses)
-  return REASONS[unified]
+export function encodeFinish(finish: Finish, losses: LossReport): string {
+  reportPause(finish.unified, losses)
+  if (readExplanation(finish) !== null) losses.drop('finish_reason', 'there is no place for why the model refused')
+  return REASONS[finish.unified]
 }
 
 /** null where the provider did not count. */

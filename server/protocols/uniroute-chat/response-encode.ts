@@ -18,7 +18,7 @@ export function encodeResponse(response: ChatResponse, encoding: ResponseEncodin
       {
         index: 0,
         message: { role: 'assistant', content },
-        finish_reason: encodeFinish(response.finish.unified, encoding.losses),
+        finish_reason: encodeFinish(response.finish, encoding.losses),
       },
     ],
     usage: encodeUsage(response.usage),

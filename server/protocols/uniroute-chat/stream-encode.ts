@@ -43,7 +43,7 @@ export function createStreamEncoder(encoding: ResponseEncoding): StreamEncoder {
             content: '',
             done: true,
             model: encoding.requestedModel,
-            finish_reason: encodeFinish(event.finish.unified, encoding.losses),
+            finish_reason: encodeFinish(event.finish, encoding.losses),
             usage: encodeUsage(usage),
             ...encodeCitations(citations),
             ...encodeServed(encoding),
