@@ -1,7 +1,16 @@
 // How a dialect becomes the middle model and back. Whole answers and streams go through the same parts, so a kind of
 // block is switched on once per dialect. Codecs are pure: sealed reasoning state, fetched media and stored state are
 // handed in by the gateway.
-import type { ChatRequest, ChatResponse, Finish, FinishUnified, Loss, MediaItem, Signature, StreamEvent } from './canonical.ts'
+import type {
+  ChatRequest,
+  ChatResponse,
+  Finish,
+  FinishUnified,
+  Loss,
+  MediaItem,
+  Signature,
+  StreamEvent,
+} from './canonical.ts'
 import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
