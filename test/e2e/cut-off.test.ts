@@ -43,7 +43,7 @@ test.each(CHAT_DIALECTS.map((dialect) => [dialect.name, dialect] as const))(
 
 test('an error event that repeats the key stops the stream before it', async () => {
   const key = createFakeKey('openai')
-  const upstream = await startScriptedUpstream()
+  const upstream = await startScriptedUpstream({ emptyModelLists: true })
   upstream.play = (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write('data: {"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}\n\n')
@@ -68,7 +68,7 @@ test('an error event that repeats the key stops the stream before it', async () 
 
 test('so it is where Gemini streams a JSON array: what came before stays, and the array closes with our error', async () => {
   const key = createFakeKey('google')
-  const upstream = await startScriptedUpstream()
+  const upstream = await startScriptedUpstream({ emptyModelLists: true })
   const said = { candidates: [{ content: { role: 'model', parts: [{ text: 'Hello' }] } }] }
   upstream.play = (response) => {
     response.writeHead(200, { 'content-type': 'application/json; charset=UTF-8' })

@@ -20,7 +20,7 @@ import { type Play, pour, startScriptedUpstream, type ScriptedUpstream } from '.
 import type { Caller } from '../support/uniroute-client.ts'
 
 const MIB = 1024 * 1024
-const SLOW_CLIENT_MS = 1_500
+const SLOW_CLIENT_MS = 3_000
 const EVENTS = { 'content-type': 'text/event-stream' }
 const JSON_TYPE = { 'content-type': 'application/json' }
 const [CHAT] = CHAT_DIALECTS as readonly [Dialect]
@@ -31,7 +31,7 @@ let caller: Caller
 /** Answers of the app, in the order of the requests. */
 const responses: ServerResponse[] = []
 beforeAll(async () => {
-  upstream = await startScriptedUpstream()
+  upstream = await startScriptedUpstream({ emptyModelLists: true })
   app = await startInProcess({ env: upstream.env, timers: { keepAlive: 400, slowClient: SLOW_CLIENT_MS } })
   app.app.http.server.on('request', (_request, response: ServerResponse) => void responses.push(response))
   const keys = {

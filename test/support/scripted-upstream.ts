@@ -13,10 +13,14 @@ export interface ScriptedUpstream {
   close(): Promise<void>
 }
 
-export async function startScriptedUpstream(): Promise<ScriptedUpstream> {
+/** With `emptyModelLists`, GETs are not played: the gateway asks for models in its own time, also in mid-test. */
+export async function startScriptedUpstream(options: { emptyModelLists?: boolean } = {}): Promise<ScriptedUpstream> {
   const failures: unknown[] = []
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
+      if (options.emptyModelLists && request.method === 'GET') {
+        return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"data":[],"models":[]}')
+      }
       Promise.resolve(upstream.play(response, request)).catch((error: unknown) => failures.push(error))
     })
   }).listen(0, '127.0.0.1')
