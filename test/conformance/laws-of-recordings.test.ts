@@ -90,7 +90,8 @@ type Meaning = Pick<ChatResponse, 'items' | 'usage' | 'extensions'> & { readonly
 
 /** What an answer means: state as the value it stands for, arguments as their value, a count nobody told as none. */
 function meaningOf(from: Dialect, { items, finish, usage, extensions }: ChatResponse, sealed: boolean): Meaning {
-  const { raw: _raw, ...end } = finish
+  // The provider's own word is not written again, so a plain end that stands in for one nobody knows is one.
+  const { raw: _raw, unknown: _unknown, ...end } = finish
   const counts = Object.fromEntries(Object.entries(usage).map(([name, count]) => [name, count ?? 0]))
   // Gemini's slot for state holds bytes.
   const open = (value: string): string =>

@@ -17,6 +17,7 @@ import { expectHeard, HEAR, nameOf, type Heard } from '../support/heard.ts'
 import { startInProcess, type InProcessApp } from '../support/in-process-app.ts'
 import { clientsInstalled } from '../support/official-clients.ts'
 import { readAnswers, type RecordedAnswer, streamOf } from '../support/recorded-answers.ts'
+import { meaningOf } from '../support/recorded-finish.ts'
 import { type Recording, recordingsAvailable, warnWithoutRecordings } from '../support/recordings.ts'
 import type { Caller } from '../support/uniroute-client.ts'
 
@@ -187,7 +188,7 @@ describe.skipIf(!recordingsAvailable)('recorded answers', () => {
             add(exceptBy, `${pair}: ${exception}`)
             continue
           }
-          const expected = expectHeard(response, to)
+          const expected = expectHeard(response, meaningOf(recording, from), to)
           for (const streamed of [false, true]) {
             const [heard, plain] = await hear(recorded, to, streamed).catch(readThrown)
             if (heard === FILTERED && expected.finish === 'content_filter') {

@@ -168,12 +168,12 @@ const FINISH: Readonly<Record<Dialect, Readonly<Record<Ending, string>>>> = {
 /** Dialects that know functions only; a freeform tool is one with the field `input` there. */
 const FUNCTIONS_ONLY: ReadonlySet<Dialect> = new Set(['anthropic-messages', 'gemini'])
 
-export function expectHeard({ items, finish, usage }: ChatResponse, to: Dialect): Heard {
-  if (finish.unified === 'malformed') throw new Error('a malformed answer is heard as an error')
+/** `ending`: what the recording's own word means. */
+export function expectHeard({ items, usage }: ChatResponse, ending: Ending, to: Dialect): Heard {
   return {
     text: items.map((item) => (item.kind === 'text' || item.kind === 'refusal' ? item.text : '')).join(''),
     calls: items.flatMap((item) => (item.kind === 'call' ? [{ name: nameOf(item), args: argsOf(item, to) }] : [])),
-    finish: FINISH[to][finish.unified],
+    finish: FINISH[to][ending],
     usage: {
       input: usage.input ?? 0,
       output: usage.output ?? 0,
