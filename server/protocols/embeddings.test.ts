@@ -187,3 +187,24 @@ describe.skipIf(folder === undefined)('recorded embeddings', () => {
     }
   })
 })
+
+test('a known field of a wrong type is a bad request that names it', () => {
+  const content = { parts: [{ text: 'a' }] }
+  const refused = (path: string) => expect.objectContaining({ code: 'bad_request', path })
+  for (const [body, path] of [
+    [{ input: 'a', dimensions: '8' }, 'dimensions'],
+    [{ input: 'a', dimensions: 0 }, 'dimensions'],
+    [{ input: 'a', encoding_format: 'odd' }, 'encoding_format'],
+    [{ input: 'a', user: 5 }, 'user'],
+  ] as const) {
+    expect(() => decodeOpenaiEmbedding(body)).toThrow(refused(path))
+  }
+  expect(() => decodeGeminiEmbedding({ content, outputDimensionality: 'many' }, true)).toThrow(
+    refused('outputDimensionality'),
+  )
+  expect(() => decodeGeminiEmbedding({ content: 5 }, true)).toThrow(refused('content'))
+  expect(() => decodeGeminiEmbedding({ requests: [{ content, task_type: 5 }] }, false)).toThrow(
+    refused('requests[0].task_type'),
+  )
+  expect(decodeGeminiEmbedding({ content, outputDimensionality: '8' }, true).dimensions).toBe(8)
+})

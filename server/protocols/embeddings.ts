@@ -4,7 +4,8 @@ import type { Usage } from './canonical.ts'
 import { UNKNOWN_USAGE } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
 import { lossOfField } from './losses.ts'
-import { asCount, asObject, asText, type JsonObject } from './read.ts'
+import { asCount, asObject, asText, numberOf, type JsonObject } from './read.ts'
+import { checkShape, either, fields, integer, listOf, object, oneOf, required, text } from './shape.ts'
 
 export interface EmbeddingInput {
   readonly text: string
@@ -30,7 +31,28 @@ export interface EmbeddingResponse {
   readonly usage: Usage
 }
 
+const OPENAI_SHAPE = fields({
+  model: text,
+  encoding_format: oneOf(['float', 'base64']),
+  dimensions: integer({ least: 1 }),
+  user: text,
+})
+
+const size = integer({ least: 1, strings: true })
+const geminiContent = either({ text, object: fields({ parts: either({ object, list: listOf(object) }) }) })
+const GEMINI_SHAPE = fields({
+  model: text,
+  content: required(geminiContent),
+  taskType: text,
+  task_type: text,
+  title: text,
+  outputDimensionality: size,
+  output_dimensionality: size,
+})
+const GEMINI_BATCH_SHAPE = fields({ requests: required(listOf(GEMINI_SHAPE)) })
+
 export function decodeOpenaiEmbedding(body: JsonObject): EmbeddingRequest {
+  checkShape(body, OPENAI_SHAPE)
   const { input } = body
   const inputs = Array.isArray(input) ? (input as unknown[]) : [input]
   const userId = asText(body['user'])
@@ -91,11 +113,12 @@ export function encodeOpenaiEmbedding(
 
 /** The body of `embedContent` (`single`) or `batchEmbedContents`. */
 export function decodeGeminiEmbedding(body: JsonObject, single: boolean): EmbeddingRequest {
+  checkShape(body, single ? GEMINI_SHAPE : GEMINI_BATCH_SHAPE)
   const requests = single ? [body] : asObjects(body['requests'])
   if (requests.length === 0) {
     throw new CannotCross('requests', 'Send `requests` as a list of contents to embed.', 'bad_request')
   }
-  const sizes = requests.map((request) => asCount(field(request, 'outputDimensionality')))
+  const sizes = requests.map((request) => asCount(numberOf(field(request, 'outputDimensionality'), true)))
   if (new Set(sizes).size > 1) {
     throw new CannotCross(
       'outputDimensionality',
