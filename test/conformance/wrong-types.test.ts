@@ -65,12 +65,14 @@ function cross(from: Dialect, to: Dialect, body: Json): Crossed {
 const written = (path: Path): string =>
   path.map((key, depth) => (typeof key === 'number' ? `[${key}]` : depth === 0 ? key : `.${key}`)).join('')
 
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'string'
+    ? value.trim() === ''
+    : value === null || (typeof value === 'object' && Object.values(value).every(isEmpty))
+
 /** A text, list or object may be empty in many ways: nothing is said then, so nothing is lost. */
 function saysNothing(wrong: unknown, instead: unknown): boolean {
-  const isEmpty =
-    wrong === '' ||
-    (typeof wrong === 'object' && wrong !== null && Object.values(wrong).every((inner) => inner === null))
-  return isEmpty && ['string', 'list', 'object'].includes(typeOf(instead))
+  return isEmpty(wrong) && ['string', 'list', 'object'].includes(typeOf(instead))
 }
 
 function expectHeard(from: Dialect, to: Dialect, body: Json, path: Path, wrong: unknown): void {
