@@ -121,7 +121,7 @@ test('requests cross and come back', () => {
   const request = fc.record(
     {
       inputs: fc.array(input, { minLength: 1 }),
-      dimensions: fc.nat(),
+      dimensions: fc.integer({ min: 1 }),
       format: fc.constant('float' as const),
       single: fc.constant(false),
       others: fc.constant([]),
