@@ -40,6 +40,7 @@ import { createReconcileRoutes } from './features/usage/reconcile-routes.ts'
 import { toListed } from './features/usage/receipt.ts'
 import { isUseOfModel, toRequestRow } from './features/usage/records.ts'
 import { createRequestLog } from './features/usage/request-log.ts'
+import { createOverviewRoutes } from './features/usage/overview-routes.ts'
 import { createRequestRoutes } from './features/usage/request-routes.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
@@ -112,6 +113,7 @@ export function createApp(options: AppOptions): App {
       if (isUseOfModel(request)) events.publish('request', request.userId, () => toListed(toRequestRow(request)))
     },
   })
+  const requestLog = createRequestLog({ database, ledger })
   const daySums = createDaySums({ database, clock, log })
   const usage = createUsage({ store: createUsageStore(database, daySums), ledger, clock })
   const notifications = createNotifications({
@@ -242,7 +244,8 @@ export function createApp(options: AppOptions): App {
     ...createUsageRoutes({ usage }),
     ...createLimitRoutes({ budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }),
     ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock })),
-    ...createRequestRoutes({ log: createRequestLog({ database, ledger }) }),
+    ...createRequestRoutes({ log: requestLog }),
+    ...createOverviewRoutes({ usage, log: requestLog, clock }),
     ...catalog.createRoutes(async (userId) => {
       const caller = await apiKeys.describeCaller(userId, null)
       return caller ? describeReachable(await gateway.listModels(caller)) : []

@@ -1,5 +1,6 @@
 // The log of requests as the dashboard reads it: what was just asked is in it, with the key that paid.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { overviewSchema } from '../../contract/overview.ts'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import { ask, CHAT_DIALECTS } from '../support/dialects.ts'
@@ -61,4 +62,25 @@ test('a payer that moved is found by “fell back”, with the reason', async ()
   const { body } = await server.call('GET', '/admin/requests?fell_back=true&billed_to=server', { token: caller.token })
   expect(body.requests).toMatchObject([{ fallback: 'no_key', billed_to: 'server', provider_key_id: null }])
   await server.close()
+})
+
+test('the overview tells the last days by payer and the last requests whole, one’s own only', async () => {
+  const caller = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+  const stranger = await uniroute.createCaller()
+  const body = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hello' }] }
+  const ids: string[] = []
+  for (let call = 0; call < 6; call++) {
+    const reply = await uniroute.call('POST', '/v1/chat/completions', { token: caller.apiKey, body })
+    ids.unshift(reply.headers.get('x-request-id')!)
+  }
+  await uniroute.readReceipt(caller.apiKey, ids[0]!)
+  const path = '/admin/overview?time_zone=Asia/Kathmandu'
+  const told = (await uniroute.call('GET', path, { token: caller.token })).body
+  expect(overviewSchema.parse(told)).toEqual(told)
+  expect(told.days).toMatchObject([{ day: told.to, requests: 6, errors: 0 }])
+  expect(told.payers).toMatchObject([{ day: told.to, billed_to: 'user', requests: 6 }])
+  expect(Date.parse(told.to) - Date.parse(told.from)).toBe(13 * 86_400_000)
+  expect(told.recent.map(({ id }: { id: string }) => id)).toEqual(ids.slice(0, 5))
+  expect(told.recent[0].attempts).toMatchObject([{ billed_to: 'user' }])
+  expect((await uniroute.call('GET', path, { token: stranger.token })).body).toMatchObject({ days: [], recent: [] })
 })

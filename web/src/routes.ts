@@ -10,7 +10,7 @@ declare module 'vue-router' {
 }
 
 export const routes: RouteRecordRaw[] = [
-  { path: '/', redirect: '/settings/provider-keys' },
+  { path: '/', component: () => import('./pages/overview.vue'), meta: { title: 'titles.overview' } },
   { path: '/setup', component: () => import('./pages/setup.vue'), meta: { open: true, title: 'titles.setup' } },
   { path: '/sign-in', component: () => import('./pages/sign-in.vue'), meta: { open: true, title: 'titles.signIn' } },
   {

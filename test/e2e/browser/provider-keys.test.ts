@@ -1,7 +1,6 @@
-// The dashboard in a real browser, built as it is shipped, under its own policy: set-up by the printed link, and a
-// provider key's whole life. After every step the page is clean: axe, console, policy, no foreign request, no secret.
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createFakeKey, createFakePassword } from '../../fake-provider/fake-keys.ts'
+// Provider keys in a real browser, built as shipped, under the dashboard's own policy: a key's whole life. After every step the page is clean: axe, console, policy, no foreign request, no secret.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../../fake-provider/fake-provider.ts'
 import { type Browser, browserInstalled, dashboardBuilt, launchBrowser, type Watched } from '../../support/browser.ts'
 import { startUniRoute, type UniRoute } from '../../support/uniroute-process.ts'
@@ -73,46 +72,6 @@ describe.skipIf(!canRun)(name, () => {
   const listKeys = async (): Promise<any[]> =>
     (await uniroute.call('GET', '/admin/provider-keys', { token: await uniroute.login() })).body.keys
 
-  test('set-up: the printed link makes the administrator, once; its code leaves the address at once', async () => {
-    uniroute = await startUniRoute({ fake, admin: false })
-    // The link is printed after the line that says the server is ready.
-    const printed = await vi.waitUntil(() => /http\S+\/setup#\S+(?=\s)/.exec(uniroute!.stdout()))
-    const link = printed[0].replace(/^https?:\/\/[^/]+/, uniroute.url)
-    const code = link.split('#')[1]!
-    tab = await browser.open(link, { expect: /403/ })
-    await tab.page.getByLabel('E-mail').waitFor()
-    expect(tab.page.url()).toBe(`${uniroute.url}/setup`)
-    expect(await tab.findSecret(code)).toEqual([])
-    await expectClean()
-    const password = createFakePassword()
-    secrets.push(password)
-    await tab.page.getByLabel('E-mail').fill('first@example.com')
-    await tab.page.getByLabel('Password', { exact: true }).fill(password)
-    await press('Create administrator')
-    await sees('sealed with AES-256-GCM')
-    await expectClean()
-    await press('Add your first provider key')
-    await sees('No keys yet')
-    await expectClean()
-    await tab.page.goto(`${uniroute.url}/setup#${code}`)
-    await sees('Set-up is done already')
-    const again = await uniroute.call('POST', '/auth/setup', {
-      body: { code, email: 'second@example.com', password: createFakePassword() },
-    })
-    expect(again.status).toBe(409)
-  })
-
-  test('set-up: a wrong code is refused in words, and nothing is made', async () => {
-    uniroute = await startUniRoute({ fake, admin: false })
-    tab = await browser.open(`${uniroute.url}/setup#made-up-code`, { expect: /403/ })
-    await tab.page.getByLabel('E-mail').fill('first@example.com')
-    await tab.page.getByLabel('Password', { exact: true }).fill(createFakePassword())
-    await press('Create administrator')
-    await tab.page.getByRole('alert').waitFor()
-    await expectClean()
-    expect((await uniroute.call('GET', '/auth/setup')).body).toEqual({ needed: true })
-  })
-
   test('a key: added after a free test, unchanged after a reload, renamed without its secret, deleted for good', async () => {
     uniroute = await startUniRoute({ fake })
     await signIn()
@@ -178,7 +137,7 @@ describe.skipIf(!canRun)(name, () => {
 
   test('a key pasted before the providers are known is recognised when they are', async () => {
     uniroute = await startUniRoute({ fake })
-    tab = await browser.open(uniroute.url)
+    tab = await browser.open(`${uniroute.url}/settings/provider-keys`)
     const held = Promise.withResolvers<void>()
     await tab.page.route('**/admin/installation', async (route: any) => {
       await held.promise
