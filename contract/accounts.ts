@@ -105,4 +105,5 @@ export const sessionSchema = z
   })
   .meta({ id: 'Session' })
 export const sessionListSchema = z.object({ sessions: z.array(sessionSchema) }).meta({ id: 'SessionList' })
+export type SessionList = z.infer<typeof sessionListSchema>
 export const sessionParamsSchema = z.strictObject({ id: z.string().max(64) })

@@ -30,6 +30,11 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'titles.apiKeys' },
   },
   {
+    path: '/settings/profile',
+    component: () => import('./pages/settings/profile.vue'),
+    meta: { title: 'titles.profile' },
+  },
+  {
     path: '/:unknown(.*)*',
     component: () => import('./pages/not-found.vue'),
     meta: { open: true, title: 'titles.notFound' },

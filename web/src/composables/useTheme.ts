@@ -2,24 +2,40 @@
 // page, so that nothing flashes.
 import { computed, type ComputedRef, onScopeDispose, ref } from 'vue'
 
-const A_YEAR = 31_536_000
+export type ThemeChoice = 'system' | 'light' | 'dark'
 
-export function useTheme(): { isDark: ComputedRef<boolean>; toggle: () => void } {
+const A_YEAR = 31_536_000
+const chosen = ref(readChoice())
+
+export function useTheme(): {
+  isDark: ComputedRef<boolean>
+  choice: ComputedRef<ThemeChoice>
+  choose: (next: ThemeChoice) => void
+  toggle: () => void
+} {
   const system = window.matchMedia('(prefers-color-scheme: dark)')
   const systemDark = ref(system.matches)
-  const chosen = ref(document.documentElement.dataset['theme'])
-  const isDark = computed(() => (chosen.value === undefined ? systemDark.value : chosen.value === 'dark'))
+  const isDark = computed(() => (chosen.value === 'system' ? systemDark.value : chosen.value === 'dark'))
   const follow = (event: MediaQueryListEvent): void => void (systemDark.value = event.matches)
   system.addEventListener('change', follow)
   onScopeDispose(() => system.removeEventListener('change', follow))
   return {
     isDark,
-    toggle() {
-      const next = isDark.value ? 'light' : 'dark'
-      chosen.value = next
-      document.documentElement.dataset['theme'] = next
-      const path = new URL(document.baseURI).pathname
-      document.cookie = `theme=${next}; path=${path}; max-age=${A_YEAR}; samesite=lax`
-    },
+    choice: computed(() => chosen.value),
+    choose,
+    toggle: () => choose(isDark.value ? 'light' : 'dark'),
   }
+}
+
+function choose(next: ThemeChoice): void {
+  chosen.value = next
+  if (next === 'system') delete document.documentElement.dataset['theme']
+  else document.documentElement.dataset['theme'] = next
+  const path = new URL(document.baseURI).pathname
+  document.cookie = `theme=${next}; path=${path}; max-age=${next === 'system' ? 0 : A_YEAR}; samesite=lax`
+}
+
+function readChoice(): ThemeChoice {
+  const theme = document.documentElement.dataset['theme']
+  return theme === 'light' || theme === 'dark' ? theme : 'system'
 }

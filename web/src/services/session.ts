@@ -45,6 +45,13 @@ export function signIn(answer: SessionAnswer): void {
   tell({ kind: 'signed-in', answer })
 }
 
+/** The account itself changed: its name, for example. */
+export function updateUser(next: User): void {
+  if (user?.id !== next.id) return
+  user = next
+  change(state)
+}
+
 /** On the first page: is there a session from before? */
 export async function restoreSession(): Promise<void> {
   if (state !== 'unknown') return

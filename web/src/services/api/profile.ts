@@ -1,0 +1,14 @@
+// `/auth/profile` and `/auth/sessions`: one's own account.
+import type { PasswordBody, ProfileBody, SessionAnswer, SessionList, User } from '../../../../contract/accounts.ts'
+import { call } from './client.ts'
+
+export type SignedInPlace = SessionList['sessions'][number]
+
+export const changeProfile = async (body: ProfileBody): Promise<User> =>
+  (await call<{ user: User }>('PUT', 'auth/profile', { body })).user
+export const changePassword = (body: PasswordBody): Promise<SessionAnswer> =>
+  call('PUT', 'auth/profile/password', { body })
+export const listSessions = async (): Promise<SignedInPlace[]> =>
+  (await call<SessionList>('GET', 'auth/sessions')).sessions
+export const endSession = (id: string): Promise<{ message: string }> =>
+  call('DELETE', `auth/sessions/${encodeURIComponent(id)}`)
