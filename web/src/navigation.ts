@@ -1,5 +1,5 @@
 // What the sidebar and the bottom bar lead to: pages that exist.
-import { House, KeyRound, type LucideIcon, Plug } from '@lucide/vue'
+import { House, KeyRound, type LucideIcon, MessagesSquare, Plug } from '@lucide/vue'
 import type { TextKey } from './i18n.ts'
 
 export interface NavigationEntry {
@@ -13,7 +13,13 @@ export interface NavigationGroup {
 }
 
 export const NAVIGATION: readonly NavigationGroup[] = [
-  { title: null, entries: [{ path: '/', title: 'titles.overview', icon: House }] },
+  {
+    title: null,
+    entries: [
+      { path: '/', title: 'titles.overview', icon: House },
+      { path: '/playground', title: 'titles.playground', icon: MessagesSquare },
+    ],
+  },
   {
     title: 'navigation.access',
     entries: [

@@ -20,6 +20,11 @@ export const routes: RouteRecordRaw[] = [
   },
   { path: '/reset', component: () => import('./pages/reset.vue'), meta: { open: true, title: 'titles.reset' } },
   {
+    path: '/playground',
+    component: () => import('./pages/playground.vue'),
+    meta: { title: 'titles.playground' },
+  },
+  {
     path: '/settings/provider-keys',
     component: () => import('./pages/settings/provider-keys.vue'),
     meta: { title: 'titles.providerKeys' },

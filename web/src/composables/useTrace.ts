@@ -50,8 +50,9 @@ export function useTrace(): Traces {
       const several = new Set(receipt.attempts.map(({ provider, model }) => `${provider}/${model}`)).size > 1
       const keys = receipt.attempts.map((attempt, index): TraceStop => {
         const served = attempt.outcome === 'served' || attempt.outcome === 'client_closed'
-        const isOnly = receipt.attempts.length === 1
-        const cost = attempt.cost ?? (index === receipt.attempts.length - 1 && isOnly ? receipt.cost : undefined)
+        // Refusals cost nothing: where all others are that, the whole is this one's.
+        const othersFree = receipt.attempts.every((one, at) => at === index || one.outcome === 'refused')
+        const cost = attempt.cost ?? (othersFree ? receipt.cost : undefined)
         return {
           kind: 'key',
           state: served ? 'done' : 'failed',
