@@ -1,5 +1,5 @@
 // What the sidebar and the bottom bar lead to: pages that exist.
-import { House, KeyRound, type LucideIcon, MessagesSquare, Plug } from '@lucide/vue'
+import { House, KeyRound, type LucideIcon, MessagesSquare, Plug, Route } from '@lucide/vue'
 import type { TextKey } from './i18n.ts'
 
 export interface NavigationEntry {
@@ -25,6 +25,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     entries: [
       { path: '/settings/provider-keys', title: 'titles.providerKeys', icon: KeyRound },
       { path: '/settings/api-keys', title: 'titles.apiKeys', icon: Plug },
+      { path: '/routing', title: 'titles.routing', icon: Route },
     ],
   },
 ]

@@ -24,6 +24,7 @@ export const routes: RouteRecordRaw[] = [
     component: () => import('./pages/playground.vue'),
     meta: { title: 'titles.playground' },
   },
+  { path: '/routing', component: () => import('./pages/routing.vue'), meta: { title: 'titles.routing' } },
   {
     path: '/settings/provider-keys',
     component: () => import('./pages/settings/provider-keys.vue'),

@@ -22,6 +22,8 @@ export interface Format {
   /** Enough digits that a small cost never looks like none. */
   money(usdMicros: number): string
   list(parts: readonly string[]): string
+  /** "one or another" */
+  either(parts: readonly string[]): string
   /** "96 ms", "1.84 s" */
   duration(ms: number): string
 }
@@ -44,6 +46,7 @@ export function useFormat(): Format {
       return (usd !== 0 && usd < 0.1 ? formats.value.cents : formats.value.money).format(usd)
     },
     list: (parts) => formats.value.list.format(parts),
+    either: (parts) => formats.value.either.format(parts),
     // Symbols of units are the same in every language; they stay with their number.
     duration: (ms) =>
       ms < 1000
@@ -61,6 +64,7 @@ function createFormats(locale: string) {
     money: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' }),
     cents: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', maximumSignificantDigits: 2 }),
     list: new Intl.ListFormat(locale),
+    either: new Intl.ListFormat(locale, { type: 'disjunction' }),
     three: new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
   }
 }

@@ -158,7 +158,7 @@ function explainReasonIn(text: Text, format: Format, step: ChainStep): string {
       return text(step.reason === 'undecryptable' ? 'trace.why.undecryptable' : 'trace.wouldFollow')
     }
     const reasons = step.reason.split(',').filter((one) => isKnown(en.trace.fallback, one))
-    return text('trace.onlyFor', { reasons: format.list(reasons.map((one) => text(`trace.fallback.${one}`))) })
+    return text('trace.onlyFor', { reasons: format.either(reasons.map((one) => text(`trace.fallback.${one}`))) })
   }
   return isKnown(en.trace.why, step.reason) ? text(`trace.why.${step.reason}`) : step.reason
 }

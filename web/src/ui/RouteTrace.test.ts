@@ -53,7 +53,7 @@ describe('a receipt', () => {
     expect(show(receipt({ attempts: [attempt(rejected), attempt({})] }))).toEqual([
       'PlaygroundYour session',
       'Your key, Personal401 after 96 ms',
-      'Server key200 after 1.84 s',
+      'Server key200 after 1.84 s$0.0021',
       'gemini-3-flash812 in, 240 out',
     ])
   })
