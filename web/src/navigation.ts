@@ -1,5 +1,15 @@
 // What the sidebar and the bottom bar lead to: pages that exist.
-import { House, KeyRound, type LucideIcon, MessagesSquare, Plug, Route } from '@lucide/vue'
+import {
+  ChartColumn,
+  House,
+  KeyRound,
+  List,
+  type LucideIcon,
+  MessagesSquare,
+  Plug,
+  Route,
+  ScrollText,
+} from '@lucide/vue'
 import type { TextKey } from './i18n.ts'
 
 export interface NavigationEntry {
@@ -26,6 +36,14 @@ export const NAVIGATION: readonly NavigationGroup[] = [
       { path: '/settings/provider-keys', title: 'titles.providerKeys', icon: KeyRound },
       { path: '/settings/api-keys', title: 'titles.apiKeys', icon: Plug },
       { path: '/routing', title: 'titles.routing', icon: Route },
+    ],
+  },
+  {
+    title: 'navigation.activity',
+    entries: [
+      { path: '/usage', title: 'titles.usage', icon: ChartColumn },
+      { path: '/requests', title: 'titles.requests', icon: List },
+      { path: '/audit', title: 'titles.audit', icon: ScrollText },
     ],
   },
 ]

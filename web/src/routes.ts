@@ -35,6 +35,9 @@ export const routes: RouteRecordRaw[] = [
     component: () => import('./pages/settings/api-keys.vue'),
     meta: { title: 'titles.apiKeys' },
   },
+  { path: '/usage', component: () => import('./pages/usage.vue'), meta: { title: 'titles.usage' } },
+  { path: '/requests', component: () => import('./pages/requests.vue'), meta: { title: 'titles.requests' } },
+  { path: '/audit', component: () => import('./pages/audit.vue'), meta: { title: 'titles.audit' } },
   {
     path: '/settings/profile',
     component: () => import('./pages/settings/profile.vue'),

@@ -16,9 +16,19 @@ export interface Format {
   ago(moment: string): string
   /** To the second, with its time zone. */
   exact(moment: string): string
+  /** "22 Nov, 14:03:09" */
+  clock(moment: string): string
   /** "1 December 2026" */
   day(moment: string): string
+  /** "31 Jan 2026", of a calendar day as the server names it. */
+  plainDay(day: string): string
+  /** "31 Jan", likewise */
+  shortDay(day: string): string
   number(value: number): string
+  /** "1.2M" */
+  short(value: number): string
+  /** "0.4%" of a share between 0 and 1 */
+  percent(share: number): string
   /** Enough digits that a small cost never looks like none. */
   money(usdMicros: number): string
   list(parts: readonly string[]): string
@@ -39,8 +49,13 @@ export function useFormat(): Format {
       return relative(formats.value.relative, (Date.parse(moment) - at) / 1000)
     },
     exact: (moment) => formats.value.exact.format(new Date(moment)),
+    clock: (moment) => formats.value.clock.format(new Date(moment)),
     day: (moment) => formats.value.day.format(new Date(moment)),
+    plainDay: (day) => formats.value.plainDay.format(new Date(`${day}T00:00:00Z`)),
+    shortDay: (day) => formats.value.shortDay.format(new Date(`${day}T00:00:00Z`)),
     number: (value) => formats.value.number.format(value),
+    short: (value) => formats.value.short.format(value),
+    percent: (share) => formats.value.percent.format(share),
     money(usdMicros) {
       const usd = usdMicros / 1_000_000
       return (usd !== 0 && usd < 0.1 ? formats.value.cents : formats.value.money).format(usd)
@@ -59,8 +74,19 @@ function createFormats(locale: string) {
   return {
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
     exact: new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'long' }),
+    clock: new Intl.DateTimeFormat(locale, {
+      day: 'numeric',
+      month: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+    }),
     day: new Intl.DateTimeFormat(locale, { dateStyle: 'long' }),
+    plainDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }),
+    shortDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }),
     number: new Intl.NumberFormat(locale),
+    short: new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 }),
+    percent: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 }),
     money: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' }),
     cents: new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', maximumSignificantDigits: 2 }),
     list: new Intl.ListFormat(locale),

@@ -1,19 +1,28 @@
 // Calls as the signed-in person. A refused token is refreshed once; if that fails too, the call waits for the sign-in
 // that opens over the page, then goes out again. Whoever is refused after that is told so: there is no loop.
 import { readToken, refreshSession, waitForSignIn } from '../session.ts'
-import { ApiError, send, type SendOptions } from './send.ts'
+import { ApiError, send, sendForAnswer, type SendOptions } from './send.ts'
 
 type CallOptions = Omit<SendOptions, 'token'>
 
-export async function call<Answer>(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+export function call<Answer>(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+  return signedIn((token) => send<Answer>(method, path, { ...options, token }))
+}
+
+/** For files and streams: the answer with its body not read yet. */
+export function callForAnswer(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+  return signedIn((token) => sendForAnswer(method, path, { ...options, token }))
+}
+
+async function signedIn<Answer>(work: (token: string | null) => Promise<Answer>): Promise<Answer> {
   const token = readToken()
   try {
-    return await send<Answer>(method, path, { ...options, token })
+    return await work(token)
   } catch (error) {
     if (!isRefusedToken(error)) throw error
   }
   if (!(await refreshSession(token))) await waitForSignIn()
-  return send<Answer>(method, path, { ...options, token: readToken() })
+  return work(readToken())
 }
 
 function isRefusedToken(error: unknown): boolean {

@@ -25,10 +25,16 @@ export interface SendOptions {
   readonly body?: unknown
   readonly token?: string | null
   readonly signal?: AbortSignal
+  readonly accept?: string
 }
 
 export async function send<Answer>(method: string, path: string, options: SendOptions = {}): Promise<Answer> {
-  const headers: Record<string, string> = { accept: 'application/json' }
+  return (await readJson(await sendForAnswer(method, path, options))) as Answer
+}
+
+/** The answer itself, its body not read yet: a file, or a stream. */
+export async function sendForAnswer(method: string, path: string, options: SendOptions = {}): Promise<Response> {
+  const headers: Record<string, string> = { accept: options.accept ?? 'application/json' }
   if (options.token) headers['authorization'] = `Bearer ${options.token}`
   const hasBody = !METHODS_WITHOUT_BODY.has(method)
   if (hasBody) headers['content-type'] = 'application/json'
@@ -43,8 +49,8 @@ export async function send<Answer>(method: string, path: string, options: SendOp
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause
     throw new ApiError({ status: 0, code: 'unreachable', message: 'UniRoute did not answer.' })
   })
+  if (response.ok) return response
   const answer = await readJson(response)
-  if (response.ok) return answer as Answer
   const { error, code, details } = (answer ?? {}) as { error?: string; code?: string; details?: unknown }
   throw new ApiError({
     status: response.status,
