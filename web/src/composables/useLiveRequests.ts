@@ -15,7 +15,8 @@ export interface LiveRequests {
   readonly state: Ref<'off' | 'connecting' | 'on' | 'lost'>
   /** Shows what waits. */
   release(): void
-  clear(): void
+  /** These stand on the page itself now. */
+  forget(listed: readonly ListedRequest[]): void
 }
 
 export function useLiveRequests(options: {
@@ -67,6 +68,8 @@ export function useLiveRequests(options: {
     () => [options.isOn(), options.everybody()],
     ([isOn]) => {
       end()
+      requests.value = []
+      waiting.value = []
       stop = new AbortController()
       if (isOn) void listen(stop.signal)
     },
@@ -79,9 +82,9 @@ export function useLiveRequests(options: {
     waiting,
     state,
     release,
-    clear() {
-      requests.value = []
-      waiting.value = []
+    forget(listed) {
+      const known = new Set(listed.map(({ id }) => id))
+      requests.value = requests.value.filter(({ id }) => !known.has(id))
     },
   }
 }

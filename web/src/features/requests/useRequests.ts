@@ -45,6 +45,8 @@ export function useRequests() {
     key: () => ['requests', { ...question.value }],
     query: () => listRequests(question.value),
     placeholderData: (before: RequestList | undefined) => before,
+    // Nothing moves because somebody looked elsewhere for a moment.
+    refetchOnWindowFocus: false,
   })
 
   const isFirstPage = computed(() => values.value.cursor === '')
@@ -54,22 +56,32 @@ export function useRequests() {
   const isPaused = computed(() => isAway.value || values.value.request !== '')
   const live = useLiveRequests({
     isOn: () => isLive.value,
-    isPaused: () => isPaused.value,
+    // The scroll event comes a frame after the scrolling.
+    isPaused: () => isPaused.value || window.scrollY > TOP_PX,
     everybody: () => everybody.value,
     fits: (request) => fitsFilters(request, values.value),
   })
-  watch(isPaused, (paused) => paused || live.release())
-  // The page as it is now has what came live before.
-  watch(page.data, live.clear)
-  watch(live.state, (state, before) => {
-    if (state === 'on' && before !== 'off') void page.refetch()
+  // After a gap in the stream the page is read again, once nobody reads it.
+  let hasGap = false
+  function catchUp(): void {
+    if (isPaused.value) return
+    live.release()
+    if (hasGap) void page.refetch()
+    hasGap = false
+  }
+  watch(isPaused, catchUp)
+  watch(live.state, (state) => {
+    if (state === 'connecting') hasGap = true
+    else if (state === 'on') catchUp()
   })
+  watch(page.data, (listed) => live.forget(listed?.requests ?? []))
 
   const rows = computed<readonly ListedRequest[]>(() => {
     const listed = page.data.value?.requests ?? []
-    const fresh = live.requests.value
+    const fresh = live.requests.value.filter((request) => fitsFilters(request, values.value))
     const known = new Set(fresh.map(({ id }) => id))
-    return isLive.value ? [...fresh, ...listed.filter(({ id }) => !known.has(id))] : listed
+    const held = new Set(live.waiting.value.map(({ id }) => id))
+    return isLive.value ? [...fresh, ...listed.filter(({ id }) => !known.has(id) && !held.has(id))] : listed
   })
 
   return {
