@@ -7,7 +7,10 @@ export const STARTED = Date.parse('2026-01-01T00:00:00Z')
 export const EVERY_MS = 9_000
 const BATCH = 50_000
 
-/** Six of ten requests are one user's; some things are rare: a model, an error, a fallback, a key, a payer. */
+/**
+ * Six of ten requests are one user's, who has four provider keys and seven API keys; 97 others have one and two. Some
+ * things are rare: a model, an error, a fallback, a key, a payer.
+ */
 export async function fillLedger(database: Database, rows: number): Promise<void> {
   const series =
     database.kind === 'postgres'
@@ -24,7 +27,7 @@ export async function fillLedger(database: Database, rows: number): Promise<void
         warnings, attempts, input_tokens, output_tokens, cost_usd_nanos, cost_source, price_version, first_byte_ms, duration_ms)
       SELECT ${id('01J0000000000000', sql`n`, 10)}, ${sql.lit(STARTED)} + CAST(n AS BIGINT) * 9000,
         ${id('11111111-1111-4111-8111-', sql`CASE WHEN n % 10 < 6 THEN 0 ELSE n % 97 END`, 12)},
-        ${id('01J00000000000000000', sql`CASE WHEN n % 10 < 6 THEN n % 7 ELSE n % 500 END`, 6)}, NULL,
+        ${id('01J00000000000000000', sql`CASE WHEN n % 10 < 6 THEN n % 7 ELSE 7 + 2 * (n % 97) + n % 2 END`, 6)}, NULL,
         CASE WHEN n % 11 = 0 THEN 'models' ELSE 'chat' END,
         'gpt-4o', CASE WHEN n % 99991 = 0 THEN 'o-rare' WHEN n % 3 = 0 THEN 'claude-sonnet-5' ELSE 'gpt-4o' END,
         CASE WHEN n % 49999 = 0 THEN 'google' WHEN n % 3 = 0 THEN 'anthropic' ELSE 'openai' END, 'openai-chat', 'openai-chat',
@@ -32,7 +35,7 @@ export async function fillLedger(database: Database, rows: number): Promise<void
         CASE WHEN n % 33333 = 0 THEN 'upstream_error' WHEN n % 20011 = 0 THEN 'rate_limited' ELSE NULL END,
         ${database.kind === 'postgres' ? sql`true` : sql`1`},
         CASE WHEN n % 70001 = 0 THEN 'server' WHEN n % 49999 = 0 THEN 'team' ELSE 'user' END,
-        ${id('01J00000000000000000', sql`CASE WHEN n % 80021 = 0 THEN 99 ELSE n % 40 END`, 6)},
+        ${id('01J00000000000000000', sql`CASE WHEN n % 80021 = 0 THEN 99 WHEN n % 10 < 6 THEN n % 4 ELSE 4 + n % 97 % 90 END`, 6)},
         CASE WHEN n % 70001 = 0 THEN 'outage' ELSE 'none' END, '[]', 1, 1200, 300, 4500000, 'computed', '2026-11-01',
         200 + n % 1801, 500 + (n * 7919) % 29989
       FROM ${series(from, to)}`.execute(database.query)

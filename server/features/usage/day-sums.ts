@@ -10,7 +10,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Day } from './days.ts'
-import { isSelected, REASON_OF, SUMS, tallyCalls, tallyRequests, type UsageSelection } from './tally.ts'
+import { REASON_OF, SUMS, tally, type UsageSelection } from './tally.ts'
 
 const HOUR_MS = 3_600_000
 /** A request stored later than this after it began leaves a mark. */
@@ -163,12 +163,8 @@ async function fill(
       'durations, first_bytes',
     ].join(', '),
   )
-  for (const rows of [
-    tallyRequests(kind, keysOf('requests'), isSelected(selection, 'requests')),
-    tallyCalls(keysOf('attempts'), isSelected(selection, 'attempts')),
-  ]) {
-    await sql`INSERT INTO usage_days (${columns}) SELECT ${sql.lit(id)}, counted.* FROM (${rows}) counted`.execute(tx)
-  }
+  const rows = tally(kind, keysOf, selection)
+  await sql`INSERT INTO usage_days (${columns}) SELECT ${sql.lit(id)}, added.* FROM (${rows}) added`.execute(tx)
 }
 
 /** Zones that nobody looks at any more go, the longest forgotten first. */

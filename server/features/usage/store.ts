@@ -9,14 +9,12 @@ import type { Day } from './days.ts'
 import {
   createSums,
   type GroupKey,
-  isSelected,
   isSelectedDay,
   REASON_OF,
   type SumName,
   SUMS,
-  tallyCalls,
+  tally,
   tallyDays,
-  tallyRequests,
   type TallyRow,
   type UsageSelection,
 } from './tally.ts'
@@ -89,9 +87,8 @@ export function createUsageStore(
     for (const range of listRest(selection, days, builds)) {
       const part = { ...selection, ...range }
       const columnsOf = (table: 'requests' | 'attempts') => keys.map((key) => columnOf(key, table, days))
-      const ended = await tallyRequests(kind, columnsOf('requests'), isSelected(part, 'requests')).execute(query)
-      const spent = await tallyCalls(columnsOf('attempts'), isSelected(part, 'attempts')).execute(query)
-      add([...ended.rows, ...spent.rows], (row) => keys.map((_, i) => row[`key_${i}`] ?? null))
+      const { rows } = await tally(kind, columnsOf, part).execute(query)
+      add(rows, (row) => keys.map((_, i) => row[`key_${i}`] ?? null))
     }
     return [...cells.values()]
   }

@@ -57,8 +57,20 @@ export function createSums(): Record<SumName, number> {
 export type TallyRow = Readonly<Record<string, string | number | null>>
 type Kind = Database['kind']
 
-/** The sums of requests by `keys`, each named `key_0` …, then every column of `SUMS`, `durations` and `first_bytes`. */
-export function tallyRequests(kind: Kind, keys: readonly RawBuilder<unknown>[], where: RawBuilder<unknown>) {
+/** The sums of a range by keys, named `key_0` …, then every column of `SUMS`, `durations` and `first_bytes`. */
+export function tally(
+  kind: Kind,
+  keysOf: (table: 'requests' | 'attempts') => readonly RawBuilder<unknown>[],
+  selection: UsageSelection,
+): RawBuilder<TallyRow> {
+  const ended = tallyRequests(kind, keysOf('requests'), isSelected(selection, 'requests'))
+  const spent = tallyCalls(keysOf('attempts'), isSelected(selection, 'attempts'))
+  const keys = keysOf('requests')
+  return sql<TallyRow>`
+    SELECT ${listKeys(keys)} ${addUp(kind)} FROM (${ended} UNION ALL ${spent}) counted ${groupBy(keys)}`
+}
+
+function tallyRequests(kind: Kind, keys: readonly RawBuilder<unknown>[], where: RawBuilder<unknown>) {
   return sql<TallyRow>`
     SELECT ${listKeys(keys)} ${listSums(ENDED)},
       ${joinValues(kind, sql`CASE WHEN outcome <> ${sql.lit(INTERRUPTED)} THEN duration_ms END`)} AS durations,
@@ -70,7 +82,7 @@ export function tallyRequests(kind: Kind, keys: readonly RawBuilder<unknown>[], 
 }
 
 /** The same columns of the calls of these requests. */
-export function tallyCalls(keys: readonly RawBuilder<unknown>[], where: RawBuilder<unknown>) {
+function tallyCalls(keys: readonly RawBuilder<unknown>[], where: RawBuilder<unknown>) {
   return sql<TallyRow>`
     SELECT ${listKeys(keys)} ${listSums(SPENT)}, NULL AS durations, NULL AS first_bytes
     FROM (
@@ -83,18 +95,19 @@ export function tallyCalls(keys: readonly RawBuilder<unknown>[], where: RawBuild
 
 /** The same columns of days that were added up before. */
 export function tallyDays(kind: Kind, keys: readonly RawBuilder<unknown>[], where: RawBuilder<unknown>) {
-  const sums = SUMS.map((name) => sql`SUM(${sql.ref(name)}) AS ${sql.ref(name)},`)
   return sql<TallyRow>`
-    SELECT ${nameKeys(keys)} ${sql.join(sums, sql` `)}
-      ${joinValues(kind, sql`durations`)} AS durations, ${joinValues(kind, sql`first_bytes`)} AS first_bytes
+    SELECT ${nameKeys(keys)} ${addUp(kind)}
     FROM usage_days WHERE ${where} ${keys.length === 0 ? sql`` : sql`GROUP BY ${sql.join(keys)}`}`
 }
 
+function addUp(kind: Kind): RawBuilder<unknown> {
+  const sums = SUMS.map((name) => sql`SUM(${sql.ref(name)}) AS ${sql.ref(name)}`)
+  const lists = ['durations', 'first_bytes'].map((name) => sql`${joinValues(kind, sql.ref(name))} AS ${sql.ref(name)}`)
+  return sql.join([...sums, ...lists])
+}
+
 /** `table`: whose columns are meant; in `attempts` they say which call paid. */
-export function isSelected(
-  { scope, filters, from, to }: UsageSelection,
-  table: 'requests' | 'attempts',
-): RawBuilder<unknown> {
+function isSelected({ scope, filters, from, to }: UsageSelection, table: 'requests' | 'attempts'): RawBuilder<unknown> {
   const parts = [
     sql`requests.created_at >= ${from} AND requests.created_at < ${to}
       AND requests.operation NOT IN (${sql.join(READ_OPERATIONS.map((name) => sql.lit(name)))})`,
