@@ -1,5 +1,5 @@
-// `npm run drill:rotation -- --keys 100000 [--postgres] [--kills 3]`: changes the master key of a real server with that
-// many stored keys, under load and through kill -9, and prints the figures.
+// `npm run drill:rotation -- --keys 100000 [--postgres] [--kills 10] [--rollback]`: changes the master key of a real server
+// with that many stored keys, under load and through kill -9, and prints the figures.
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createPostgresDatabase, dropPostgresDatabase } from '../test/support/databases.ts'
@@ -10,6 +10,8 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '100000' },
     kills: { type: 'string', default: '0' },
     postgres: { type: 'boolean', default: false },
+    /** Everything back under the old key, and there again. */
+    rollback: { type: 'boolean', default: false },
     /** Waits out leases and the minute before retirement. */
     patient: { type: 'boolean', default: false },
   },
@@ -20,6 +22,7 @@ try {
     keys: Number(values.keys),
     kills: Number(values.kills),
     patient: values.patient,
+    rollback: values.rollback,
     say: (line) => console.info(line),
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
   })
@@ -39,7 +42,9 @@ try {
       2,
     ),
   )
-  process.exitCode = failed.length > 0 || figures.unreadable > 0 || figures.refusal.startsWith('served') ? 1 : 0
+  const { unreadable, progress, refusal } = figures
+  const isWrong = failed.length + unreadable + progress.wentBack + progress.inexact > 0 || refusal.startsWith('served')
+  process.exitCode = isWrong ? 1 : 0
 } finally {
   if (databaseUrl !== undefined) await dropPostgresDatabase(databaseUrl)
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FallbackReason } from '../../contract/common.ts'
+import { createJobLease } from '../../server/database/job-lease.ts'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import { createCallLog, type Actor, type Stage, type TableCase } from '../support/chain-table/bring-about.ts'
@@ -80,6 +81,8 @@ async function openStage(operator: Operator, place: Place = {}): Promise<Stage> 
       ...place.env,
     },
   })
+  // Another instance looks after the keys, so that no check of them stands between the lines of the table.
+  await createJobLease(app.database, { name: 'key-care', holder: 'another instance', leaseMs: 3_600_000 }).hold()
   const stage: Stage = { app, fake, calls, serverKeys, reachable: place.reachable ?? true, later: [] }
   stages.push(stage)
   return stage

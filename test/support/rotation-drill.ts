@@ -20,6 +20,8 @@ export interface DrillOptions {
   readonly databaseUrl?: string
   /** Waits out what a killed leader left (30 s); else the lease is ended by hand. */
   readonly patient: boolean
+  /** Once everything is moved, the secrets are exchanged again, everything moved back, and then there again. */
+  readonly rollback?: boolean
   readonly say?: (line: string) => void
 }
 
@@ -39,10 +41,14 @@ export interface DrillFigures {
   /** Values that did not open with {old, new} right after a kill. */
   readonly unreadable: number
   readonly states: readonly string[]
+  /** Of all looks at the progress: how often it was less than before, and how often not what the database held. */
+  readonly progress: { readonly looks: number; readonly wentBack: number; readonly inexact: number }
+  /** Where everything went back: values under the old secret then, and whether each opened with it alone. */
+  readonly rolledBack: { readonly done: number; readonly total: number; readonly left: number } | null
   readonly last: Json
   readonly metrics: string
   readonly kids: { readonly old: string; readonly new: string }
-  /** Statuses: retire while needed by memory, retire afterwards. */
+  /** Statuses: retire while values depend on it, while needed by memory, and afterwards. */
   readonly retired: readonly number[]
   /** Of a start with the old secret alone. */
   readonly refusal: string
@@ -91,52 +97,96 @@ export async function runRotationDrill(options: DrillOptions): Promise<DrillFigu
   await sleep(2_000)
   const before = load.lap()
   const login = async (): Promise<string> => uniroute.login()
-  let token = await login()
+  const token = await login()
+  const retire = async (): Promise<number> =>
+    (await uniroute.call('POST', '/admin/encryption/rotate', { token, body: { action: 'retire', kid: kids.old } }))
+      .status
   const states = new Set<string>()
+  const progress = { looks: 0, wentBack: 0, inexact: 0 }
+  let seen = 0
+  /** What is said lies between what the database holds before and after. */
+  const look = async (): Promise<Json> => {
+    const before = await countUnder(database, kids.new)
+    const { body } = await uniroute.call('GET', '/admin/encryption', { token })
+    const after = await countUnder(database, kids.new)
+    const { state, done } = body.rotation
+    states.add(state)
+    progress.looks++
+    if (done < before || done > after) progress.inexact++
+    if (done < seen) progress.wentBack++
+    seen = done
+    return body
+  }
+  const retired: number[] = []
   const begun = performance.now()
-  const first = await uniroute.call('POST', '/admin/encryption/rotate', { token, body: {} })
-  if (first.status !== 202) throw new Error(`The change did not begin: ${first.status} ${first.text}`)
+  await begin(uniroute, token)
   let killed = 0
+  let killAt = keys / (kills + 1)
   let lostMs = 0
   let unreadable = 0
-  let last: Json
-  for (;;) {
-    last = (await uniroute.call('GET', '/admin/encryption', { token })).body
-    states.add(last.rotation.state)
-    if (last.rotation.state.startsWith('done')) break
-    if (killed < kills && last.rotation.done > ((killed + 1) * keys) / (kills + 1)) {
-      const from = performance.now()
-      load.expectBreaks(true)
-      await uniroute.kill9()
-      killed++
-      say(`kill -9 at ${last.rotation.done} of ${last.rotation.total}`)
-      try {
-        await openAll(database, createOpener(next, old))
-      } catch {
-        unreadable++
-      }
-      if (!patient) await sql`UPDATE vault_jobs SET lease_until = 0`.execute(database.query)
-      uniroute = await launch(both)
-      load.expectBreaks(false)
-      token = await login()
-      while (!(await uniroute.call('GET', '/admin/encryption', { token })).body.rotation.running) await sleep(20)
-      lostMs += performance.now() - from
+  let looking: Promise<unknown> | null = null
+  while (killed < kills) {
+    // One look at a time, and none is waited for: the moment of the kill is of the database's own count.
+    looking ??= look()
+      .catch(() => undefined)
+      .finally(() => (looking = null))
+    if (retired.length === 0) retired.push(await retire())
+    const moved = await countUnder(database, kids.new)
+    if (moved > keys) throw new Error(`Everything was moved after ${killed} of ${kills} kills`)
+    if (moved < killAt) {
+      await sleep(1)
+      continue
     }
+    const from = performance.now()
+    load.expectBreaks(true)
+    await uniroute.kill9()
+    killed++
+    await looking
+    const left = keys - (await countUnder(database, kids.new))
+    killAt = keys - left + left / (kills - killed + 1)
+    say(`kill -9 with ${left} of ${keys} left`)
+    try {
+      await openAll(database, createOpener(next, old))
+    } catch {
+      unreadable++
+    }
+    if (!patient) await sql`UPDATE vault_jobs SET lease_until = 0`.execute(database.query)
+    uniroute = await launch(both)
+    load.expectBreaks(false)
+    lostMs += performance.now() - from
+  }
+  let last = await look()
+  while (!last.rotation.state.startsWith('done')) {
+    if (retired.length === 0) retired.push(await retire())
     // Each look counts all values: often enough to see the states, seldom enough to disturb nobody.
     await sleep(keys / 200)
+    last = await look()
   }
   const rotationMs = performance.now() - begun - lostMs
   await sleep(500)
   const during = load.lap()
   const metrics = (await uniroute.call('GET', '/metrics')).text
+  let rolledBack: DrillFigures['rolledBack'] = null
+  if (options.rollback) {
+    const moveUnder = async (env: Record<string, string>): Promise<Json> => {
+      load.expectBreaks(true)
+      await uniroute.stop()
+      uniroute = await launch(env)
+      load.expectBreaks(false)
+      return moveAll(uniroute, token)
+    }
+    const { rotation } = await moveUnder({ PROVIDER_KEY_ENCRYPTION_KEY: old, PROVIDER_KEY_ENCRYPTION_KEYS_OLD: next })
+    await openAll(database, createOpener(old))
+    const { done, total } = rotation
+    rolledBack = { done, total, left: await countUnder(database, kids.new) }
+    say(`and back: ${done} of ${total}`)
+    await moveUnder(both)
+  }
   const { requests, failed, broken } = await load.stop()
   say(`done: ${last.rotation.done} of ${last.rotation.total}`)
   await openAll(database, createOpener(next))
 
-  const retire = async (): Promise<number> =>
-    (await uniroute.call('POST', '/admin/encryption/rotate', { token, body: { action: 'retire', kid: kids.old } }))
-      .status
-  const retired = [await retire()]
+  retired.push(await retire())
   if (patient) await sleep(61_000)
   else await sql`UPDATE vault_rotation SET progressed_at = progressed_at - 61000`.execute(database.query)
   retired.push(await retire())
@@ -160,12 +210,38 @@ export async function runRotationDrill(options: DrillOptions): Promise<DrillFigu
     p99Ms: { before: percentile(before, 0.99), during: percentile(during, 0.99) },
     unreadable,
     states: [...states],
+    progress,
+    rolledBack,
     last,
     metrics,
     kids,
     retired,
     refusal,
   }
+}
+
+async function begin(uniroute: UniRoute, token: string): Promise<void> {
+  const { status, text } = await uniroute.call('POST', '/admin/encryption/rotate', { token, body: {} })
+  if (status !== 202) throw new Error(`The change did not begin: ${status} ${text}`)
+}
+
+/** A whole change, to its end. */
+async function moveAll(uniroute: UniRoute, token: string): Promise<Json> {
+  await begin(uniroute, token)
+  for (;;) {
+    const { body } = await uniroute.call('GET', '/admin/encryption', { token })
+    if (body.rotation.state.startsWith('done')) return body
+    await sleep(100)
+  }
+}
+
+/** All values of that key, the vault's own included. */
+async function countUnder({ query }: Database, kid: string): Promise<number> {
+  const { rows } = await sql<{ count: number | string }>`
+    SELECT (SELECT COUNT(*) FROM user_provider_keys WHERE kid = ${kid}) + (SELECT COUNT(*) FROM vault_secrets WHERE kid = ${kid}) AS count`.execute(
+    query,
+  )
+  return Number(rows[0]!.count)
 }
 
 /** Callers who ask again as soon as they are answered. */
