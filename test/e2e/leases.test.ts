@@ -102,6 +102,47 @@ describe('a shared key', () => {
     expect((await ask(team.owner.apiKey)).headers.get('x-uniroute-billed-to')).toBe('user')
   })
 
+  test('is told to its borrower nowhere but by its last four characters', async () => {
+    const team = await makeTeam()
+    const from = uniroute.recorded.length
+    await share(team)
+    const reply = await ask(team.member.apiKey)
+    const receipt = await uniroute.readReceipt(team.member.apiKey, reply.headers.get('x-request-id')!)
+    await uniroute.call('POST', '/v1/route/explain', { token: team.member.apiKey, body: { ...QUESTION, simulate: {} } })
+    const { id: teamKeyId } = await uniroute.createApiKey(team.member.token, { name: 'team', team_id: team.id })
+    for (const path of [
+      '/admin/leases',
+      '/admin/teams',
+      `/admin/teams/${team.id}`,
+      '/admin/provider-keys',
+      `/admin/provider-keys/${receipt.provider_key_id}`,
+      `/admin/provider-keys/${receipt.provider_key_id}/usage`,
+      '/admin/usage?group_by=provider_key',
+      '/admin/requests',
+      '/admin/notifications',
+      '/auth/api-keys',
+      `/auth/api-keys/${teamKeyId}`,
+      '/v1/models',
+    ]) {
+      const token = path.startsWith('/v1') ? team.member.apiKey : team.member.token
+      await uniroute.call('GET', path, { token })
+    }
+    // Rejected by the provider from now on: errors name it as well.
+    fake.behave(team.secret, () => 'invalid')
+    const rejected = await ask(team.member.apiKey)
+    expect([rejected.status, rejected.body.error.message]).toEqual([
+      424,
+      expect.stringContaining(`(ends ${team.secret.slice(-4)})`),
+    ])
+    const seen = uniroute.recorded.slice(from).map(({ text }) => text)
+    expect(seen.length).toBeGreaterThan(15)
+    expect(seen.join('\n')).toContain(team.secret.slice(-4))
+    // Of what stands behind the vendor's public prefix, no five characters in a row.
+    const own = team.secret.replace(/^sk-(?:proj-)?/, '')
+    const pieces = Array.from({ length: own.length - 4 }, (_, at) => own.slice(at, at + 5))
+    expect(pieces.filter((piece) => seen.some((text) => text.includes(piece)))).toEqual([])
+  })
+
   test('is stopped at its cap, its expiry and its end, each with the next request', async () => {
     const team = await makeTeam()
     const lease = await share(team)
@@ -115,8 +156,10 @@ describe('a shared key', () => {
     await change({ cap: null })
     expect((await ask(team.member.apiKey)).status).toBe(200)
 
-    await change({ expires_at: new Date(Date.now() + 300).toISOString() })
-    await vi.waitUntil(async () => (await ask(team.member.apiKey)).status === 403, { timeout: 5_000 })
+    const end = Date.now() + 500
+    await change({ expires_at: new Date(end).toISOString() })
+    while (Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
+    expect((await ask(team.member.apiKey)).body.error.code).toBe('no_usable_key')
     await change({ expires_at: null })
     expect((await ask(team.member.apiKey)).status).toBe(200)
 
@@ -145,13 +188,18 @@ describe('a shared key', () => {
     const own = await share(team, { user_id: team.member.id })
     expect((await ask(team.member.apiKey)).status).toBe(200)
     expect((await ask(other.apiKey)).status).toBe(403)
-    await share(team)
+    const whole = await share(team)
+    expect((await ask(other.apiKey)).status).toBe(200)
     expect((await ask(other.apiKey)).status).toBe(200)
 
     const ledgerOf = (who: { token: string }): Promise<Json> =>
       manage(who, 'GET', `/admin/leases/${own.id}/usage`, 200).then(({ borrowers }) => borrowers)
     await vi.waitUntil(async () => (await ledgerOf(team.owner)).length === 1)
     const [row] = await ledgerOf(team.owner)
+    await vi.waitUntil(async () => {
+      const { borrowers } = await manage(team.owner, 'GET', `/admin/leases/${whole.id}/usage`, 200)
+      return borrowers.length === 1 && borrowers[0].user.email === other.email && borrowers[0].requests === 2
+    })
     expect(row).toMatchObject({ user: { email: team.member.email }, requests: 1, unknown_cost_requests: 0 })
     expect(row.cost_usd_micros).toBeGreaterThan(0)
     expect(row.input_tokens).toBeGreaterThan(0)
