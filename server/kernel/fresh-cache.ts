@@ -1,12 +1,18 @@
 // A bounded map of things loaded from the database, so that the serving thread need not ask for each request.
 // A value is used as it is for `freshMs`, then loaded again; while loading fails it goes on serving until `staleMs`.
-// Invariant: `invalidate` wins over a load that began before it (a generation number per key), so a revoked entry
-// cannot come back through a slow read.
+// Invariant: `invalidate` wins over a load that began before it, so a revoked entry cannot come back through a slow read,
+// whatever else is being loaded meanwhile.
 import { type Clock, systemClock } from './clock.ts'
 
 interface Entry<Value> {
   value: Value
   loadedAt: number
+}
+
+interface Load<Value> {
+  promise: Promise<Value>
+  /** Invalidated since it began: what it finds is for those who wait for it, and is not kept. */
+  isOutdated: boolean
 }
 
 export interface FreshCache<Key, Value> {
@@ -29,31 +35,29 @@ export function createFreshCache<Key, Value>(options: {
 }): FreshCache<Key, Value> {
   const { load, max, freshMs = 5_000, staleMs = 60_000, clock = systemClock } = options
   const entries = new Map<Key, Entry<Value>>()
-  const loading = new Map<Key, Promise<Value>>()
-  const generations = new Map<Key, number>()
-  let epoch = 0
+  const loading = new Map<Key, Load<Value>>()
 
-  async function loadInto(key: Key): Promise<Value> {
-    const generation = generations.get(key) ?? 0
-    const startedEpoch = epoch
-    const value = await load(key)
-    if ((generations.get(key) ?? 0) === generation && epoch === startedEpoch) {
-      entries.delete(key)
-      entries.set(key, { value, loadedAt: clock.monotonic() })
-      if (entries.size > max) entries.delete(entries.keys().next().value as Key)
+  async function loadInto(key: Key, own: Load<Value>): Promise<Value> {
+    try {
+      const value = await load(key)
+      if (!own.isOutdated) {
+        entries.delete(key)
+        entries.set(key, { value, loadedAt: clock.monotonic() })
+        if (entries.size > max) entries.delete(entries.keys().next().value as Key)
+      }
+      return value
+    } finally {
+      if (loading.get(key) === own) loading.delete(key)
     }
-    return value
   }
 
   function startLoad(key: Key): Promise<Value> {
     const running = loading.get(key)
-    if (running) return running
-    const promise = loadInto(key).finally(() => {
-      if (loading.get(key) === promise) loading.delete(key)
-      if (loading.size === 0) generations.clear()
-    })
-    loading.set(key, promise)
-    return promise
+    if (running) return running.promise
+    const own: Load<Value> = { promise: Promise.resolve() as Promise<never>, isOutdated: false }
+    loading.set(key, own)
+    own.promise = loadInto(key, own)
+    return own.promise
   }
 
   return {
@@ -75,14 +79,14 @@ export function createFreshCache<Key, Value>(options: {
     },
     invalidate(key) {
       entries.delete(key)
-      if (loading.has(key)) {
-        generations.set(key, (generations.get(key) ?? 0) + 1)
-        loading.delete(key)
-      }
+      const running = loading.get(key)
+      if (!running) return
+      running.isOutdated = true
+      loading.delete(key)
     },
     clear() {
-      epoch++
       entries.clear()
+      for (const running of loading.values()) running.isOutdated = true
       loading.clear()
     },
     get size() {
