@@ -243,7 +243,7 @@ export function createApp(options: AppOptions): App {
     ...events.routes,
     ...createUsageRoutes({ usage }),
     ...createLimitRoutes({ budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }),
-    ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock })),
+    ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock }), audit),
     ...createRequestRoutes({ log: requestLog }),
     ...createOverviewRoutes({ usage, log: requestLog, clock }),
     ...catalog.createRoutes(async (userId) => {
@@ -252,7 +252,7 @@ export function createApp(options: AppOptions): App {
     }),
     ...routing.routes,
     ...createEncryptionRoutes({ rotation, clock }),
-    ...createAuditRoutes({ reader: auditReader }),
+    ...createAuditRoutes({ reader: auditReader, audit }),
     ...createSettingsRoutes({ settings: config.settings }),
     ...createHealthRoutes({
       version: readVersion(),

@@ -14,9 +14,10 @@ import {
 import { basename, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Config } from '../config/config.ts'
+import type { Database } from '../database/database.ts'
 import { computeSha256, inspectBackup, type Manifest, manifestPathOf } from './backup-file.ts'
 import { type Command, CommandFailed, count, print } from './command.ts'
-import { DATABASE_FILE, openInstallation } from './installation.ts'
+import { DATABASE_FILE, noteInAudit, openInstallation } from './installation.ts'
 
 export const backup: Command = {
   usage: '<file>',
@@ -30,36 +31,44 @@ With PostgreSQL use its own pg_dump.`,
   words: [1, 1],
   async run({ words }) {
     const file = resolve(words[0]!)
-    const { config, close } = await openInstallation()
-    await close()
-    refusePostgres(config)
-    for (const path of [file, manifestPathOf(file)]) {
-      if (existsSync(path)) throw new CommandFailed(`${path} is there already. Choose another name.`)
-    }
-    const partial = `${file}.partial`
-    rmSync(partial, { force: true })
+    const { config, database, close } = await openInstallation()
     try {
-      copyDatabase(join(config.dataDir, DATABASE_FILE), partial)
-      const manifest: Manifest = {
-        format: 'uniroute-backup-1',
-        created_at: new Date().toISOString(),
-        version: readVersion(),
-        bytes: statSync(partial).size,
-        sha256: await computeSha256(partial),
-        ...inspectBackup(partial),
-      }
-      writeFileSync(manifestPathOf(file), `${JSON.stringify(manifest, null, 2)}\n`, {
-        flag: 'wx',
-        mode: 0o600,
-        flush: true,
-      })
-      renameSync(partial, file)
-      printResult(file, manifest)
+      refusePostgres(config)
+      await makeBackup(config, database, file)
     } finally {
-      rmSync(partial, { force: true })
+      await close()
     }
     return 0
   },
+}
+
+async function makeBackup(config: Config, database: Database, file: string): Promise<void> {
+  for (const path of [file, manifestPathOf(file)]) {
+    if (existsSync(path)) throw new CommandFailed(`${path} is there already. Choose another name.`)
+  }
+  const partial = `${file}.partial`
+  rmSync(partial, { force: true })
+  try {
+    copyDatabase(join(config.dataDir, DATABASE_FILE), partial)
+    const manifest: Manifest = {
+      format: 'uniroute-backup-1',
+      created_at: new Date().toISOString(),
+      version: readVersion(),
+      bytes: statSync(partial).size,
+      sha256: await computeSha256(partial),
+      ...inspectBackup(partial),
+    }
+    writeFileSync(manifestPathOf(file), `${JSON.stringify(manifest, null, 2)}\n`, {
+      flag: 'wx',
+      mode: 0o600,
+      flush: true,
+    })
+    renameSync(partial, file)
+    await noteInAudit(database, 'backup.made', { sha256: manifest.sha256, bytes: manifest.bytes })
+    printResult(file, manifest)
+  } finally {
+    rmSync(partial, { force: true })
+  }
 }
 
 function refusePostgres({ databaseUrl }: Config): void {

@@ -6,6 +6,7 @@ import { type ResolvedSecrets, resolveSecrets } from '../config/secrets.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../database/database.ts'
 import { checkSchema, migrate } from '../database/migrator.ts'
 import { type BootedVault, bootVault } from '../features/admin/vault-boot.ts'
+import { createAudit } from '../features/audit/audit.ts'
 import { isJournalHeld } from '../features/usage/journal-lock.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { createLog, type Log } from '../kernel/log.ts'
@@ -97,6 +98,19 @@ export async function bootOwnVault({ config, database, log, readSecrets: read }:
   })
   forgetSecrets(process.env, config)
   return booted
+}
+
+/** What the command line did, in the audit log: nobody is signed in there. */
+export async function noteInAudit(database: Database, action: string, details: object): Promise<void> {
+  await createAudit({ database, clock: systemClock }).record({
+    actorType: 'system',
+    actorId: null,
+    ip: null,
+    action,
+    targetType: null,
+    targetId: null,
+    details,
+  })
 }
 
 export function isServerRunning(config: Config): boolean {

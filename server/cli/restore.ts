@@ -7,7 +7,14 @@ import { checkSchema } from '../database/migrator.ts'
 import type { Keyring } from '../vault/keyring.ts'
 import { computeSha256, type Manifest, readManifest } from './backup-file.ts'
 import { type Command, CommandFailed, note, print } from './command.ts'
-import { createGivenKeyring, DATABASE_FILE, demandStopped, readConfig, readSecrets } from './installation.ts'
+import {
+  createGivenKeyring,
+  DATABASE_FILE,
+  demandStopped,
+  noteInAudit,
+  readConfig,
+  readSecrets,
+} from './installation.ts'
 import { printTables } from './verify.ts'
 import { verifyRecords } from './verify-records.ts'
 
@@ -45,12 +52,7 @@ Keys that were deleted since the backup are back afterwards; so are passwords an
           `${file} is not as it was written: its SHA-256 differs from ${file}.json. Nothing was changed.`,
         )
       }
-      const isWhole = await verifyStaged(staged, keyring)
-      if (!isWhole && options['accept-unreadable'] !== true) {
-        throw new CommandFailed(
-          'Not restored; nothing was changed. Give the missing secret (PROVIDER_KEY_ENCRYPTION_KEYS_OLD), or add --accept-unreadable.',
-        )
-      }
+      await prepareStaged(staged, keyring, { manifest, acceptsUnreadable: options['accept-unreadable'] === true })
       const aside = putInPlace(staged, join(config.dataDir, DATABASE_FILE))
       print(`Restored the state of ${manifest.created_at}.`)
       if (aside !== null) print(`What was there before is now ${aside}. Delete it when you are sure.`)
@@ -71,11 +73,22 @@ function refuseMissingKeys({ kids }: Manifest, keyring: Keyring): void {
   )
 }
 
-async function verifyStaged(staged: string, keyring: Keyring): Promise<boolean> {
+async function prepareStaged(
+  staged: string,
+  keyring: Keyring,
+  { manifest, acceptsUnreadable }: { manifest: Manifest; acceptsUnreadable: boolean },
+): Promise<void> {
   const database = await openDatabase({ file: staged, statementTimeoutMs: 600_000 })
   try {
     await checkSchema(database)
-    return printTables(await verifyRecords(database, keyring))
+    const isWhole = printTables(await verifyRecords(database, keyring))
+    if (!isWhole && !acceptsUnreadable) {
+      throw new CommandFailed(
+        'Not restored; nothing was changed. Give the missing secret (PROVIDER_KEY_ENCRYPTION_KEYS_OLD), or add --accept-unreadable.',
+      )
+    }
+    const { created_at, sha256 } = manifest
+    await noteInAudit(database, 'backup.restored', { created_at, sha256, whole: isWhole })
   } finally {
     await database.close()
   }

@@ -149,6 +149,15 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
       const user = await users.findById(userId)
       if (!user) throw new GatewayError('session_expired')
       if (!(await passwords.verify(current, user.password_hash))) {
+        await audit.record({
+          actorType: 'user',
+          actorId: userId,
+          ip,
+          action: 'user.password-refused',
+          targetType: 'user',
+          targetId: userId,
+          details: {},
+        })
         // Not 401: the session itself is fine, and a client would throw it away.
         throw new GatewayError('invalid_credentials', { status: 403, message: 'The current password is wrong.' })
       }

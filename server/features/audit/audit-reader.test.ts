@@ -33,7 +33,7 @@ async function prepare(open: OpenDatabase, count: number) {
     clock.advance(MINUTE)
   }
   const reader = createAuditReader(database)
-  const routes = createAuditRoutes({ reader })
+  const routes = createAuditRoutes({ reader, audit })
   const send = async (path: string, query: object, role: Role = 'admin', userId = 'ada'): Promise<ControlReply> => {
     const route = routes.find((one) => one.path === path)!
     expect(route).toMatchObject({ credential: 'session', role: 'user', method: 'GET' })

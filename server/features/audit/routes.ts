@@ -2,6 +2,7 @@
 import { auditExportQuerySchema, auditListSchema, auditQuerySchema } from '../../../contract/audit.ts'
 import { CONTROL_BODY_CAP, type ControlRoute, defineControlRoute, type Principal } from '../../http/route.ts'
 import { writeCsv, writeNdjson } from './audit-export.ts'
+import type { Audit } from './audit.ts'
 import type { AuditReader, AuditScope } from './audit-reader.ts'
 
 const SHARED = {
@@ -12,7 +13,13 @@ const SHARED = {
   rateClass: 'control',
 } as const
 
-export function createAuditRoutes({ reader }: { reader: AuditReader }): ControlRoute[] {
+export function createAuditRoutes({
+  reader,
+  audit,
+}: {
+  reader: AuditReader
+  audit: Pick<Audit, 'record'>
+}): ControlRoute[] {
   return [
     defineControlRoute({
       ...SHARED,
@@ -31,8 +38,20 @@ export function createAuditRoutes({ reader }: { reader: AuditReader }): ControlR
       summary: 'The same as a file, oldest first: JSON lines or CSV, 10 000 entries at a time',
       query: auditExportQuerySchema,
       answers: { 200: { description: 'The entries; the header x-uniroute-next is there when there are more' } },
-      async handle({ query, principal }) {
-        const { entries, next } = await reader.export(query, scopeOf(principal, query.own))
+      async handle({ query, principal, ip }) {
+        const scope = scopeOf(principal, query.own)
+        const { entries, next } = await reader.export(query, scope)
+        if ('everyone' in scope) {
+          await audit.record({
+            actorType: 'user',
+            actorId: principal.userId,
+            ip,
+            action: 'audit.exported',
+            targetType: null,
+            targetId: null,
+            details: { entries: entries.length, format: query.format },
+          })
+        }
         const isCsv = query.format === 'csv'
         return {
           status: 200,
