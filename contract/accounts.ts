@@ -1,6 +1,7 @@
 // Signing in: set-up, registration, sessions, profile and password reset, as `/auth/*` takes and answers them.
 import { z } from 'zod'
 import { fallbackSchema, limitAnswerFields, timestampSchema } from './common.ts'
+import { factorCodeSchema } from './second-factor.ts'
 
 /** Lower case, so that one mailbox is one account however it is typed. */
 export const emailSchema = z
@@ -67,7 +68,12 @@ export const registerBodySchema = z
 export type RegisterBody = z.infer<typeof registerBodySchema>
 
 export const loginBodySchema = z
-  .strictObject({ email: emailSchema, password: presentedPasswordSchema })
+  .strictObject({
+    email: emailSchema,
+    password: presentedPasswordSchema,
+    /** Where the answer was 401 `second_factor_required`: of the authenticator app, or a recovery code. */
+    code: factorCodeSchema.optional(),
+  })
   .meta({ id: 'LoginBody' })
 export type LoginBody = z.infer<typeof loginBodySchema>
 

@@ -7,13 +7,14 @@ import { type Command, CommandFailed, print, readStandardInput } from './command
 import { openInstallation } from './installation.ts'
 
 export const resetPassword: Command = {
-  usage: '<email> [--stdin]',
+  usage: '<email> [--stdin] [--no-second-factor]',
   help: `Prints a link with which the account chooses a new password. It works once, for 24 hours, and ends any earlier one.
 The link needs the server; its address comes from PUBLIC_URL, else from HOST and PORT.
 
   --stdin   reads the new password from standard input instead, and ends every session of the account:
-            uniroute reset-password you@example.com --stdin < file`,
-  options: { stdin: { type: 'boolean' } },
+            uniroute reset-password you@example.com --stdin < file
+  --no-second-factor   takes the second factor away too, for somebody who lost it and the recovery codes`,
+  options: { stdin: { type: 'boolean' }, 'no-second-factor': { type: 'boolean' } },
   words: [1, 1],
   async run({ options, words }) {
     const email = words[0]!
@@ -35,6 +36,7 @@ The link needs the server; its address comes from PUBLIC_URL, else from HOST and
           publicUrl: () => config.publicUrl ?? `http://${host}:${config.port}`,
         },
       })
+      if (options['no-second-factor'] === true) await accounts.removeSecondFactorByEmail(email)
       if (password !== null) {
         if (!(await accounts.setPasswordByEmail(email, password))) throw noAccount(email)
         print('The password is set; every session of this account is over.')

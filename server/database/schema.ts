@@ -45,6 +45,20 @@ export interface OneTimeCodeTable {
   used_at: number | null
 }
 
+export interface SecondFactorTable {
+  user_id: string
+  secret: string
+  confirmed_at: number | null
+  last_step: number
+  created_at: number
+}
+
+export interface RecoveryCodeTable {
+  code_hash: string
+  user_id: string
+  used_at: number | null
+}
+
 export interface ApiKeyTable extends LimitColumns {
   id: string
   user_id: string
@@ -419,6 +433,8 @@ export interface Schema {
   users: UserTable
   sessions: SessionTable
   one_time_codes: OneTimeCodeTable
+  second_factors: SecondFactorTable
+  recovery_codes: RecoveryCodeTable
   api_keys: ApiKeyTable
   requests: RequestTable
   attempts: AttemptTable

@@ -15,6 +15,8 @@ import type { AccountsContext, AccountSettings } from './context.ts'
 import { createPasswords } from './password.ts'
 import { createRegistration } from './registration.ts'
 import { createAccountRoutes } from './routes.ts'
+import { createFactorRoutes } from './factor-routes.ts'
+import { createSecondFactor } from './second-factor.ts'
 import { createSessionStore } from './session-store.ts'
 import { createSessions } from './sessions.ts'
 import { createSignIn } from './sign-in.ts'
@@ -53,6 +55,8 @@ export interface Accounts {
   makeResetLinkByEmail(email: string): Promise<{ url: string; expiresAt: number } | null>
   /** For the command line: sets a password and ends every session; false if there is no such account. */
   setPasswordByEmail(email: string, password: string): Promise<boolean>
+  /** For the command line: sign-in asks for the password alone again; false if it did anyway. */
+  removeSecondFactorByEmail(email: string): Promise<boolean>
   /** Another instance changed this user or session: drops what is held about it. */
   invalidate(id: string): void
   /** Writes what waits to be written to the audit log. */
@@ -80,13 +84,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
   }
   const sessions = createSessions(context, key)
-  const signIn = createSignIn(context, sessions)
+  const secondFactor = createSecondFactor(context, key)
+  const signIn = createSignIn(context, sessions, secondFactor)
   const registration = createRegistration(context, sessions)
   const users = createUsers(context)
 
   return {
     routes: [
       ...createAccountRoutes({ clock, sessions, signIn, registration, users }),
+      ...createFactorRoutes({ secondFactor }),
       ...createAdminRoutes({ signIn, registration, users }),
     ],
     authenticateSession: (token) => sessions.authenticate(token),
@@ -102,6 +108,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const user = await context.users.findByEmail(email.trim().toLowerCase())
       if (user) await signIn.setPassword(user.id, password, { actorId: null, ip: null })
       return user !== undefined
+    },
+    async removeSecondFactorByEmail(email) {
+      const user = await context.users.findByEmail(email.trim().toLowerCase())
+      return user ? secondFactor.removeFor(user.id, { actorId: null, ip: null }) : false
     },
     invalidate: (id) => sessions.invalidate(id),
     flush: () => context.failedSignIns.flush(),

@@ -9,6 +9,7 @@ import type { AccountsContext } from './context.ts'
 import { createFailedSignIns } from './failed-sign-ins.ts'
 import { insertUser } from './new-user.ts'
 import { createPasswords } from './password.ts'
+import { createSecondFactor } from './second-factor.ts'
 import { createSessionStore } from './session-store.ts'
 import { createSessions } from './sessions.ts'
 import { createSignIn } from './sign-in.ts'
@@ -58,7 +59,7 @@ async function start(open: OpenDatabase, afterCheck: (context: AccountsContext, 
     { email: CREDENTIALS.email, name: 'a', role: 'user', passwordHash },
     database.query,
   )
-  const signIn = createSignIn(context, createSessions(context, KEY))
+  const signIn = createSignIn(context, createSessions(context, KEY), createSecondFactor(context, KEY))
   const countSessions = async () => (await context.sessions.listLive(user.id, clock.now())).length
   return { signIn, countSessions, user }
 }

@@ -8,6 +8,7 @@ import { digestCode, generateCode } from './code-store.ts'
 import { linkTo, type AccountsContext, type Origin } from './context.ts'
 import { writeNewAccountMail, writePasswordChangedMail, writeResetMail } from './mails.ts'
 import { assertAcceptablePassword } from './password.ts'
+import type { SecondFactor } from './second-factor.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
@@ -16,7 +17,8 @@ const RESET_LIFETIME_MS = 24 * 3_600_000
 const MAILED_RESET_LIFETIME_MS = 3_600_000
 
 export interface SignIn {
-  login(credentials: { email: string; password: string }, origin: Origin): Promise<SignedIn>
+  /** `code`: of the second factor, where the account has one. */
+  login(credentials: { email: string; password: string; code?: string | undefined }, origin: Origin): Promise<SignedIn>
   /** Answers with a new access token for the session that asked. */
   changePassword(
     caller: { userId: string; sessionId: string },
@@ -43,7 +45,11 @@ export interface SignIn {
   setPassword(userId: string, password: string, by: { actorId: string | null; ip: string | null }): Promise<void>
 }
 
-export function createSignIn(context: AccountsContext, sessionService: Sessions): SignIn {
+export function createSignIn(
+  context: AccountsContext,
+  sessionService: Sessions,
+  secondFactor: Pick<SecondFactor, 'check'>,
+): SignIn {
   const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle, mail } = context
 
   async function issueResetCode(
@@ -105,17 +111,19 @@ export function createSignIn(context: AccountsContext, sessionService: Sessions)
   ): void {
     if (!(error instanceof GatewayError)) return
     const throttled = error.code === 'too_many_attempts'
-    if (throttled || error.code === 'invalid_credentials') context.failedSignIns.note({ email, ip, userId, throttled })
+    const guessed = error.code === 'invalid_credentials' || error.code === 'invalid_second_factor'
+    if (throttled || guessed) context.failedSignIns.note({ email, ip, userId, throttled })
   }
 
   return {
-    async login({ email, password }, origin) {
+    async login({ email, password, code }, origin) {
       let user: UserRow | undefined
       try {
         await throttle.countSignIn(email, origin.ip, () => sessions.wasOpenedFrom(email, origin.ip))
         user = await users.findByEmail(email)
         const matches = await passwords.verify(password, user?.is_active ? user.password_hash : null)
         if (!user || !matches) throw new GatewayError('invalid_credentials')
+        await secondFactor.check(user.id, code)
       } catch (error) {
         noteFailure(error, { email, ip: origin.ip, userId: user?.id ?? null })
         throw error
