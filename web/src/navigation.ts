@@ -1,5 +1,6 @@
 // What the sidebar and the bottom bar lead to: pages that exist.
 import {
+  Boxes,
   ChartColumn,
   House,
   KeyRound,
@@ -28,6 +29,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     entries: [
       { path: '/', title: 'titles.overview', icon: House },
       { path: '/playground', title: 'titles.playground', icon: MessagesSquare },
+      { path: '/models', title: 'titles.models', icon: Boxes },
     ],
   },
   {

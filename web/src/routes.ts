@@ -24,6 +24,7 @@ export const routes: RouteRecordRaw[] = [
     component: () => import('./pages/playground.vue'),
     meta: { title: 'titles.playground' },
   },
+  { path: '/models', component: () => import('./pages/models.vue'), meta: { title: 'titles.models' } },
   { path: '/routing', component: () => import('./pages/routing.vue'), meta: { title: 'titles.routing' } },
   {
     path: '/settings/provider-keys',
