@@ -2,17 +2,12 @@
 import { expect, test } from 'vitest'
 import { begunFactorSchema, recoveryCodesSchema, secondFactorSchema } from '../../../contract/second-factor.ts'
 import { type AccountRooms, START, useAccountRooms } from '../../../test/support/account-rooms.ts'
+import { fromBase32 } from '../../../test/support/base32.ts'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
 import { codeAt } from './totp.ts'
 
 const start = useAccountRooms()
 const PERSON = { email: 'anna@example.org', password: 'a person of this server' }
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-
-function fromBase32(text: string): Buffer {
-  const bits = [...text].map((letter) => ALPHABET.indexOf(letter).toString(2).padStart(5, '0')).join('')
-  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)))
-}
 
 /** What the app shows at this moment of the rooms. */
 const codeNow = (rooms: AccountRooms, secret: string): string =>

@@ -1,7 +1,9 @@
 // Profile and security in a real browser: name, password, sessions, colours. After every step the page is clean: axe,
 // console, policy, no foreign request, no secret.
+import { codeAt } from '../../../server/features/accounts/totp.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createFakePassword } from '../../fake-provider/fake-keys.ts'
+import { fromBase32 } from '../../support/base32.ts'
+import { createFakePassword, rememberSecret } from '../../fake-provider/fake-keys.ts'
 import { type Browser, browserInstalled, dashboardBuilt, launchBrowser, type Watched } from '../../support/browser.ts'
 import { startUniRoute, type UniRoute } from '../../support/uniroute-process.ts'
 
@@ -71,6 +73,51 @@ describe.skipIf(!canRun)(name, () => {
     await tab.page.getByRole('link', { name: /Mina/ }).waitFor()
     await tab.page.getByRole('heading', { name: 'Sessions' }).waitFor()
     await expectClean()
+  })
+
+  test('a second factor: added with an app, asked for at sign-in, recovery codes shown once, removed again', async () => {
+    uniroute = await startUniRoute()
+    await signIn({ expect: /401|403/ })
+    await press('Add an authenticator app')
+    const dialog = (): any => tab.page.getByRole('dialog')
+    await dialog().getByLabel('Current password').fill(uniroute.adminAccount.password)
+    await expectClean()
+    await dialog().getByRole('button', { name: 'Add an authenticator app' }).click()
+    await sees('Setup key')
+    await expectClean()
+    const secret = rememberSecret((await dialog().locator('code').innerText()).replaceAll(' ', ''))
+    await dialog().getByLabel('Code', { exact: true }).fill('000000')
+    await press('Confirm')
+    await sees('That code is wrong')
+    await dialog()
+      .getByLabel('Code', { exact: true })
+      .fill(codeAt(fromBase32(secret), Math.floor(Date.now() / 30_000)))
+    await press('Confirm')
+    await sees('They are shown this once')
+    const codes = (await dialog().locator('code').innerText()).split('\n').map((code: string) => rememberSecret(code))
+    expect(codes).toHaveLength(10)
+    expect(await tab.runAxe()).toEqual([])
+    await tab.page.keyboard.press('Escape')
+    await press('I have stored it')
+    await sees('10 recovery codes left.')
+    await expectClean()
+
+    await press('Sign out')
+    await tab.page.getByLabel('E-mail').fill(uniroute.adminAccount.email)
+    await tab.page.getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
+    await press('Sign in')
+    await tab.page.getByLabel('Code', { exact: true }).fill(codes[0])
+    await expectClean()
+    await press('Sign in')
+    await tab.page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await tab.page.goto(`${uniroute.url}/settings/profile`)
+    await sees('9 recovery codes left.')
+    await press('Remove it')
+    await dialog().getByLabel('Current password').fill(uniroute.adminAccount.password)
+    await dialog().getByRole('button', { name: 'Remove it' }).click()
+    await sees('your password alone is enough')
+    await expectClean()
+    expect((await uniroute.call('POST', '/auth/login', { body: uniroute.adminAccount })).status).toBe(200)
   })
 
   test('a session is ended from afar; colours that were chosen stay, on a phone as well', async () => {
