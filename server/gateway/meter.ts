@@ -65,6 +65,10 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
   function measure(exchange: Exchange, target: Target, result: AttemptResult): Metered {
     if (!mayHaveRun(result.end)) return FREE
     if (exchange.pass) return UNCOUNTED
+    const charged = target.provider.tellsCharge && result.end.kind === 'served' && result.usage.chargedUsdNanos
+    if (typeof charged === 'number') {
+      return { usage: result.usage, cost: { usdNanos: charged, source: 'provider', priceVersion: null } }
+    }
     const { usage, estimated } = completeUsage(exchange, result)
     const priced = prices.priceUsage({ provider: target.provider.id, model: target.model, usage })
     const source = estimated && priced.source !== 'unknown' ? ('estimated' as const) : priced.source

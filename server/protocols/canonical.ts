@@ -13,6 +13,8 @@ export interface Usage {
   readonly cacheWrite1h: number | null
   readonly output: number | null
   readonly reasoning: number | null
+  /** What the server itself says this cost, nano-dollars; only some do, and only where its provider is known to. */
+  readonly chargedUsdNanos?: number
 }
 
 export const UNKNOWN_USAGE: Usage = {

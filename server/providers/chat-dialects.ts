@@ -14,6 +14,8 @@ export interface ChatServer {
   readonly apiKeyHeader?: boolean
   /** As of a provider; absent = none. */
   readonly forwardHeaders?: readonly string[]
+  /** `usage.cost` in its answers is what it charged, in dollars. */
+  readonly tellsCharge?: true
 }
 
 export const OPENAI_DIALECT: ChatDialect = {
@@ -130,7 +132,7 @@ const SERVERS: Readonly<Record<string, ChatServer>> = {
   azure: { chatDialect: OPENAI_DIALECT, translateVia: 'openai-responses', apiKeyHeader: true },
   deepseek: compatible(DEEPSEEK),
   mistral: compatible(MISTRAL),
-  openrouter: compatible(OPENROUTER),
+  openrouter: { ...compatible(OPENROUTER), tellsCharge: true }, // recorded
   ollama: compatible(OLLAMA),
   vllm: compatible(VLLM),
   groq: compatible(GROQ),

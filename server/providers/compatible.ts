@@ -13,7 +13,10 @@ import { CHAT_SERVER_OVERFLOW } from './overflow.ts'
 import type { AuthHeader, Provider } from './provider.ts'
 import { findVendorApi, VENDOR_API_NAMES } from './vendor-apis.ts'
 
-type ServerFacts = Pick<Provider, 'chatDialect' | 'dialects' | 'translateVia' | 'authHeader' | 'forwardHeaders'>
+type ServerFacts = Pick<
+  Provider,
+  'chatDialect' | 'dialects' | 'translateVia' | 'authHeader' | 'forwardHeaders' | 'tellsCharge'
+>
 
 const base: Omit<Provider, 'id' | 'name' | 'origin' | 'basePath' | keyof ServerFacts> = {
   version: '/v1',
@@ -86,9 +89,16 @@ function chooseServer(id: string, origin: string, dialect: string | null): ChatS
   )
 }
 
-function factsOf({ chatDialect, translateVia, apiKeyHeader, forwardHeaders = [] }: ChatServer): ServerFacts {
+function factsOf({
+  chatDialect,
+  translateVia,
+  apiKeyHeader,
+  forwardHeaders = [],
+  tellsCharge,
+}: ChatServer): ServerFacts {
   const authHeader = apiKeyHeader ? API_KEY : BEARER
   // Servers that speak Chat alone get Responses translated, which every one of them can serve.
   const dialects = new Set<ProtocolId>(['openai-chat', translateVia])
-  return { chatDialect, dialects, translateVia, authHeader: () => authHeader, forwardHeaders }
+  const facts = { chatDialect, dialects, translateVia, authHeader: () => authHeader, forwardHeaders }
+  return tellsCharge ? { ...facts, tellsCharge } : facts
 }

@@ -56,6 +56,8 @@ export interface Provider {
   readonly keyless: boolean
   /** Streams with `stream_options.include_usage` are understood. */
   readonly streamUsage: boolean
+  /** What it says in its answers that it charged is the cost, whatever the price list says. */
+  readonly tellsCharge?: true
   /** Silence allowed before the first and between later events of a stream, milliseconds. */
   readonly streamSilenceMs: number
   /** The free call that shows whether a key works. */

@@ -38,6 +38,8 @@ const SOURCES: Readonly<Record<string, RegExp>> = {
   xai: /^openai-chat$/,
   'llama-cpp': /^openai-chat$/,
   ollama: /^openai-chat$/,
+  openrouter: /^openai-chat$/,
+  avian: /^openai-chat$/,
 }
 const MORE_THAN_TOKENS = /search|fetch|code_execution|audio|images_out|image_generation|advisor|priority|video|mcp/
 
@@ -88,8 +90,11 @@ describe.skipIf(!recordingsAvailable)('the cost of what was recorded', () => {
       replay: ({ rawBody }) => answers.get(/question \d+ of cost/.exec(rawBody.toString())?.[0] ?? ''),
     })
     const file = join(folder, 'providers.json')
-    const others = ['xai', 'llama-cpp']
-    writeFileSync(file, JSON.stringify(others.map((id) => ({ id, name: id, base_url: fake.urlOf('compat') }))))
+    const others = ['xai', 'llama-cpp', 'openrouter', 'avian']
+    const entries = others.map((id) => ({ id, name: id, base_url: fake.urlOf('compat') }))
+    // Its address tells elsewhere.
+    const known = entries.map((entry) => (entry.id === 'openrouter' ? { ...entry, dialect: entry.id } : entry))
+    writeFileSync(file, JSON.stringify(known))
     app = await startInProcess({ fake, env: { PROVIDERS_FILE: file, OLLAMA_BASE_URL: fake.urlOf('compat') } })
     const compat = Object.fromEntries(others.map((id) => [id, createFakeKey('compat')]))
     const keys = {
@@ -259,6 +264,27 @@ describe.skipIf(!recordingsAvailable)('the cost of what was recorded', () => {
     console.info(`Cost of recordings: ${cases.length} of unknown price`)
   })
 
+  test('what a provider says it charged is the cost, where it is known to say so in dollars', async () => {
+    const charges = told.filter(({ answer }) => chargeByHand(answer) !== null && !/"error": ?\{/.test(answer))
+    const [chat, , messages] = CHAT_DIALECTS
+    const cases = charges
+      .filter(({ source }) => source === 'openrouter')
+      .flatMap((recording) => [chat!, messages!].map((client) => caseOf(recording, { client })))
+    const wrong: string[] = []
+    await runMany(cases, 8, async (one) => {
+      const { usd_micros, source } = (await spend(one)).receipt.cost
+      const wanted = chargeByHand(one.answer)
+      if (usd_micros !== wanted || source !== 'provider')
+        wrong.push(`${one.name} as ${one.client.name}: ${usd_micros} (${source}) instead of ${wanted}`)
+    })
+    report(wrong)
+    console.info(`Cost of recordings: ${cases.length} told by the provider`)
+    expect(cases.length).toBeGreaterThanOrEqual(30)
+    // Of others nobody knows in which currency they count.
+    const other = charges.find(({ source }) => source === 'avian')!
+    expect((await spend(caseOf(other))).receipt.cost.source).not.toBe('provider')
+  })
+
   test('a server of one’s own is free where an administrator says so: 0, and known', async () => {
     const recording = told.find(({ source }) => source === 'ollama')!
     const body = { price: { input: 0, output: 0 } }
@@ -313,6 +339,14 @@ function changeUsage(answer: string, change: (usage: Json) => void): string {
     usages.forEach(change)
     return `data: ${JSON.stringify(event)}${end}`
   })
+}
+
+/** OpenRouter's own figure in whole micro-dollars, at least 1 where there is one; null where the answer has none. */
+function chargeByHand(answer: string): number | null {
+  const digits = /"usage": ?\{[^]*?"cost": ?([0-9.]+(?:e-?\d+)?)/.exec(answer)?.[1]
+  if (digits === undefined || /"is_byok": ?true/.test(answer)) return null
+  const nanos = Math.round(Number(digits) * 1e9)
+  return nanos === 0 ? 0 : Math.max(1, Math.floor((nanos + 500) / 1000))
 }
 
 /** Whole events only, so that what was counted so far is there to be read. */

@@ -92,7 +92,9 @@ type Meaning = Pick<ChatResponse, 'items' | 'usage' | 'extensions'> & { readonly
 function meaningOf(from: Dialect, { items, finish, usage, extensions }: ChatResponse, sealed: boolean): Meaning {
   // The provider's own word is not written again, so a plain end that stands in for one nobody knows is one.
   const { raw: _raw, unknown: _unknown, ...end } = finish
-  const counts = Object.fromEntries(Object.entries(usage).map(([name, count]) => [name, count ?? 0]))
+  // What a server charged is for the ledger, and no part of an answer.
+  const { chargedUsdNanos: _charged, ...tokens } = usage
+  const counts = Object.fromEntries(Object.entries(tokens).map(([name, count]) => [name, count ?? 0]))
   // Gemini's slot for state holds bytes.
   const open = (value: string): string =>
     sealed && from === 'gemini' ? Buffer.from(value, 'base64').toString() : value

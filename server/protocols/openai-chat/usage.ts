@@ -1,6 +1,6 @@
 // Usage as Chat Completions and its relatives tell it.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
-import { addCounts, asCount, asObject } from '../read.ts'
+import { addCounts, asCount, asObject, type JsonObject } from '../read.ts'
 
 export function readChatUsage(value: unknown): Usage {
   const usage = asObject(value)
@@ -22,5 +22,19 @@ export function readChatUsage(value: unknown): Usage {
     cacheWrite1h: null,
     output: beside ? addCounts(output, reasoning) : output,
     reasoning,
+    ...readCharge(usage),
   }
+}
+
+/** OpenRouter's `cost`, in dollars; with a key of another vendor's behind it, that vendor's charge comes on top. */
+function readCharge(usage: JsonObject): Pick<Usage, 'chargedUsdNanos'> {
+  const own = asAmount(usage['cost'])
+  if (own === null) return {}
+  const vendors = asAmount(asObject(usage['cost_details'])?.['upstream_inference_cost']) ?? 0
+  const dollars = usage['is_byok'] === true ? own + vendors : own
+  return { chargedUsdNanos: Math.round(dollars * 1e9) }
+}
+
+function asAmount(value: unknown): number | null {
+  return typeof value === 'number' && value >= 0 && value < 1e6 ? value : null
 }
