@@ -180,7 +180,9 @@ function createTools(options: GatewayOptions): PipelineTools {
     adjustments,
     prepareCarrier: createPreparation(translation),
     createCarrier: (exchange, target) =>
-      exchange.pass ? createPassRelay(exchange, target, exchange.pass, options.publicUrl()) : carry(exchange, target),
+      exchange.pass
+        ? createPassRelay({ profiles, publicUrl: options.publicUrl() }, exchange, target, exchange.pass)
+        : carry(exchange, target),
     preferKey: createStickiness(translation),
     spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay, clock }),
     health,

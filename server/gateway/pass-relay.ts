@@ -3,13 +3,17 @@
 // 1. the model's name, where the client wrote `openai/…`;
 // 2. the query loses credentials;
 // 3. two addresses of the vendor in answers become ours, since clients go on there with their UniRoute key:
-//    `x-goog-upload-url`, and `results_url` of Anthropic's batches.
+//    `x-goog-upload-url`, and `results_url` of Anthropic's batches;
+// 4. reasoning state that UniRoute sealed is taken out of JSON bodies (pass-state.ts).
+import type { Profiles } from '../catalog/profiles.ts'
 import { spliceChunks } from '../kernel/json-scan.ts'
+import type { Edit } from '../kernel/json-tree.ts'
 import { providerPath } from '../providers/provider.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Carrier } from './carrier.ts'
 import type { Exchange, Target } from './exchange.ts'
 import { takesBody, type PassRule } from './pass-table.ts'
+import { editSealedState } from './pass-state.ts'
 import { ByteRelay } from './relay-bytes.ts'
 import { buildPassHeaders } from './upstream-request.ts'
 
@@ -18,13 +22,23 @@ const UPLOAD_ID = /^[A-Za-z0-9_-]{1,1024}$/
 const UPLOAD_HEADERS = ['x-goog-upload-status', 'x-goog-upload-chunk-granularity', 'x-goog-upload-size-received']
 const RESULTS_URL = /("results_url"\s*:\s*")https?:\/\/[^"\\]*\/v1\/messages\/batches\/([A-Za-z0-9_-]+)\/results"/g
 
-export function createPassRelay(exchange: Exchange, target: Target, pass: PassRule, publicUrl: string): Carrier {
+export interface PassRelayTools {
+  readonly publicUrl: string
+  readonly profiles: Profiles
+}
+
+export function createPassRelay(
+  { publicUrl, profiles }: PassRelayTools,
+  exchange: Exchange,
+  target: Target,
+  pass: PassRule,
+): Carrier {
   const { protocol } = exchange
   return {
     dialect: protocol.id,
     method: pass.method,
     path: buildPath(exchange, target, pass),
-    body: takesBody(pass.method) ? spliceModel(exchange, target, pass) : null,
+    body: takesBody(pass.method) ? editBody(profiles, exchange, target, pass) : null,
     relaysErrors: true,
     buildHeaders: (credential) => buildPassHeaders(exchange, target, credential),
     decodeError: (status, text) => protocol.decodeError(status, text),
@@ -53,11 +67,22 @@ function buildPath(exchange: Exchange, { provider }: Target, pass: PassRule): st
   return query.size === 0 ? at : `${at}?${query}`
 }
 
-function spliceModel({ body, scan, requestedModel, match }: Exchange, { model }: Target, pass: PassRule) {
+function editBody(profiles: Profiles, exchange: Exchange, target: Target, pass: PassRule): readonly Uint8Array[] {
+  const edits = [...editModel(exchange, target, pass), ...editSealedState(profiles, exchange, target, pass)]
+  // From the back, so that earlier offsets stay true.
+  return edits
+    .sort((a, b) => b.start - a.start)
+    .reduce<readonly Uint8Array[]>(
+      (body, { start, end, text }) => spliceChunks(body, start, end, Buffer.from(text)),
+      exchange.body,
+    )
+}
+
+function editModel({ scan, requestedModel, match }: Exchange, { model }: Target, pass: PassRule): Edit[] {
   const range = scan.values.get('model')
-  if (pass.modelIn !== 'body' || range === undefined || requestedModel === model) return body
+  if (pass.modelIn !== 'body' || range === undefined || requestedModel === model) return []
   const isForm = /^multipart\//i.test(match.headers['content-type'] ?? '')
-  return spliceChunks(body, range.start, range.end, Buffer.from(isForm ? model : JSON.stringify(model)))
+  return [{ start: range.start, end: range.end, text: isForm ? model : JSON.stringify(model) }]
 }
 
 /** Where an upload begins, the vendor names the address for its bytes: ours stands for it. null: it cannot be read. */

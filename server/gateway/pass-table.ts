@@ -36,9 +36,12 @@ export interface PassRule {
   readonly refused: string | null
   /** The address of the vendor in the answer that is replaced by ours. */
   readonly rewrites: 'upload-url' | 'results-url' | null
+  /** Where in a JSON body requests stand as for generating, as steps with `*` for each of a list; '' = it is one. */
+  readonly requestsAt: string
 }
 
-type Facts = Pick<PassRule, 'modelIn' | 'hidesModels' | 'billed' | 'stored'> & Partial<Pick<PassRule, 'rewrites'>>
+type Facts = Pick<PassRule, 'modelIn' | 'hidesModels' | 'billed' | 'stored'> &
+  Partial<Pick<PassRule, 'rewrites' | 'requestsAt'>>
 
 /** Keeps, shows or removes; costs nothing. */
 const KEEPS: Facts = { modelIn: null, hidesModels: true, billed: false, stored: true }
@@ -54,7 +57,11 @@ const STARTS: Facts = { ...ASKS, stored: true }
 const PREDICTS: Facts = { ...ASKS, modelIn: 'path' }
 const PREDICTS_LONG: Facts = { ...PREDICTS, stored: true }
 /** Many requests in one, each with a model of its own. */
-const BATCHES: Facts = { ...SPENDS, modelIn: 'path' }
+const BATCHES: Facts = {
+  ...SPENDS,
+  modelIn: 'path',
+  requestsAt: 'batch.input_config.requests.requests.*.request',
+}
 
 /** Methods, path, and what it is; `:verb` behind a `*name`. */
 type Row = readonly [methods: string, path: string, facts?: Facts]
@@ -237,7 +244,7 @@ const ANTHROPIC: readonly Namespace[] = [
     name: 'message-batches',
     rows: [
       ['GET', '/messages/batches', SHOWS_BATCH],
-      ['POST', '/messages/batches', { ...SPENDS, rewrites: 'results-url' }],
+      ['POST', '/messages/batches', { ...SPENDS, rewrites: 'results-url', requestsAt: 'requests.*.params' }],
       ['GET', '/messages/batches/:batch', SHOWS_BATCH],
       ['DELETE', '/messages/batches/:batch'],
       ['POST', '/messages/batches/:batch/cancel', SHOWS_BATCH],
@@ -344,6 +351,7 @@ function readRules({ protocol, name, rows, prefix, refused, versions }: Namespac
       versions: versions ?? (protocol === 'gemini' ? ['v1beta', 'v1'] : ['v1']),
       prefix: prefix ?? '',
       rewrites: null,
+      requestsAt: '',
       ...facts,
       refused: refused ?? null,
     }))

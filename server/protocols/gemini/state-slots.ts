@@ -13,6 +13,7 @@ import type { StateSlots } from '../protocol.ts'
 import { NO_SIGNATURE, standardBase64 } from './signature.ts'
 
 const SPELLINGS = ['thoughtSignature', 'thought_signature']
+const WHOLE_REQUESTS = ['generateContentRequest', 'generate_content_request']
 const CALLS = ['functionCall', 'function_call']
 
 export const geminiState: StateSlots = {
@@ -27,7 +28,6 @@ export const geminiState: StateSlots = {
       .flatMap((part) => stateOf(body, part)?.value ?? []),
   remove(body, root, { isForeign, needsStandIn }) {
     const edits: Edit[] = []
-    const contents = memberOf(root, 'contents')
     const goneContents = new Set<JsonNode>()
     for (const content of contentsOf(root)) {
       const parts = partsOf(content)
@@ -46,7 +46,10 @@ export const geminiState: StateSlots = {
       if (list?.kind === 'array' && goneParts.size < parts.length) edits.push(...removeChildren(list, goneParts))
       else goneContents.add(content)
     }
-    if (contents?.kind === 'array') edits.push(...removeChildren(contents, goneContents))
+    for (const contents of holdersOf(root)) {
+      if (contents.kind !== 'array') continue
+      edits.push(...removeChildren(contents, new Set(contents.items.filter((content) => goneContents.has(content)))))
+    }
     return { edits, thinkingOff: false }
   },
 }
@@ -56,7 +59,12 @@ function listed(node: JsonNode | undefined): readonly JsonNode[] {
   return node?.kind === 'object' ? [node] : itemsOf(node)
 }
 
-const contentsOf = (root: JsonNode): readonly JsonNode[] => listed(memberOf(root, 'contents'))
+/** Tokens may be counted of a whole request inside the body. */
+const holdersOf = (root: JsonNode): readonly JsonNode[] =>
+  [root, ...WHOLE_REQUESTS.flatMap((name) => memberOf(root, name) ?? [])].flatMap(
+    (request) => memberOf(request, 'contents') ?? [],
+  )
+const contentsOf = (root: JsonNode): readonly JsonNode[] => holdersOf(root).flatMap(listed)
 const partsOf = (content: JsonNode): readonly JsonNode[] => listed(memberOf(content, 'parts'))
 
 function stateOf(body: Buffer, part: JsonNode): { value: string; member: JsonMember } | null {

@@ -8,16 +8,25 @@ export const responsesState: StateSlots = {
   answerKeys: ['encrypted_content'],
   requestKeys: ['encrypted_content'],
   spell: (value) => value,
-  list: (body, root) => itemsOf(memberOf(root, 'input')).flatMap((item) => stateOf(body, item) ?? []),
+  list: (body, root) =>
+    listsOf(root)
+      .flatMap(itemsOf)
+      .flatMap((item) => stateOf(body, item) ?? []),
   remove(body, root, { isForeign }) {
-    const input = memberOf(root, 'input')
-    if (!input) return { edits: [], thinkingOff: false }
-    const gone = itemsOf(input).filter((item) => {
-      const value = stateOf(body, item)
-      return value !== null && isForeign(value)
+    const edits = listsOf(root).flatMap((list) => {
+      const gone = itemsOf(list).filter((item) => {
+        const value = stateOf(body, item)
+        return value !== null && isForeign(value)
+      })
+      return removeChildren(list, new Set(gone))
     })
-    return { edits: removeChildren(input, new Set(gone)), thinkingOff: false }
+    return { edits, thinkingOff: false }
   },
+}
+
+/** A request has an input; a conversation that is stored has items. */
+function listsOf(root: JsonNode): JsonNode[] {
+  return ['input', 'items'].flatMap((name) => memberOf(root, name) ?? [])
 }
 
 function stateOf(body: Buffer, item: JsonNode): string | null {
