@@ -46,6 +46,31 @@ test('no input is a bad request', () => {
   expect(() => decodeOpenaiEmbedding({})).toThrow(expect.objectContaining({ code: 'bad_request' }))
 })
 
+test.each<[string, Record<string, unknown>]>([
+  ['an empty list', { input: [] }],
+  ['an empty text', { input: '' }],
+  ['an empty text among others', { input: ['a', ''] }],
+  ['nothing', { input: null }],
+  ['an object', { input: { text: 'a' } }],
+  ['a truth', { input: true }],
+  ['a null among texts', { input: ['a', null] }],
+  ['a size of nothing', { input: 'a', dimensions: 0 }],
+  ['a size in words', { input: 'a', dimensions: 'many' }],
+  ['a format nobody knows', { input: 'a', encoding_format: 'hex' }],
+])('%s is a bad request of OpenAI', (_what, body) => {
+  expect(() => decodeOpenaiEmbedding(body)).toThrow(expect.objectContaining({ code: 'bad_request' }))
+})
+
+test.each<[string, Record<string, unknown>]>([
+  ['an empty text', { requests: [{ content: { parts: [{ text: '' }] } }] }],
+  ['no text', { requests: [{ content: { parts: [] } }] }],
+  ['no content', { requests: [{}] }],
+  ['something else', { requests: [{ content: { parts: [{ text: 'a' }] } }, 'a'] }],
+  ['a size in words', { requests: [{ content: { parts: [{ text: 'a' }] }, outputDimensionality: 'many' }] }],
+])('%s is a bad request of Gemini', (_what, body) => {
+  expect(() => decodeGeminiEmbedding(body, false)).toThrow(expect.objectContaining({ code: 'bad_request' }))
+})
+
 test('a Gemini request becomes an OpenAI one; the task is left out and said so', () => {
   const losses = createLossReport()
   const body = {
@@ -117,7 +142,7 @@ test('base64 and numbers say the same', () => {
 })
 
 test('requests cross and come back', () => {
-  const input = fc.record({ text: fc.string() })
+  const input = fc.record({ text: fc.string({ minLength: 1 }) })
   const request = fc.record(
     {
       inputs: fc.array(input, { minLength: 1 }),

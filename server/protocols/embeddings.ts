@@ -55,6 +55,7 @@ export function decodeOpenaiEmbedding(body: JsonObject): EmbeddingRequest {
   checkShape(body, OPENAI_SHAPE)
   const { input } = body
   const inputs = Array.isArray(input) ? (input as unknown[]) : [input]
+  if (inputs.length === 0) throw nothingToEmbed('input')
   const userId = asText(body['user'])
   const dimensions = asCount(body['dimensions'])
   return {
@@ -81,7 +82,16 @@ function reportOthers({ others }: EmbeddingRequest, losses: LossReport): void {
   for (const field of others) losses.drop(lossOfField(field), `the provider has no field \`${field.slice(0, 60)}\``)
 }
 
+function nothingToEmbed(where: string): CannotCross {
+  return new CannotCross(
+    where,
+    `\`${where}\` holds an empty text, or none. Send at least one character each.`,
+    'bad_request',
+  )
+}
+
 function requireText(value: unknown): string {
+  if (value === '') throw nothingToEmbed('input')
   if (typeof value === 'string') return value
   if (typeof value === 'number' || Array.isArray(value)) {
     throw new CannotCross(
@@ -143,6 +153,7 @@ function readGeminiInput(request: JsonObject): EmbeddingInput {
     throw new CannotCross('content', 'The model asked for embeds text only. Leave out pictures and sound.')
   }
   const text = asText(content) ?? texts.join('')
+  if (text === '') throw nothingToEmbed('content')
   const taskType = asText(field(request, 'taskType'))
   const title = asText(request['title'])
   return { text, ...(taskType === null ? {} : { taskType }), ...(title === null ? {} : { title }) }

@@ -81,6 +81,16 @@ describe('embeddings', () => {
     expect([several.status, several.body.embeddings.length]).toEqual([200, 2])
   })
 
+  test.each([[[]], [''], [['a', '']], [null], [{ text: 'a' }]])(
+    '%j is a 400 before anything is sent',
+    async (input) => {
+      const before = fake.requests.length
+      const reply = await post('/v1/embeddings', { model: 'gemini-embedding-001', input })
+      expect([reply.status, reply.body.error.code]).toEqual([400, 'bad_request'])
+      expect(fake.requests).toHaveLength(before)
+    },
+  )
+
   test('token numbers cannot cross, and Anthropic has no embeddings: 400 that says so', async () => {
     const tokens = await post('/v1/embeddings', { model: 'gemini-embedding-001', input: [[1, 2, 3]] })
     expect([tokens.status, tokens.body.error.code]).toEqual([400, 'unsupported_parameter'])
