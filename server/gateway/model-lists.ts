@@ -175,6 +175,7 @@ function parseModelList(provider: Provider, text: string, names: ModelNames): Li
         created: asCount(raw['created']) ?? (Number.isNaN(date) ? 0 : Math.floor(date / 1000)),
         ownedBy: asText(raw['owned_by']) ?? provider.id,
         raw,
+        dialects: provider.dialects,
       }
     }) ?? null
   )

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ListedModel } from './shown-models.ts'
-import { encodeModelList } from './model-shapes.ts'
+import { encodeModel, encodeModelList } from './model-shapes.ts'
 
 const models: ListedModel[] = Array.from({ length: 45 }, (_, index) => ({
   id: `claude-${index}`,
@@ -12,6 +12,7 @@ const models: ListedModel[] = Array.from({ length: 45 }, (_, index) => ({
   created: index,
   ownedBy: 'anthropic',
   raw: {},
+  dialects: new Set(),
 }))
 
 interface Page {
@@ -48,4 +49,13 @@ test.each(['0', '1001', '-1', '1.5', '', 'many', '1e2', '99999'])('limit=%s is 4
 
 test.each(['after_id', 'before_id'])('%s of no model here is 400', (name) => {
   expect(() => ask(`${name}=claude-99`)).toThrow(expect.objectContaining({ code: 'bad_request', status: 400 }))
+})
+
+test('whoever speaks Gemini lists models in Gemini’s words, whatever the provider is called', () => {
+  const raw = { name: 'models/other', inputTokenLimit: 9, supportedGenerationMethods: ['countTokens'] }
+  const [entry] = models
+  const own: ListedModel = { ...entry!, provider: 'my-cloud', raw, dialects: new Set(['gemini']) }
+  expect(encodeModel(own, 'gemini')).toEqual({ ...raw, name: 'models/claude-0', displayName: 'Claude 0' })
+  const foreign: ListedModel = { ...own, provider: 'google', dialects: new Set(['openai-chat']) }
+  expect(encodeModel(foreign, 'gemini')).not.toHaveProperty('inputTokenLimit')
 })

@@ -51,8 +51,7 @@ export function encodeModel(model: ListedModel, shape: ModelShape): Record<strin
 }
 
 function geminiModel(model: ListedModel): Record<string, unknown> {
-  const { raw } = model
-  const own = model.provider === 'google' ? raw : {}
+  const own = model.dialects.has('gemini') ? model.raw : {}
   return {
     ...own,
     name: `models/${model.id}`,

@@ -25,6 +25,7 @@ function listOf(provider: string, models: readonly string[], more: Partial<Reach
       created: 7,
       ownedBy: 'them',
       raw: { id: model },
+      dialects: new Set(),
     })),
     payer: 'user',
     providerKeyId: 'K',
@@ -59,6 +60,7 @@ describe('aliases', () => {
       created: 7,
       ownedBy: 'them',
       raw: { id: 'llama' },
+      dialects: new Set(),
       payer: 'server',
       providerKeyId: null,
     })

@@ -4,6 +4,7 @@ import type { Payer } from '../../contract/common.ts'
 import type { AliasTable } from '../catalog/aliases.ts'
 import { isAllowedModel, type ModelName, type ModelNames } from '../catalog/model-names.ts'
 import type { Overrides } from '../catalog/overrides.ts'
+import type { ProtocolId } from '../protocols/protocol.ts'
 import type { JsonObject } from '../protocols/read.ts'
 
 export interface ListedModel {
@@ -16,8 +17,9 @@ export interface ListedModel {
   /** Seconds since the epoch; 0 where unknown. */
   readonly created: number
   readonly ownedBy: string
-  /** The provider's own entry, for its own dialect. */
+  /** The provider's own entry, in the words of its own dialects. */
   readonly raw: JsonObject
+  readonly dialects: ReadonlySet<ProtocolId>
 }
 
 /** A model, or a name that stands for one, with whose key reached it. */
@@ -79,7 +81,7 @@ function isHidden({ provider, model }: ModelName, { overrides }: ListRules): boo
 /** An alias is listed also where the provider does not list its model: some list only part of what they serve. */
 function showAlias({ models, payer, providerKeyId }: ReachedList, name: string, target: ModelName): ReachedModel {
   const listed = models.find(({ model }) => model === target.model)
-  const unlisted = { created: 0, ownedBy: target.provider, raw: {} }
+  const unlisted = { created: 0, ownedBy: target.provider, raw: {}, dialects: new Set<ProtocolId>() }
   const { provider, model } = target
   return { ...unlisted, ...listed, provider, model, id: name, displayName: name, isAlias: true, payer, providerKeyId }
 }
