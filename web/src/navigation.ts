@@ -10,6 +10,7 @@ import {
   Plug,
   Route,
   ScrollText,
+  Users,
 } from '@lucide/vue'
 import type { TextKey } from './i18n.ts'
 
@@ -38,6 +39,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
       { path: '/settings/provider-keys', title: 'titles.providerKeys', icon: KeyRound },
       { path: '/settings/api-keys', title: 'titles.apiKeys', icon: Plug },
       { path: '/routing', title: 'titles.routing', icon: Route },
+      { path: '/team', title: 'titles.team', icon: Users },
     ],
   },
   {

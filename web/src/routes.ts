@@ -19,6 +19,8 @@ export const routes: RouteRecordRaw[] = [
     meta: { open: true, title: 'titles.register' },
   },
   { path: '/reset', component: () => import('./pages/reset.vue'), meta: { open: true, title: 'titles.reset' } },
+  { path: '/join', component: () => import('./pages/join.vue'), meta: { open: true, title: 'titles.join' } },
+  { path: '/team', component: () => import('./pages/team.vue'), meta: { title: 'titles.team' } },
   {
     path: '/playground',
     component: () => import('./pages/playground.vue'),
