@@ -45,6 +45,7 @@ export const updateUserBodySchema = z
 export type UpdateUserBody = z.infer<typeof updateUserBodySchema>
 
 export const userParamsSchema = z.strictObject({ id: z.string().max(64) })
+export const userSessionParamsSchema = z.strictObject({ id: z.string().max(64), session_id: z.string().max(64) })
 
 export const createInviteBodySchema = z
   .strictObject({

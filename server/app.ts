@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { getHeapStatistics } from 'node:v8'
 import { createPrices } from './catalog/prices.ts'
-import type { Config } from './config/config.ts'
+import { BUILT_IN_KEYS, type Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
 import { createAccounts, type Accounts } from './features/accounts/accounts.ts'
 import { createAuthenticate } from './features/accounts/authenticate.ts'
@@ -16,6 +16,7 @@ import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import { createHealthRoutes } from './features/admin/health.ts'
 import { createInstallationRoutes } from './features/admin/installation-routes.ts'
+import { createServerKeyRoutes } from './features/admin/server-keys-routes.ts'
 import { createSettingsRoutes } from './features/admin/settings-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
 import { createEvents } from './features/events/events.ts'
@@ -253,6 +254,16 @@ export function createApp(options: AppOptions): App {
     ...routing.routes,
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader, audit }),
+    ...createServerKeyRoutes({
+      providers,
+      variables: {
+        ...BUILT_IN_KEYS,
+        ...Object.fromEntries(
+          config.configuredProviders.flatMap((one) => (one.apiKeyEnv ? [[one.id, one.apiKeyEnv]] : [])),
+        ),
+      },
+      testKey: (input) => testProviderKey({ upstream, providers }, { ...input, baseUrl: null }),
+    }),
     ...createSettingsRoutes({ settings: config.settings }),
     ...createHealthRoutes({
       version: readVersion(),

@@ -64,7 +64,8 @@ export interface Config {
   readonly warnings: readonly string[]
 }
 
-const BUILT_IN_KEYS = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY', google: 'GOOGLE_API_KEY' } as const
+/** The variables of the vendors' server keys. */
+export const BUILT_IN_KEYS = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY', google: 'GOOGLE_API_KEY' } as const
 const BUILT_IN_ENDPOINTS = {
   openai: 'OPENAI_BASE_URL',
   anthropic: 'ANTHROPIC_BASE_URL',

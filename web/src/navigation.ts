@@ -1,5 +1,6 @@
 // What the sidebar and the bottom bar lead to: pages that exist.
 import {
+  Activity,
   Boxes,
   ChartColumn,
   House,
@@ -8,8 +9,12 @@ import {
   type LucideIcon,
   MessagesSquare,
   Plug,
+  RefreshCcw,
   Route,
   ScrollText,
+  Server,
+  SlidersHorizontal,
+  UserCog,
   Users,
 } from '@lucide/vue'
 import type { TextKey } from './i18n.ts'
@@ -22,6 +27,8 @@ export interface NavigationEntry {
 export interface NavigationGroup {
   readonly title: TextKey | null
   readonly entries: readonly NavigationEntry[]
+  /** Shown to administrators only; the server decides anyway. */
+  readonly forAdmins?: boolean
 }
 
 export const NAVIGATION: readonly NavigationGroup[] = [
@@ -48,6 +55,17 @@ export const NAVIGATION: readonly NavigationGroup[] = [
       { path: '/usage', title: 'titles.usage', icon: ChartColumn },
       { path: '/requests', title: 'titles.requests', icon: List },
       { path: '/audit', title: 'titles.audit', icon: ScrollText },
+    ],
+  },
+  {
+    title: 'navigation.admin',
+    forAdmins: true,
+    entries: [
+      { path: '/operator/users', title: 'titles.users', icon: UserCog },
+      { path: '/operator/server-keys', title: 'titles.serverKeys', icon: Server },
+      { path: '/operator/encryption', title: 'titles.encryption', icon: RefreshCcw },
+      { path: '/operator/health', title: 'titles.health', icon: Activity },
+      { path: '/operator/settings', title: 'titles.settings', icon: SlidersHorizontal },
     ],
   },
 ]

@@ -47,6 +47,31 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'titles.profile' },
   },
   {
+    path: '/operator/users',
+    component: () => import('./pages/operator/users.vue'),
+    meta: { title: 'titles.users' },
+  },
+  {
+    path: '/operator/server-keys',
+    component: () => import('./pages/operator/server-keys.vue'),
+    meta: { title: 'titles.serverKeys' },
+  },
+  {
+    path: '/operator/encryption',
+    component: () => import('./pages/operator/encryption.vue'),
+    meta: { title: 'titles.encryption' },
+  },
+  {
+    path: '/operator/health',
+    component: () => import('./pages/operator/health.vue'),
+    meta: { title: 'titles.health' },
+  },
+  {
+    path: '/operator/settings',
+    component: () => import('./pages/operator/settings.vue'),
+    meta: { title: 'titles.settings' },
+  },
+  {
     path: '/:unknown(.*)*',
     component: () => import('./pages/not-found.vue'),
     meta: { open: true, title: 'titles.notFound' },

@@ -93,7 +93,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     routes: [
       ...createAccountRoutes({ clock, sessions, signIn, registration, users }),
       ...createFactorRoutes({ secondFactor }),
-      ...createAdminRoutes({ signIn, registration, users }),
+      ...createAdminRoutes({ sessions, signIn, registration, users }),
     ],
     authenticateSession: (token) => sessions.authenticate(token),
     recheckSession: (token) => sessions.recheck(token),

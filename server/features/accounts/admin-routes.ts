@@ -9,14 +9,16 @@ import {
   userListQuerySchema,
   userListSchema,
   userParamsSchema,
+  userSessionParamsSchema,
 } from '../../../contract/admin-users.ts'
-import { userAnswerSchema } from '../../../contract/accounts.ts'
+import { messageAnswerSchema, sessionListSchema, userAnswerSchema } from '../../../contract/accounts.ts'
 import { type ControlRoute, defineControlRoute, SIGN_IN_BODY_CAP } from '../../http/route.ts'
 import { GatewayError } from '../../kernel/errors.ts'
-import { isUuid, toPublicId } from '../../kernel/ids.ts'
+import { isUuid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import { toLimitColumns } from '../../kernel/limits.ts'
-import { describeUser, toTimestamp } from './answers.ts'
+import { describeSession, describeUser, toTimestamp } from './answers.ts'
 import type { Registration } from './registration.ts'
+import type { Sessions } from './sessions.ts'
 import type { SignIn } from './sign-in.ts'
 import type { Users } from './users.ts'
 
@@ -24,12 +26,13 @@ interface Services {
   readonly signIn: SignIn
   readonly registration: Registration
   readonly users: Users
+  readonly sessions: Sessions
 }
 
 const ADMIN = { credential: 'session', role: 'admin', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'control' } as const
 
 export function createAdminRoutes(services: Services): ControlRoute[] {
-  return [...createUserRoutes(services), ...createLinkRoutes(services)]
+  return [...createUserRoutes(services), ...createLinkRoutes(services), ...createUserSessionRoutes(services)]
 }
 
 function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
@@ -124,6 +127,37 @@ function createLinkRoutes({ signIn, registration }: Services): ControlRoute[] {
             expires_at: toTimestamp(invite.expiresAt),
           },
         }
+      },
+    }),
+  ]
+}
+
+function createUserSessionRoutes({ sessions }: Services): ControlRoute[] {
+  return [
+    defineControlRoute({
+      ...ADMIN,
+      method: 'GET',
+      path: '/admin/users/:id/sessions',
+      summary: 'Where a user is signed in',
+      params: userParamsSchema,
+      answers: { 200: { description: 'Their sessions, the last used first', schema: sessionListSchema } },
+      async handle({ params, principal }) {
+        const rows = isUuid(params.id) ? await sessions.list(params.id) : []
+        return { status: 200, body: { sessions: rows.map((row) => describeSession(row, principal.sessionId)) } }
+      },
+    }),
+    defineControlRoute({
+      ...ADMIN,
+      method: 'DELETE',
+      path: '/admin/users/:id/sessions/:session_id',
+      summary: "End a user's session at once",
+      params: userSessionParamsSchema,
+      answers: { 200: { description: 'Ended', schema: messageAnswerSchema } },
+      async handle({ params, principal, ip }) {
+        const id = parsePublicId('sess', params.session_id)
+        if (id === undefined) throw new GatewayError('not_found', { message: 'There is no such session.' })
+        await sessions.revoke(params.id, id, { ip, actorId: principal.userId })
+        return { status: 200, body: { message: 'The session is ended.' } }
       },
     }),
   ]

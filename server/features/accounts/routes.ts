@@ -245,7 +245,7 @@ function createSessionRoutes({ sessions }: Services): ControlRoute[] {
       async handle({ principal, params, ip }) {
         const id = parsePublicId('sess', params.id)
         if (id === undefined) throw new GatewayError('not_found', { message: 'You have no such session.' })
-        await sessions.revoke(principal.userId, id, ip)
+        await sessions.revoke(principal.userId, id, { ip })
         return { status: 200, body: { message: 'The session is ended.' } }
       },
     }),

@@ -45,7 +45,8 @@ export interface Sessions {
   /** Ends the session of a refresh token; anything else is ignored. */
   end(presented: string | undefined, ip: string): Promise<void>
   list(userId: string): Promise<SessionRow[]>
-  revoke(userId: string, sessionId: string, ip: string): Promise<void>
+  /** `actorId`: who ended it, where that is not the user. */
+  revoke(userId: string, sessionId: string, by: { ip: string; actorId?: string }): Promise<void>
   /** Drops what is held about a user or a session. */
   invalidate(id: string): void
 }
@@ -78,12 +79,12 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
     }
   }
 
-  async function end(row: SessionRow, ip: string, action: string): Promise<void> {
+  async function end(row: SessionRow, ip: string, action: string, actorId = row.user_id): Promise<void> {
     if (!(await sessions.revoke(row.id, row.user_id, clock.now()))) return
     context.changed(row.id)
     await audit.record({
       actorType: 'user',
-      actorId: row.user_id,
+      actorId,
       ip,
       action,
       targetType: 'session',
@@ -167,12 +168,12 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       if (row) await end(row, ip, 'session.ended')
     },
     list: (userId) => sessions.listLive(userId, clock.now()),
-    async revoke(userId, sessionId, ip) {
+    async revoke(userId, sessionId, { ip, actorId }) {
       const row = await sessions.find(sessionId)
       if (!row || row.user_id !== userId || row.revoked_at !== null) {
-        throw new GatewayError('not_found', { message: 'You have no such session.' })
+        throw new GatewayError('not_found', { message: 'There is no such session.' })
       }
-      await end(row, ip, 'session.revoked')
+      await end(row, ip, 'session.revoked', actorId)
     },
     invalidate: (id) => held.dropTag(id),
   }

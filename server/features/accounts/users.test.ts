@@ -1,5 +1,6 @@
 // Forgotten passwords, profiles and what administrators do with users, over HTTP, on both databases.
 import { expect, test } from 'vitest'
+import { sessionListSchema } from '../../../contract/accounts.ts'
 import { createUserAnswerSchema, resetLinkSchema, userListSchema } from '../../../contract/admin-users.ts'
 import { ADMIN, type AccountRooms, useAccountRooms, type RoomOptions } from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
@@ -126,6 +127,31 @@ describeOnEachDatabase('administration of users', (open) => {
       body: { email: 'A@example.org' },
     })
     expect(again).toMatchObject({ status: 409, body: { code: 'email_taken' } })
+  })
+
+  test('an administrator sees and ends the sessions of a user, by name in the audit; nobody else does', async () => {
+    const rooms = await start(open)
+    const user = await rooms.makeUser('a@example.org')
+    const other = await rooms.makeUser('b@example.org')
+    const token = await rooms.login()
+    const path = `/admin/users/${user.id}/sessions`
+    expect((await rooms.send('GET', path, { token: other.token })).status).toBe(403)
+    const { sessions } = sessionListSchema.parse((await rooms.send('GET', path, { token })).body)
+    expect(sessions).toMatchObject([{ current: false }])
+    const end = (who: string, id = sessions[0]!.id) =>
+      rooms.send('DELETE', `/admin/users/${who}/sessions/${id}`, { token })
+    // A session is found below its own user only.
+    expect((await end(other.id)).status).toBe(404)
+    expect((await end(user.id, 'sess_made-up')).status).toBe(404)
+    expect((await end(user.id)).status).toBe(200)
+    expect((await rooms.send('GET', '/auth/profile', { token: user.token })).status).toBe(401)
+    expect((await rooms.send('GET', path, { token })).body.sessions).toEqual([])
+    const [entry] = await rooms.database.query
+      .selectFrom('audit_log')
+      .selectAll()
+      .where('action', '=', 'session.revoked')
+      .execute()
+    expect(entry!.actor_id).not.toBe(user.id)
   })
 
   test('the list comes in pages that hold everybody once', async () => {
