@@ -3,9 +3,11 @@
 import { useQuery, useQueryCache } from '@pinia/colada'
 import { computed } from 'vue'
 import type { EditProviderKeyBody, ProviderKey } from '../../../contract/provider-keys.ts'
+import type { LeaseAnswer } from '../../../contract/teams.ts'
 import { readInstallation } from '../services/api/accounts.ts'
 import * as api from '../services/api/providerKeys.ts'
 import { ApiError } from '../services/api/send.ts'
+import { listLeases } from '../services/api/teams.ts'
 import { useProviderKeyStore } from '../stores/providerKeys.ts'
 
 const LIST = ['provider-keys']
@@ -17,6 +19,8 @@ export interface KeySection {
   readonly name: string
   readonly hasServerKey: boolean
   readonly keys: readonly ProviderKey[]
+  /** Keys of others that serve after them. */
+  readonly borrowed: readonly LeaseAnswer[]
 }
 
 export function useProviderKeys() {
@@ -24,18 +28,21 @@ export function useProviderKeys() {
   const store = useProviderKeyStore()
   const list = useQuery({ key: LIST, query: api.listProviderKeys })
   const week = useQuery({ key: WEEK, query: api.readWeekByKey })
+  const leases = useQuery({ key: ['leases'], query: listLeases })
   const installation = useQuery({ key: ['installation'], query: readInstallation, staleTime: 300_000 })
 
   const providers = computed(() => installation.data.value?.providers ?? [])
   const sections = computed<KeySection[]>(() => {
     const byProvider = Map.groupBy(list.data.value ?? [], ({ provider }) => provider)
-    return [...byProvider].map(([id, keys]) => {
+    const borrowed = Map.groupBy(leases.data.value?.borrowed ?? [], (lease) => lease.provider_key.provider)
+    return [...new Set([...byProvider.keys(), ...borrowed.keys()])].map((id) => {
       const provider = providers.value.find((one) => one.id === id)
       return {
         id,
         name: provider?.name ?? id,
         hasServerKey: provider?.has_server_key === true && installation.data.value?.server_fallback.length !== 0,
-        keys: keys.toSorted((one, other) => one.position - other.position),
+        keys: (byProvider.get(id) ?? []).toSorted((one, other) => one.position - other.position),
+        borrowed: borrowed.get(id) ?? [],
       }
     })
   })

@@ -1,2 +1,2 @@
 // What can be done with one key.
-export type KeyAct = 'test' | 'replace' | 'edit' | 'up' | 'down' | 'disable' | 'enable' | 'delete'
+export type KeyAct = 'test' | 'replace' | 'share' | 'edit' | 'up' | 'down' | 'disable' | 'enable' | 'delete'
