@@ -65,7 +65,11 @@ export interface Config {
 }
 
 /** The variables of the vendors' server keys. */
-export const BUILT_IN_KEYS = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY', google: 'GOOGLE_API_KEY' } as const
+export const BUILT_IN_KEYS = {
+  openai: 'OPENAI_API_KEY',
+  anthropic: 'ANTHROPIC_API_KEY',
+  google: 'GOOGLE_API_KEY',
+} as const
 const BUILT_IN_ENDPOINTS = {
   openai: 'OPENAI_BASE_URL',
   anthropic: 'ANTHROPIC_BASE_URL',
