@@ -30,6 +30,7 @@ const QUIET: Readonly<Record<string, string>> = {
   'POST /auth/reset-request': 'sends a mail, or none; the link in it is user.reset-link-made',
   'POST /admin/provider-keys/test': 'asks the provider whether a key works, and keeps nothing',
   'POST /admin/provider-keys/:ref/test': 'asks the provider whether a key works; its state is no act of anybody’s',
+  'POST /admin/server-keys/:provider/test': 'asks the provider whether a key works, and keeps nothing',
   'POST /admin/notifications/read': 'what one has read',
 }
 
@@ -135,6 +136,11 @@ function story(): Act[] {
       await app.login(ada.email, ada.password)
       const { sessions } = (await mine('GET', '/auth/sessions')).body
       return mine('DELETE', `/auth/sessions/${sessions.find((one: Json) => !one.current).id}`)
+    }),
+    act('DELETE /admin/users/:id/sessions/:session_id', 'session.revoked', async () => {
+      await app.login(bob.email, bob.password)
+      const [last] = (await byAdmin('GET', `/admin/users/${bob.id}/sessions`)).body.sessions
+      return byAdmin('DELETE', `/admin/users/${bob.id}/sessions/${last.id}`)
     }),
     act('POST /auth/api-keys', 'api-key.created', () =>
       note(mine('POST', '/auth/api-keys', { name: 'one' }), ({ id }) => ({ apiKey: id })),
