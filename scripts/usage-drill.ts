@@ -44,9 +44,11 @@ function* listQueries(): Generator<[string, UsageScope, UsageOfAllQuery]> {
       for (const span of SPANS) {
         const from = new Date(now - span * DAY_MS).toISOString().slice(0, 10)
         for (const group of [...GROUPS, ...(name === 'all' ? ['user'] : [])]) {
+          // More than 10,000 groups are refused.
+          if (name === 'all' && group === 'api_key' && span > 30) continue
           for (const filter of FILTERS) {
             const shown = `${name} ${time_zone} ${span} days by ${group} ${Object.values(filter).join(' ')}`
-            yield [shown, scope, { from, time_zone, group_by: `day,${group}`, ...filter }]
+            yield [shown, scope, { from, time_zone, group_by: `day,${group}`, percentiles: 'totals', ...filter }]
           }
         }
       }
@@ -71,21 +73,33 @@ async function measure(database: Database): Promise<number> {
     console.info(`${time_zone}: past days added up in ${((performance.now() - before) / 1000).toFixed(1)} s`)
   }
   const all: number[] = []
+  const busy: number[] = []
   for (const [name, scope, query] of listQueries()) {
     const times: number[] = []
+    const processorBefore = process.cpuUsage()
     for (let i = 0; i < REPEATS; i++) {
       const before = performance.now()
       await usage.summarise(query, scope)
       times.push(performance.now() - before)
     }
     all.push(...times)
-    if (percentile(times, 0.5) > LIMIT_MS / 2) console.info(`${name}: median ${percentile(times, 0.5).toFixed(0)} ms`)
+    const { user, system } = process.cpuUsage(processorBefore)
+    busy.push((user + system) / 1000 / REPEATS)
+    if (percentile(times, 0.5) > LIMIT_MS / 2) {
+      console.info(
+        `${name}: median ${percentile(times, 0.5).toFixed(0)} ms, of the processor ${busy.at(-1)!.toFixed(0)} ms`,
+      )
+    }
   }
   const [, scope, query] = [...listQueries()].find(([name]) => name.includes('90 days by model'))!
   deepStrictEqual(await usage.summarise(query, scope), await plain.summarise(query, scope))
   const [p50, p95] = [percentile(all, 0.5), percentile(all, 0.95)]
   console.info(
     `${all.length} looks: p50 ${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms, longest ${Math.max(...all).toFixed(0)} ms`,
+  )
+  // On a busy machine this says more. PostgreSQL's own share is not in it.
+  console.info(
+    `of the processor: p50 ${percentile(busy, 0.5).toFixed(0)} ms, p95 ${percentile(busy, 0.95).toFixed(0)} ms`,
   )
   await daySums.close()
   return p95

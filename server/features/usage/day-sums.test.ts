@@ -221,6 +221,23 @@ describeOnEachDatabase('sums of days that are over', (openDatabase) => {
     expect(splits.size).toBe(2)
   })
 
+  test('percentiles of totals only, where that is asked: the rest is the same', async () => {
+    const database = await openDatabase()
+    const random = createRandom(43)
+    await insertWithCalls(
+      database,
+      Array.from({ length: 200 }, () => makeRequest(random)),
+      random,
+    )
+    const { usage } = open(database)
+    const query = { ...RANGE, group_by: 'day,model' }
+    const all = await usage.summarise(query, { everyone: true })
+    const some = await usage.summarise({ ...query, percentiles: 'totals' }, { everyone: true })
+    expect([some.subtotals, some.total]).toEqual([all.subtotals, all.total])
+    const none = { p50_ms: null, p95_ms: null, p99_ms: null, first_byte_p50_ms: null, first_byte_p95_ms: null }
+    expect(some.groups).toEqual(all.groups.map((row) => ({ ...row, ...none })))
+  })
+
   test('zones that nobody looks at any more go', async () => {
     const database = await openDatabase()
     const { daySums } = open(database)

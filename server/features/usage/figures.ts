@@ -52,7 +52,7 @@ export async function addCells(cells: readonly Counted[], keysOf: (cell: Counted
 
 const NOTHING: Counted = { keys: [], sums: createSums(), durations: [], firstBytes: [] }
 
-export function toFigures({ sums, durations, firstBytes }: Counted = NOTHING): UsageTotal {
+export function toFigures({ sums, durations, firstBytes }: Counted = NOTHING, withPercentiles = true): UsageTotal {
   const classes = {
     cancelled: sums.cancelled,
     rate_limited: sums.rate_limited,
@@ -60,8 +60,8 @@ export function toFigures({ sums, durations, firstBytes }: Counted = NOTHING): U
     server_errors: sums.server_errors,
     broken_off: sums.broken_off,
   }
-  const whole: Percentiles = findPercentiles(durations)
-  const first: Percentiles = findPercentiles(firstBytes)
+  const whole: Percentiles = findPercentiles(withPercentiles ? durations : [])
+  const first: Percentiles = findPercentiles(withPercentiles ? firstBytes : [])
   return {
     requests: sums.requests,
     errors: Object.values(classes).reduce((total, count) => total + count, 0),
@@ -84,14 +84,19 @@ export function toFigures({ sums, durations, firstBytes }: Counted = NOTHING): U
   }
 }
 
-export function toRows(cells: readonly Counted[], groups: readonly UsageGroup[], days: readonly Day[]): UsageRow[] {
+export function toRows(
+  cells: readonly Counted[],
+  groups: readonly UsageGroup[],
+  days: readonly Day[],
+  withPercentiles = true,
+): UsageRow[] {
   return cells
     .map((cell) => {
       const row: Record<string, unknown> = {}
       groups.forEach((group, i) => {
         row[group] = toGroupValue(group, cell.keys[i] ?? null, days)
       })
-      return { ...row, ...toFigures(cell) }
+      return { ...row, ...toFigures(cell, withPercentiles) }
     })
     .sort((a, b) => compareRows(a, b, groups))
 }

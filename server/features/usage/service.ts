@@ -14,7 +14,7 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { isUlid, parsePublicId } from '../../kernel/ids.ts'
 import { dateAfter, dayAt, listDays, startOfDay } from './days.ts'
 import { writeUsageFile } from './export.ts'
-import { addCells, countCells, type Counted, toFigures, toRows } from './figures.ts'
+import { addCells, countCells, toFigures, toRows } from './figures.ts'
 import type { Ledger } from './ledger.ts'
 import { toReceipt } from './receipt.ts'
 import type { UsageStore } from './store.ts'
@@ -59,17 +59,17 @@ export function createUsage(options: { store: UsageStore; ledger: Pick<Ledger, '
       const keys = groups.map((group) => GROUP_KEYS[group])
       const cells = await store.collect(selection, keys, { timeZone, days }, MOST_GROUPS).catch(refuseTooMany)
       const counted = await countCells(cells)
-      const rowsOf = async (names: readonly UsageGroup[], some: readonly Counted[]) => toRows(some, names, days)
       const subtotals: UsageAnswer['subtotals'] = {}
       for (const [i, group] of groups.entries()) {
-        if (groups.length > 1)
-          subtotals[group] = await rowsOf([group], await addCells(counted, (cell) => [cell.keys[i]!]))
+        if (groups.length === 1) break
+        const added = await addCells(counted, (cell) => [cell.keys[i]!])
+        subtotals[group] = toRows(added, [group], days)
       }
       return {
         from: new Date(from).toISOString(),
         to: new Date(to).toISOString(),
         time_zone: timeZone,
-        groups: await rowsOf(groups, counted),
+        groups: toRows(counted, groups, days, query.percentiles !== 'totals'),
         ...(groups.length > 1 && { subtotals }),
         // Added up from the groups, not asked for again: rows that arrive meanwhile cannot make the two differ.
         total: toFigures((await addCells(counted, () => []))[0]),

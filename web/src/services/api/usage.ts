@@ -22,7 +22,7 @@ export interface UsageQuestion {
 const placeOf = (everybody: boolean): string => (everybody ? 'admin/usage/all' : 'admin/usage')
 
 export const readUsage = ({ everybody, ...query }: UsageQuestion): Promise<UsageAnswer> =>
-  call('GET', `${placeOf(everybody)}${toQuery(query)}`)
+  call('GET', `${placeOf(everybody)}${toQuery({ ...query, percentiles: 'totals' })}`)
 
 export async function readUsageFile({ everybody, ...query }: UsageQuestion, format: 'csv' | 'json'): Promise<Blob> {
   const path = `${placeOf(everybody)}/export${toQuery({ ...query, format })}`
