@@ -44,7 +44,12 @@ async function start(fake: FakeProvider): Promise<Started> {
   process.once('exit', killWithUs)
   let printed = ''
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (printed += text))
-  const [, url, code] = await vi.waitUntil(() => /(https?:\S+)\/setup#(\S+)(?=\s)/.exec(printed), { timeout: 60_000 })
+  const findLink = (): RegExpExecArray | null => /(https?:\S+)\/setup#(\S+)(?=\s)/.exec(printed)
+  const link = await vi.waitUntil(findLink, { timeout: 60_000 }).catch((error: unknown) => {
+    child.kill('SIGTERM')
+    throw error
+  })
+  const [, url, code] = link
   return {
     url: url!,
     code: code!,
@@ -146,6 +151,18 @@ describe.skipIf(!canRun)(name, () => {
     expect(await tab.page.getByText('Get started').count()).toBe(0)
     await tab.page.reload()
     await sees('Last requests')
+    await expectClean()
+
+    // The playground asks on the key that was pasted.
+    await tab.page.getByRole('link', { name: 'Playground' }).first().click()
+    await tab.page.getByLabel('Message').fill('Say hello')
+    await press('Send')
+    const answer = tab.page.getByRole('article').first()
+    await answer.getByText(/You/).first().waitFor()
+    await answer
+      .getByText(/Say hello/)
+      .first()
+      .waitFor()
     await expectClean()
     const inAnswers = (await tab.findSecret(apiKey)).filter((place) => !place.endsWith('/auth/api-keys'))
     expect(inAnswers).toEqual([])
