@@ -1,4 +1,4 @@
-// `npm run drill:usage -- [--rows 1000000] [--postgres]`: fills a ledger of that many requests and prints how long usage
+// `npm run drill:usage -- [--rows 1000000] [--repeats 5] [--postgres]`: fills a ledger of that many requests and prints how long usage
 // takes to add up: at first, and once the sums of past days are there, in two time zones, over several ranges, groups and
 // filters. Fails where 95 of 100 looks take longer than 200 ms, or where the sums change an answer.
 import { deepStrictEqual } from 'node:assert'
@@ -18,13 +18,17 @@ import { createPostgresDatabase, dropPostgresDatabase, silentLog } from '../test
 import { EVERY_MS, fillLedger, STARTED } from '../test/support/large-ledger.ts'
 
 const LIMIT_MS = 200
-const REPEATS = 5
 const DAY_MS = 86_400_000
 
 const { values } = parseArgs({
-  options: { rows: { type: 'string', default: '1000000' }, postgres: { type: 'boolean', default: false } },
+  options: {
+    rows: { type: 'string', default: '1000000' },
+    repeats: { type: 'string', default: '5' },
+    postgres: { type: 'boolean', default: false },
+  },
 })
 const rows = Number(values.rows)
+const repeats = Number(values.repeats)
 const now = STARTED + rows * EVERY_MS
 const clock = { ...systemClock, now: () => now }
 const ledger = { flush: async () => undefined }
@@ -77,14 +81,14 @@ async function measure(database: Database): Promise<number> {
   for (const [name, scope, query] of listQueries()) {
     const times: number[] = []
     const processorBefore = process.cpuUsage()
-    for (let i = 0; i < REPEATS; i++) {
+    for (let i = 0; i < repeats; i++) {
       const before = performance.now()
       await usage.summarise(query, scope)
       times.push(performance.now() - before)
     }
     all.push(...times)
     const { user, system } = process.cpuUsage(processorBefore)
-    busy.push((user + system) / 1000 / REPEATS)
+    busy.push((user + system) / 1000 / repeats)
     if (percentile(times, 0.5) > LIMIT_MS / 2) {
       console.info(
         `${name}: median ${percentile(times, 0.5).toFixed(0)} ms, of the processor ${busy.at(-1)!.toFixed(0)} ms`,

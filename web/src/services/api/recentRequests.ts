@@ -1,10 +1,8 @@
-// `/admin/requests`: the newest few, and one whole.
-import type { ListedRequest, RequestDetail, RequestList } from '../../../../contract/requests.ts'
+// `/admin/requests`: the newest few.
+import type { ListedRequest, RequestList } from '../../../../contract/requests.ts'
 import { call } from './client.ts'
 
 export const listRecentRequests = async (limit: number): Promise<ListedRequest[]> =>
   (await call<RequestList>('GET', `admin/requests?limit=${limit}`)).requests
 export const listFirstRequest = async (): Promise<ListedRequest | undefined> =>
   (await listRecentRequests(10)).find(({ api_key_id }) => api_key_id !== null)
-export const readRequest = (id: string): Promise<RequestDetail> =>
-  call('GET', `admin/requests/${encodeURIComponent(id)}`)
