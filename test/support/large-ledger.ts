@@ -37,7 +37,7 @@ export async function fillLedger(database: Database, rows: number): Promise<void
         CASE WHEN n % 70001 = 0 THEN 'server' WHEN n % 49999 = 0 THEN 'team' ELSE 'user' END,
         ${id('01J00000000000000000', sql`CASE WHEN n % 80021 = 0 THEN 99 WHEN n % 10 < 6 THEN n % 4 ELSE 4 + n % 97 % 90 END`, 6)},
         CASE WHEN n % 70001 = 0 THEN 'outage' ELSE 'none' END, '[]', 1, 1200, 300, 4500000, 'computed', '2026-11-01',
-        200 + n % 1801, 500 + (n * 7919) % 29989
+        200 + n % 1801, 500 + (CAST(n AS BIGINT) * 7919) % 29989
       FROM ${series(from, to)}`.execute(database.query)
     const last = {
       first: id('01J0000000000000', sql.lit(from) as never, 10),
