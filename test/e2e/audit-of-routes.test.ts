@@ -37,6 +37,11 @@ const QUIET: Readonly<Record<string, string>> = {
 /** Asked for where it can be brought about. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'POST /auth/setup': 'registration.test.ts: setup.completed',
+  'POST /auth/second-factor': 'makes a secret that counts for nothing until it is confirmed',
+  'POST /auth/second-factor/confirm': 'second-factor.test.ts',
+  'POST /auth/second-factor/recovery-codes': 'user.recovery-codes-made, in second-factor.ts',
+  'POST /auth/second-factor/remove': 'second-factor.test.ts',
+  'DELETE /admin/users/:id/second-factor': 'second-factor.test.ts',
   'POST /admin/encryption/rotate': 'vault-rotation.test.ts: each step is in the audit log',
 }
 
