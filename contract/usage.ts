@@ -96,7 +96,7 @@ const figures = {
   cost_usd_nanos: z.int(),
   /** Of it, what was worked out from tokens and price; the rest is what providers said. */
   computed_usd_nanos: z.int(),
-  /** Of it, what was estimated because an answer broke off. */
+  /** Of it, what was estimated: an answer broke off, or searches that nobody knows a price of are left out. */
   estimated_usd_nanos: z.int(),
   /** Requests that reached a provider at a cost nobody knows. */
   unknown_cost_requests: z.int(),
@@ -162,6 +162,8 @@ export const tokensSchema = z.object({
   cache_write_1h_tokens: z.int().nullable(),
   output_tokens: z.int().nullable(),
   reasoning_tokens: z.int().nullable(),
+  /** Searches of the web that the provider ran and counts apart. */
+  searches: z.int().nullable(),
 })
 
 export const costSchema = z.object({
@@ -185,7 +187,12 @@ export const receiptSchema = z
     provider_key_id: z.string().nullable(),
     fallback: z.string().nullable(),
     warnings: z.array(z.unknown()),
-    attempts: z.array(receiptAttemptSchema),
+    attempts: z.array(
+      receiptAttemptSchema.extend({
+        /** The provider's own usage object, as it wrote it; null: it gave none, or one of over 4096 bytes. */
+        raw_usage: z.record(z.string(), z.unknown()).nullable(),
+      }),
+    ),
     /** Of all attempts together, as the cost is. */
     usage: tokensSchema,
     cost: costSchema,

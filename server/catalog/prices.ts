@@ -14,7 +14,8 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Usage } from '../protocols/canonical.ts'
 import { NO_OVERRIDES, type ModelOverride, type OverriddenPrice, type Overrides } from './overrides.ts'
 
-export type PriceSource = 'computed' | 'unknown'
+/** estimated: the least it cost; searches that nobody knows a price of are not in it. */
+export type PriceSource = 'computed' | 'estimated' | 'unknown'
 
 export interface PricedUsage {
   readonly usdNanos: number | null
@@ -64,6 +65,8 @@ interface PriceTable {
   readonly reasoning: Rate | null
   /** Nano-dollars × 10⁶ per call. */
   readonly perCall: bigint
+  /** Nano-dollars × 10⁶ per search of the web; null where nobody knows. */
+  readonly perSearch: bigint | null
   readonly contextWindow: number | null
   readonly version: string
 }
@@ -134,7 +137,9 @@ export function createPrices({
       const table = findTable(provider, model, at)
       if (table === null) return UNKNOWN
       const usdNanos = computeCost(table, usage)
-      return usdNanos === null ? UNKNOWN : { usdNanos, source: 'computed', priceVersion: table.version }
+      if (usdNanos === null) return UNKNOWN
+      const source = usage.searches && table.perSearch === null ? 'estimated' : 'computed'
+      return { usdNanos, source, priceVersion: table.version }
     },
     showPrice(provider, model) {
       const table = findTable(provider, model, clock.now())
@@ -182,8 +187,9 @@ function computeCost(table: PriceTable, usage: Usage): number | null {
   const write1h = usage.cacheWrite1h ?? 0
   const write = Math.max(usage.cacheWrite ?? 0, write1h)
   const reasoning = Math.min(usage.reasoning ?? 0, output ?? 0)
+  const searches = usage.searches ?? 0
   if (
-    ![input, output ?? 0, read, write, write1h, reasoning].every((count) => Number.isSafeInteger(count) && count >= 0)
+    ![input, output ?? 0, read, write, write1h, reasoning, searches].every((count) => Number.isSafeInteger(count) && count >= 0)
   ) {
     return null
   }
@@ -195,7 +201,8 @@ function computeCost(table: PriceTable, usage: Usage): number | null {
     price(table.output, (output ?? 0) - reasoning, input) +
     price(table.reasoning ?? table.output, reasoning, input)
   if (cost < 0n) return null
-  return Number((cost + table.perCall + 500_000n) / 1_000_000n)
+  const fees = table.perCall + (table.perSearch ?? 0n) * BigInt(searches)
+  return Number((cost + fees + 500_000n) / 1_000_000n)
 }
 
 const UNPRICED = -(10n ** 40n)
@@ -241,7 +248,8 @@ function compileTable(provider: Provider, model: ModelInfo, { prices, constraint
     cacheWrite,
     cacheWrite1h: toRate(prices['cache_write_1h_mtok']) ?? hourLongWriteRate(model.id, input, cacheWrite),
     reasoning: toRate(prices['output_reasoning_mtok']),
-    perCall: (toRate(prices['requests_kcount'])?.base ?? 0n) * 1_000n,
+    perCall: perThousand(prices['requests_kcount']) ?? 0n,
+    perSearch: perThousand(prices['web_searches_kcount']),
     contextWindow: model.context_window ?? null,
     version: `genai-prices@${PRICE_LIST_VERSION}:${provider.id}/${model.id}${since}`,
   }
@@ -258,6 +266,7 @@ function compileOverride({ provider, model, updatedAt }: ModelOverride, price: O
     cacheWrite1h: rate(price.cacheWrite1h),
     reasoning: null,
     perCall: 0n,
+    perSearch: null,
     contextWindow: null,
     version: `override:${provider}/${model}@${new Date(updatedAt).toISOString()}`,
   }
@@ -270,6 +279,12 @@ function hourLongWriteRate(modelId: string, input: Rate | null, cacheWrite: Rate
     base: input.base * 2n,
     tiers: input.tiers.map(({ start, price: perMillion }) => ({ start, price: perMillion * 2n })),
   }
+}
+
+/** Nano-dollars × 10⁶ for one of what is priced by the thousand. */
+function perThousand(listed: ModelPrice[string]): bigint | null {
+  const rate = toRate(listed)
+  return rate && rate.base * 1_000n
 }
 
 function toRate(listed: ModelPrice[string]): Rate | null {

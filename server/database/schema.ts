@@ -112,6 +112,7 @@ export interface RequestTable {
   cache_write_1h_tokens: number | null
   output_tokens: number | null
   reasoning_tokens: number | null
+  searches: number | null
   cost_usd_nanos: number | null
   cost_source: string
   price_version: string | null
@@ -142,12 +143,14 @@ export interface AttemptTable {
   cache_write_1h_tokens: number | null
   output_tokens: number | null
   reasoning_tokens: number | null
+  searches: number | null
   cost_usd_nanos: number | null
   cost_source: string
   price_version: string | null
   first_byte_ms: number | null
   duration_ms: number
   lease_id: string | null
+  raw_usage: string | null
 }
 
 /** The sums of one day in one time zone are there, whole. */

@@ -1,6 +1,6 @@
 // An answer on its way to the client, whatever happens to its bytes: relayed or translated, streamed or whole. The
 // attempt feeds it and asks it; it alone writes to the response.
-import type { Usage } from '../protocols/canonical.ts'
+import type { ToldUsage } from '../protocols/canonical.ts'
 import type { ErrorView, UpstreamError } from '../protocols/protocol.ts'
 
 export interface PushResult {
@@ -38,7 +38,7 @@ export interface Answer {
   /** Ends an answer that had begun with the dialect's error. */
   break(error: ErrorView): void
   /** What the provider has told so far. */
-  readUsage(): Usage
+  readUsage(): ToldUsage
   /** The gateway ended the answer before the provider counted: `readUsage` holds estimates. */
   readonly usageIsEstimated?: boolean
   /** Tokens of what the provider said, by its length; null where only the bytes around it are known. */

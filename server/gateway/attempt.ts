@@ -5,7 +5,7 @@ import { GatewayError } from '../kernel/errors.ts'
 import { toPublicId } from '../kernel/ids.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import { UNTOLD_USAGE, type Usage } from '../protocols/canonical.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
 import { statusOfSignals } from '../providers/provider.ts'
 import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHeaders, UpstreamSink } from '../upstream/upstream.ts'
@@ -52,6 +52,8 @@ export interface AttemptResult {
   readonly status: number | null
   readonly headers: UpstreamHeaders
   readonly usage: Usage
+  /** The provider's own usage object, as it wrote it; null where it told none, or one that is not to be kept. */
+  readonly rawUsage: string | null
   /** Some of `usage` is an estimate already. */
   readonly estimated: boolean
   /** Estimated tokens of what was said; null where only `bytes` are known. */
@@ -321,6 +323,13 @@ class Attempt implements UpstreamSink, Watched {
       : Object.fromEntries(Object.entries(headers).filter(([name]) => !leaks.includes(name)))
   }
 
+  /** A copy: the text is a part of a longer one, which need not stay in memory with it. */
+  #keepRaw(raw: string): string | null {
+    if (raw.length > MOST_RAW_USAGE) return null
+    const bytes = Buffer.from(raw)
+    return bytes.length <= MOST_RAW_USAGE && this.#scan.isClean(bytes) ? bytes.toString('utf8') : null
+  }
+
   #finish(end: AttemptEnd): void {
     if (this.#over) return
     this.#over = true
@@ -328,12 +337,14 @@ class Attempt implements UpstreamSink, Watched {
     this.#exchange.response.off('close', this.#onClose)
     this.#exchange.response.off('drain', this.#onDrain)
     const answer = this.#answer
+    const { usage, raw } = answer?.readUsage() ?? UNTOLD_USAGE
     const now = this.#tools.clock.monotonic()
     this.#resolve({
       end,
       status: this.#status,
       headers: this.#headers,
-      usage: answer?.readUsage() ?? UNKNOWN_USAGE,
+      usage,
+      rawUsage: raw === null ? null : this.#keepRaw(raw),
       estimated: answer?.usageIsEstimated ?? false,
       estimatedOutput: answer?.estimatedOutput ?? null,
       upstreamRequestId: readUpstreamRequestId(this.#headers),
@@ -343,6 +354,9 @@ class Attempt implements UpstreamSink, Watched {
     })
   }
 }
+
+/** Of a provider's own usage object, in bytes: longer ones are not kept. */
+export const MOST_RAW_USAGE = 4096
 
 function brokenAnswer(provider: string, why: 'connect' | 'reset' | 'timeout' | 'malformed'): GatewayError {
   if (why === 'timeout') {

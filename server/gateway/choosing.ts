@@ -52,7 +52,7 @@ export function createChoosing({ prices, clock }: { prices: Prices; clock: Clock
     nameConversation(userId, headers, facts(), requestId)
 
   function costOf({ provider, model }: ModelTarget, { promptTokens, maxOutput }: ChosenFor): number | null {
-    const none = { cacheRead: null, cacheWrite: null, cacheWrite1h: null, reasoning: null }
+    const none = { cacheRead: null, cacheWrite: null, cacheWrite1h: null, reasoning: null, searches: null }
     const output = Math.min(maxOutput ?? USUAL_OUTPUT, USUAL_OUTPUT)
     return prices.priceUsage({ provider, model, usage: { ...none, input: promptTokens, output } }).usdNanos
   }

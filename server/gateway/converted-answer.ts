@@ -1,6 +1,6 @@
 // A small whole answer that is turned into the client's dialect as one object: token counts and embeddings.
 import { JSON_TYPE } from '../http/answers.ts'
-import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import { UNTOLD_USAGE, type ToldUsage, type Usage } from '../protocols/canonical.ts'
 import { asObject, parseJson, type JsonObject } from '../protocols/read.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer, PushResult } from './answer.ts'
@@ -12,6 +12,8 @@ const LARGEST = 64 * 1024 * 1024
 export interface Converted {
   readonly body: Record<string, unknown>
   readonly usage: Usage
+  /** The provider's own usage object. */
+  readonly rawUsage?: JsonObject | null
 }
 
 export class ConvertedAnswer implements Answer {
@@ -63,7 +65,9 @@ export class ConvertedAnswer implements Answer {
   break(): void {}
   keepAlive(): void {}
 
-  readUsage(): Usage {
-    return this.#converted?.usage ?? UNKNOWN_USAGE
+  readUsage(): ToldUsage {
+    if (!this.#converted) return UNTOLD_USAGE
+    const { usage, rawUsage } = this.#converted
+    return { usage, raw: rawUsage ? JSON.stringify(rawUsage) : null }
   }
 }

@@ -109,6 +109,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         reason,
         upstreamRequestId: result.upstreamRequestId,
         usage: metered.usage,
+        rawUsage: result.rawUsage,
         cost: metered.cost,
         firstByteMs: result.firstByteMs,
         durationMs: result.durationMs,

@@ -2,7 +2,7 @@
 // held back, so a download needs no memory; a client that takes it slowly slows the provider down.
 // It may be a page that somebody uploaded, and a browser may ask for it with `?key=`: it must never run as one of ours.
 import type { ServerResponse } from 'node:http'
-import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import { UNTOLD_USAGE, type ToldUsage } from '../protocols/canonical.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
 import type { Answer, PushResult } from './answer.ts'
@@ -74,8 +74,8 @@ export class ByteRelay implements Answer {
   /** What is in between is not known, so nothing can be put there. */
   keepAlive(): void {}
 
-  readUsage(): Usage {
-    return UNKNOWN_USAGE
+  readUsage(): ToldUsage {
+    return UNTOLD_USAGE
   }
 
   #take(chunk: Buffer): boolean {

@@ -7,7 +7,7 @@ import type { Answer, PushResult } from './answer.ts'
 import { createArrayGuard, type ArrayGuard } from './array-guard.ts'
 import { createStreamGuard, type CredentialScan, type StreamGuard } from './credential-scan.ts'
 import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
-import type { Usage } from '../protocols/canonical.ts'
+import type { ToldUsage } from '../protocols/canonical.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
 import type { StateTap } from './state-tap.ts'
@@ -115,7 +115,7 @@ export class StreamRelay implements Answer {
     return this.#array?.endedInError ?? this.#exchange.protocol.stream.isError(this.#tap.lastEventHead)
   }
 
-  readUsage(): Usage {
+  readUsage(): ToldUsage {
     const tail = this.#filter?.usageEvent || this.#tap.tail
     return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail)
   }

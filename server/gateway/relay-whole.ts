@@ -1,10 +1,10 @@
 // A whole answer on its way through. It is held until it is complete, so that a cut or broken one can still become an
 // honest error; one too large to hold is passed on as it comes.
 import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
-import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import { UNTOLD_USAGE, type ToldUsage } from '../protocols/canonical.ts'
 import { ERROR_ANSWER_KEYS, isErrorAnswer, withNamedStatus } from '../protocols/error-answers.ts'
 import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
-import { asObject, lastMember, parseJson } from '../protocols/read.ts'
+import { asObject, findLastMember, parseJson } from '../protocols/read.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import type { Answer, PushResult, Refusal } from './answer.ts'
@@ -95,18 +95,28 @@ export class WholeRelay implements Answer {
     response.end(this.#chunks[last])
   }
 
-  readUsage(): Usage {
+  readUsage(): ToldUsage {
     const { protocol } = this.#exchange
-    if (this.#passing) {
-      const tail = this.#tail.toString('utf8')
-      return protocol.readUsage((key) => lastMember(tail, key, () => true) ?? undefined)
-    }
-    return this.#scan ? protocol.readUsage((key) => this.#read(key)) : UNKNOWN_USAGE
+    if (!this.#passing && !this.#scan) return UNTOLD_USAGE
+    const tail = this.#passing ? this.#tail.toString('utf8') : ''
+    const texts = new Map<string, string>()
+    const usage = protocol.readUsage((key) => {
+      const text = this.#passing ? findLastMember(tail, key, () => true)?.text : this.#textOf(key)
+      if (text === undefined) return undefined
+      texts.set(key, text)
+      return parseJson(text)
+    })
+    return { usage, raw: rawUsageOf(protocol, (key) => texts.get(key)) }
   }
 
   #read(key: string): unknown {
+    const text = this.#textOf(key)
+    return text === undefined ? undefined : parseJson(text)
+  }
+
+  #textOf(key: string): string | undefined {
     const range = this.#scan?.values.get(key)
-    return range ? parseJson(textOfChunks(this.#chunks, range.start, range.end)) : undefined
+    return range && textOfChunks(this.#chunks, range.start, range.end)
   }
 
   /** Of a long value it is enough that there is one. */
@@ -150,4 +160,9 @@ export class WholeRelay implements Answer {
     const joined = chunk.length >= TAIL_BYTES ? chunk : Buffer.concat([this.#tail, chunk])
     this.#tail = Buffer.from(joined.subarray(Math.max(0, joined.length - TAIL_BYTES)))
   }
+}
+
+function rawUsageOf({ rawUsageKeys }: Protocol, textOf: (key: string) => string | undefined): string | null {
+  const texts = rawUsageKeys.map(textOf)
+  return texts.find((text) => text?.startsWith('{')) ?? null
 }

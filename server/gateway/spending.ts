@@ -70,6 +70,7 @@ export function createSpending(tools: {
       cacheWrite1h: null,
       output,
       reasoning: null,
+      searches: null,
     }
     return prices.priceUsage({ provider: target.provider.id, model: target.model, usage }).usdNanos ?? 0
   }

@@ -14,7 +14,7 @@ import {
   type EmbeddingResponse,
 } from '../protocols/embeddings.ts'
 import type { Operation, ProtocolId } from '../protocols/protocol.ts'
-import type { JsonObject } from '../protocols/read.ts'
+import { asObject, type JsonObject } from '../protocols/read.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import type { Carrier } from './carrier.ts'
 import { ConvertedAnswer } from './converted-answer.ts'
@@ -71,7 +71,11 @@ export function translateEmbeddings(exchange: Exchange, target: Target): Carrier
       new ConvertedAnswer(exchange, headers, (answer) => {
         const response = upstream.decodeResponse(answer)
         if (!response) return null
-        return { body: client.encodeResponse(response, request, exchange.answeredAs), usage: response.usage }
+        return {
+          body: client.encodeResponse(response, request, exchange.answeredAs),
+          usage: response.usage,
+          rawUsage: protocol.rawUsageKeys.map((key) => asObject(answer[key])).find((usage) => usage !== null) ?? null,
+        }
       }),
   )
 }

@@ -135,7 +135,7 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const answering = createAnswering(tools, exchange, target, {
     request,
     losses: encoding.losses,
-    usage: () => answer?.readUsage() ?? UNKNOWN_USAGE,
+    usage: () => answer?.readUsage().usage ?? UNKNOWN_USAGE,
   })
   return createCrossing(exchange, target, counterpart, body, (_status, headers) => {
     const kind = readKind(headers)

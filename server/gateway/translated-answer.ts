@@ -10,6 +10,7 @@ import {
   type Finish,
   type Item,
   type StreamEvent,
+  type ToldUsage,
   type Usage,
 } from '../protocols/canonical.ts'
 import { isErrorAnswer, withNamedStatus } from '../protocols/error-answers.ts'
@@ -56,6 +57,7 @@ export interface TranslatedAnswerOptions {
 
 export class TranslatedAnswer implements Answer {
   readonly #options: TranslatedAnswerOptions
+  readonly #decoding: ResponseDecoding
   readonly #splitter: SseSplitter
   readonly #decoder: StreamDecoder
   readonly #encoder: StreamEncoder | null
@@ -68,6 +70,8 @@ export class TranslatedAnswer implements Answer {
   #begun = false
   #broken: UpstreamError | null = null
   #usage: Usage = UNKNOWN_USAGE
+  /** The provider's own, as it came last. */
+  #rawUsage: JsonObject | null = null
   /** Length of what the provider said, bytes of its text without what the wire puts around it. */
   #said = 0
   refusal: Refusal | null = null
@@ -77,7 +81,8 @@ export class TranslatedAnswer implements Answer {
   constructor(options: TranslatedAnswerOptions) {
     this.#options = options
     this.#splitter = createSseSplitter()
-    this.#decoder = options.upstream.streamDecoder(options.decoding)
+    this.#decoding = { ...options.decoding, onUsage: (usage) => (this.#rawUsage = usage ?? this.#rawUsage) }
+    this.#decoder = options.upstream.streamDecoder(this.#decoding)
     this.#encoder = options.exchange.streamed ? options.client.streamEncoder(options.encoding) : null
     this.#stop = createStopEnforcer(options.enforceStop)
     this.#sign = createThoughtSigner(options.thinker)
@@ -127,8 +132,8 @@ export class TranslatedAnswer implements Answer {
   }
 
   #readWhole(body: JsonObject): boolean {
-    const { upstream, decoding, thinker, noteUnknownFinish } = this.#options
-    const whole = upstream.decodeResponse(body, decoding)
+    const { upstream, thinker, noteUnknownFinish } = this.#options
+    const whole = upstream.decodeResponse(body, this.#decoding)
     this.#whole = { ...whole, items: signThoughts(whole.items, thinker) }
     this.#usage = whole.usage
     if (whole.finish.unknown) noteUnknownFinish(whole.finish)
@@ -164,8 +169,9 @@ export class TranslatedAnswer implements Answer {
     exchange.response.end(framing ? framing.wrap(text) + framing.close : text)
   }
 
-  readUsage(): Usage {
-    return this.#whole ? this.#usage : this.#collector.response().usage
+  readUsage(): ToldUsage {
+    const usage = this.#whole ? this.#usage : this.#collector.response().usage
+    return { usage, raw: this.#rawUsage && JSON.stringify(this.#rawUsage) }
   }
 
   get estimatedOutput(): number | null {

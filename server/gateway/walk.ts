@@ -301,7 +301,7 @@ function suspendKey(
 
 // Names are the clients' to invent; only those that exist are remembered against a key.
 function isKnownModel(tools: WalkTools, exchange: Exchange): boolean {
-  const zero = { input: 0, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0, output: 0, reasoning: 0 }
+  const zero = { input: 0, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0, output: 0, reasoning: 0, searches: null }
   return (
     tools.prices.priceUsage({ provider: exchange.provider.id, model: exchange.model, usage: zero }).source !== 'unknown'
   )

@@ -13,8 +13,16 @@ export interface Usage {
   readonly cacheWrite1h: number | null
   readonly output: number | null
   readonly reasoning: number | null
+  /** Searches of the web that the provider ran and counts apart from tokens. */
+  readonly searches: number | null
   /** What the server itself says this cost, nano-dollars; only some do, and only where its provider is known to. */
   readonly chargedUsdNanos?: number
+}
+
+/** Usage, and the text of the provider's own usage object, which it was read from. */
+export interface ToldUsage {
+  readonly usage: Usage
+  readonly raw: string | null
 }
 
 export const UNKNOWN_USAGE: Usage = {
@@ -24,7 +32,10 @@ export const UNKNOWN_USAGE: Usage = {
   cacheWrite1h: null,
   output: null,
   reasoning: null,
+  searches: null,
 }
+
+export const UNTOLD_USAGE: ToldUsage = { usage: UNKNOWN_USAGE, raw: null }
 
 export type Role = 'user' | 'assistant' | 'system' | 'developer'
 

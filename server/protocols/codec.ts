@@ -15,7 +15,7 @@ import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { LossName } from './losses.ts'
-import { asObject, asText } from './read.ts'
+import { asObject, asText, type JsonObject } from './read.ts'
 import type { KnownTool } from './tool-names.ts'
 
 /** Collects losses; the same name and action is reported once, with all that was said of it. */
@@ -70,6 +70,8 @@ export interface ResponseDecoding {
   readonly dialect?: ChatDialect
   /** Ours, `req_…`: calls that the provider leaves without an id get one that no other answer of a conversation has. */
   readonly requestId?: string
+  /** Told the provider's usage object when it came, and again when more of it came: what counts is the last. */
+  readonly onUsage?: (usage: JsonObject | null) => void
 }
 
 /** Writing an answer for the client. */

@@ -4,7 +4,7 @@ import type { ErrorCode, ErrorOrigin } from '../kernel/errors.ts'
 import type { JsonScan } from '../kernel/json-scan.ts'
 import type { Edit, JsonNode } from '../kernel/json-tree.ts'
 import type { SseEvent } from '../kernel/sse.ts'
-import type { Usage } from './canonical.ts'
+import type { ToldUsage, Usage } from './canonical.ts'
 import type { RateLimitHeaders } from './rate-limits.ts'
 
 /** `uniroute-chat` has clients only: no provider speaks it. */
@@ -70,7 +70,7 @@ export interface StreamFacts {
   /** Did the stream end as the dialect ends? Judged from the head of its last events and the tail of its bytes. */
   isComplete(end: StreamEnd): boolean
   /** Usage from the first event and the tail; null values where unsaid. */
-  readUsage(firstEvent: string, tail: string): Usage
+  readUsage(firstEvent: string, tail: string): ToldUsage
   /** The dialect's own error event, complete with its blank line, fitting a stream of which so much was seen. */
   encodeError(error: ErrorView, seen: StreamSeen): string
   readonly keepAlive: string
@@ -101,6 +101,8 @@ export interface Protocol {
   /** Usage from a whole answer: `read` gives the parsed value of a top-level key. */
   readonly usageKeys: ReadonlySet<string>
   readUsage(read: (key: string) => unknown): Usage
+  /** Which of them hold the provider's own usage object; the first that is there does. */
+  readonly rawUsageKeys: readonly string[]
   encodeError(error: ErrorView): { status: number; body: string }
   decodeError(status: number, body: string): UpstreamError
   /** Clients of this dialect know a conversation that is too long by these very words; absent where a code tells them. */

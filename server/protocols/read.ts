@@ -85,14 +85,24 @@ export function addCounts(...counts: (number | null)[]): number | null {
  * the one meant.
  */
 export function lastMember(text: string, key: string, accept: (value: JsonObject) => boolean): JsonObject | null {
+  return findLastMember(text, key, accept)?.value ?? null
+}
+
+/** The same, with the text of the value as it stands there. */
+export function findLastMember(
+  text: string,
+  key: string,
+  accept: (value: JsonObject) => boolean,
+): { readonly value: JsonObject; readonly text: string } | null {
   const pattern = `"${key}"`
   for (let at = text.lastIndexOf(pattern); at !== -1; at = at === 0 ? -1 : text.lastIndexOf(pattern, at - 1)) {
     const start = skipColon(text, at + pattern.length)
     if (start === -1 || text[start] !== '{') continue
     const end = endOfObject(text, start)
     if (end === -1) continue
-    const value = asObject(parseJson(text.slice(start, end)))
-    if (value && accept(value)) return value
+    const member = text.slice(start, end)
+    const value = asObject(parseJson(member))
+    if (value && accept(value)) return { value, text: member }
   }
   return null
 }

@@ -13,7 +13,7 @@ function look(id: ProtocolId, events: readonly string[]) {
   const { lastEventHead, tail, marked } = tap
   return {
     complete: stream.isComplete({ lastEventHead, tail, marked }),
-    usage: stream.readUsage(events[0] ?? '', tail),
+    usage: stream.readUsage(events[0] ?? '', tail).usage,
     error: stream.readError(parseSseEvent(events.at(-1) ?? '')),
   }
 }

@@ -1,5 +1,6 @@
 // What the meter reads while bytes go by equals what a plain reader finds in the whole recording; and a stream counts as
 // complete exactly from its terminal event on.
+import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { endOfEvent, SseTap } from '../../server/kernel/sse.ts'
 import type { Usage } from '../../server/protocols/canonical.ts'
@@ -48,15 +49,22 @@ const NOTHING: Usage = {
   cacheWrite1h: null,
   output: null,
   reasoning: null,
+  searches: null,
 }
 
-function plainUsage(dialect: string, reports: readonly Json[]): Usage {
+/** Anthropic's later reports complete earlier ones; elsewhere each report is whole, and the last one counts. */
+function mergeReports(reports: readonly Json[]): Json | null {
   const given = reports.filter((report) => typeof report === 'object' && report !== null)
-  if (given.length === 0) return NOTHING
+  if (given.length === 0) return null
   const merged: Json = {}
   for (const report of given) {
-    for (const [name, value] of Object.entries(report)) if (value !== null) merged[name] = value
+    for (const [name, value] of Object.entries(report)) if (value !== null || given.length === 1) merged[name] = value
   }
+  return merged
+}
+
+function plainUsage(dialect: string, merged: Json | null, searches: number | null): Usage {
+  if (merged === null) return NOTHING
   const { prompt_tokens_details: prompt, completion_tokens_details: completion } = merged
   switch (dialect) {
     case 'openai-chat': {
@@ -81,6 +89,7 @@ function plainUsage(dialect: string, reports: readonly Json[]): Usage {
         cacheWrite: merged.input_tokens_details?.cache_write_tokens ?? null,
         output: merged.output_tokens ?? null,
         reasoning: merged.output_tokens_details?.reasoning_tokens ?? null,
+        searches,
       }
     case 'anthropic-messages': {
       const compactions = (merged.iterations ?? []).filter(({ type }: Json) => type === 'compaction')
@@ -97,6 +106,7 @@ function plainUsage(dialect: string, reports: readonly Json[]): Usage {
         cacheWrite1h: merged.cache_creation?.ephemeral_1h_input_tokens ?? null,
         output: sum('output_tokens'),
         reasoning: merged.output_tokens_details?.thinking_tokens ?? null,
+        searches: merged.server_tool_use?.web_search_requests ?? null,
       }
     }
     default: {
@@ -120,14 +130,15 @@ function reportsOf(data: Json): Json[] {
   return [data.usage, data.response?.usage, data.message?.usage, data.usageMetadata, data.x_groq?.usage]
 }
 
-function expectedUsage({ protocol, file, answer, isSse }: Recording): Usage {
+function expectedTold({ protocol, file, answer, isSse }: Recording): { usage: Usage; raw: Json | null } {
   const isCount = file === 'anthropic-count-tokens' || file === 'gemini-count-tokens'
   // A count is the result; nothing was used.
-  if (isCount) return { ...NOTHING, input: 0, output: 0 }
+  if (isCount) return { usage: { ...NOTHING, input: 0, output: 0 }, raw: null }
   const bodies: Json[] = isSse ? parseEvents(answer).map(({ data }) => data) : [JSON.parse(answer)].flat()
-  // Only Anthropic's later reports complete earlier ones; elsewhere each report is whole, and the last one counts.
   const reports = bodies.flatMap(reportsOf).filter((report) => report !== undefined && report !== null)
-  return plainUsage(protocol.id, protocol.id === 'anthropic-messages' ? reports : reports.slice(-1))
+  const raw = mergeReports(protocol.id === 'anthropic-messages' ? reports : reports.slice(-1))
+  const tools = bodies.map((body) => (body?.response ?? body)?.tool_usage?.web_search?.num_requests)
+  return { usage: plainUsage(protocol.id, raw, tools.findLast((count) => count !== undefined) ?? null), raw }
 }
 
 // ── The relay, fed with the recording in pieces; the client's end takes everything and keeps it.
@@ -142,15 +153,17 @@ function relay({ protocol, provider, isSse, file, answer }: Recording, usageInje
 }
 
 describe.skipIf(!recordingsAvailable)('usage', () => {
-  test.each(RECORDING_FILES)('%s: the meter reads what the whole recording says', (file) => {
+  test.each(RECORDING_FILES)('%s: the meter reads what the whole recording says, and keeps the usage object as it stands there', (file) => {
     const mine = answers.filter((recording) => recording.file === file)
     const wrong: unknown[] = []
     for (const recording of mine) {
-      const expected = expectedUsage(recording)
+      const { usage: expected, raw } = expectedTold(recording)
       for (let split = 0; split < SPLITS; split++) {
         const injected = file === 'openai-chat' && recording.isSse && split % 2 === 1
-        const { usage } = relay(recording, injected)
+        const { usage, rawUsage } = relay(recording, injected)
+        const kept: Json = rawUsage === null ? null : JSON.parse(rawUsage)
         if (!isSame(usage, expected)) wrong.push({ id: recording.id, injected, seed: random.seed, usage, expected })
+        if (!isDeepStrictEqual(kept, raw)) wrong.push({ id: recording.id, injected, seed: random.seed, kept, raw })
       }
     }
     expect(wrong).toEqual([])
@@ -158,7 +171,7 @@ describe.skipIf(!recordingsAvailable)('usage', () => {
   })
 
   test('most recordings tell their usage, so that the law above has something to hold', () => {
-    const told = answers.filter((recording) => expectedUsage(recording).input !== null)
+    const told = answers.filter((recording) => expectedTold(recording).usage.input !== null)
     expect(told.length / answers.length).toBeGreaterThan(0.8)
   })
 })

@@ -80,6 +80,7 @@ export const answers = fc
         cacheWrite: counted,
         cacheWrite1h: fc.constant(null),
         reasoning: counted,
+        searches: fc.constant(null),
       })
       .map((usage) => ({
         ...usage,

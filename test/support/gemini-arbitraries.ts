@@ -54,6 +54,7 @@ const usage = fc
     cacheWrite1h: null,
     output: answer + (reasoning ?? 0),
     reasoning: reasoning ?? null,
+    searches: null,
   }))
 const finish = fc.constantFrom(
   { unified: 'stop', raw: 'STOP' } as const,

@@ -20,6 +20,8 @@ export interface Relaying {
 
 export interface Relayed {
   readonly usage: Usage
+  /** The provider's own usage object, as JSON text. */
+  readonly rawUsage: string | null
   readonly complete: boolean
   readonly bytes: Buffer
   /** The provider's error in the first event, of which nothing is passed on. */
@@ -43,7 +45,8 @@ export function relayPieces(relaying: Relaying, pieces: readonly Buffer[]): Rela
   for (const piece of pieces) failed ||= answer.push(piece).error !== null
   const complete = answer.isComplete()
   answer.finish()
-  return { usage: answer.readUsage(), complete, bytes: Buffer.concat(response.kept), failed }
+  const { usage, raw } = answer.readUsage()
+  return { usage, rawUsage: raw, complete, bytes: Buffer.concat(response.kept), failed }
 }
 
 /** A response whose client takes everything and keeps it. */

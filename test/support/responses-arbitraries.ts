@@ -66,6 +66,7 @@ const usage: fc.Arbitrary<Usage> = fc.record({
   cacheWrite1h: fc.constant(null),
   output: count,
   reasoning: count,
+  searches: fc.option(count),
 })
 
 function finishFor(items: readonly Item[], incomplete: string | null): Finish {

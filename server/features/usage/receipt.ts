@@ -3,6 +3,7 @@ import type { ListedRequest, RequestDetail } from '../../../contract/requests.ts
 import type { Receipt } from '../../../contract/usage.ts'
 import type { AttemptTable, RequestTable } from '../../database/schema.ts'
 import { toPublicId } from '../../kernel/ids.ts'
+import { asObject, parseJson } from '../../protocols/read.ts'
 
 /** The columns that a line of the log shows. */
 export const LISTED_COLUMNS = [
@@ -73,7 +74,7 @@ export function toReceipt(request: RequestTable, attempts: readonly AttemptTable
     provider_key_id: publicOrNull('pk', request.provider_key_id),
     fallback: request.fallback,
     warnings: JSON.parse(request.warnings) as unknown[],
-    attempts: attempts.map(toAttempt),
+    attempts: attempts.map((attempt) => ({ ...toAttempt(attempt), raw_usage: readRawUsage(attempt) })),
     usage: toTokens(request),
     cost: toCost(request),
   }
@@ -107,7 +108,11 @@ export function toMicros(nanos: number): number {
   return nanos <= 0 ? 0 : Math.max(1, Math.floor((nanos + 500) / 1000))
 }
 
-function toAttempt(attempt: AttemptTable): Receipt['attempts'][number] {
+function readRawUsage({ raw_usage: raw }: AttemptTable): Receipt['attempts'][number]['raw_usage'] {
+  return raw === null ? null : asObject(parseJson(raw))
+}
+
+function toAttempt(attempt: AttemptTable): Omit<Receipt['attempts'][number], 'raw_usage'> {
   return {
     provider: attempt.provider,
     model: attempt.model,
@@ -129,6 +134,7 @@ function toTokens(row: RequestTable | AttemptTable): Receipt['usage'] {
     cache_write_1h_tokens: row.cache_write_1h_tokens,
     output_tokens: row.output_tokens,
     reasoning_tokens: row.reasoning_tokens,
+    searches: row.searches,
   }
 }
 

@@ -59,6 +59,8 @@ export interface SettledAttempt {
   readonly reason: string | null
   readonly upstreamRequestId: string | null
   readonly usage: Usage
+  /** The provider's own usage object as JSON text. Absent in journals of earlier releases, as `searches` is. */
+  readonly rawUsage?: string | null
   readonly cost: Cost
   readonly firstByteMs: number | null
   readonly durationMs: number
@@ -138,6 +140,7 @@ export function toAttemptRow({ intent, settled }: RecordedAttempt): AttemptTable
     first_byte_ms: toInteger(settled.firstByteMs),
     duration_ms: toInteger(settled.durationMs) ?? 0,
     lease_id: intent.leaseId ?? null,
+    raw_usage: settled.rawUsage ?? null,
   }
 }
 
@@ -241,6 +244,7 @@ function sumUsage(usages: readonly Usage[]): Usage {
     cacheWrite1h: sum((usage) => usage.cacheWrite1h),
     output: sum((usage) => usage.output),
     reasoning: sum((usage) => usage.reasoning),
+    searches: sum((usage) => usage.searches ?? null),
   }
 }
 
@@ -269,6 +273,7 @@ function toTokenColumns(usage: Usage) {
     cache_write_1h_tokens: toInteger(usage.cacheWrite1h),
     output_tokens: toInteger(usage.output),
     reasoning_tokens: toInteger(usage.reasoning),
+    searches: toInteger(usage.searches ?? null),
   }
 }
 

@@ -48,6 +48,7 @@ function makeRows(): RequestTable[] {
     cache_write_1h_tokens: null,
     output_tokens: null,
     reasoning_tokens: null,
+    searches: null,
     cost_usd_nanos: pick([null, 0, 1_499], n),
     cost_source: 'computed',
     price_version: null,
@@ -150,12 +151,14 @@ describeOnEachDatabase('the log of requests', (openDatabase) => {
       cache_write_1h_tokens: null,
       output_tokens: null,
       reasoning_tokens: null,
+      searches: null,
       cost_usd_nanos: null,
       cost_source: 'unknown',
       price_version: null,
       first_byte_ms: null,
       duration_ms: 4,
       lease_id: null,
+      raw_usage: null,
     }
     const second = { ...attempt, attempt: 2, cost_usd_nanos: 2_000, cost_source: 'computed', price_version: 'v1' }
     await database.insertMany([

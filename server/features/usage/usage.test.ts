@@ -359,6 +359,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
             reason: null,
             first_byte_ms: 12,
             duration_ms: 34,
+            raw_usage: null,
           },
         ],
         usage: {
@@ -368,6 +369,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
           cache_write_1h_tokens: null,
           output_tokens: 3,
           reasoning_tokens: null,
+          searches: null,
         },
         cost: { usd_micros: 1, source: 'computed', price_version: 'v1' },
       })

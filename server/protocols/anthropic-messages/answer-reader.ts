@@ -9,7 +9,7 @@ import { readCitation } from './citations.ts'
 import { readFinish } from './finish.ts'
 import { PROTOCOL } from './names.ts'
 import { argsOfInput, readBlock, unwrapFreeform, type Block } from './parts.ts'
-import { mergeAnthropicUsage } from './usage.ts'
+import { readAnthropicUsage } from './usage.ts'
 
 /** Counts that the middle model holds; what else stands in `usage` is kept beside. */
 const COUNTS: ReadonlySet<string> = new Set([
@@ -159,7 +159,8 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
     usage(value) {
       if (!value) return
       usage = { ...usage, ...withoutNulls(value) }
-      emit({ type: 'usage', usage: mergeAnthropicUsage(usage, null) })
+      decoding.onUsage?.(usage)
+      emit({ type: 'usage', usage: readAnthropicUsage(usage) })
     },
     stop(fields) {
       end = { ...end, ...withoutNulls(fields) }

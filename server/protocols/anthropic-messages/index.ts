@@ -43,6 +43,7 @@ export const anthropicMessages: Protocol = {
       ? { ...UNKNOWN_USAGE, input: 0, output: 0 }
       : readAnthropicUsage(read('usage'))
   },
+  rawUsageKeys: ['usage'],
   encodeError: encodeAnthropicError,
   decodeError: decodeAnthropicError,
   overflowWords: writeAnthropicOverflow,

@@ -21,7 +21,7 @@ import {
   responseEncodingOf,
   wireEvents,
 } from './testing.ts'
-import { mergeAnthropicUsage } from './usage.ts'
+import { readAnthropicUsage } from './usage.ts'
 import type { ModelProfile } from '../profile.ts'
 
 type Json = Record<string, unknown>
@@ -182,7 +182,7 @@ function readPlainly(message: Json): Plain {
       (block) => !['text', 'thinking', 'redacted_thinking', 'tool_use'].includes(String(block['type'])),
     ),
     stop: message['stop_reason'],
-    usage: mergeAnthropicUsage(message['usage'] as Json, null),
+    usage: readAnthropicUsage(message['usage']),
   }
 }
 
@@ -254,7 +254,7 @@ function meaningOfAnswer(message: Json): Json {
       return { ...fields, ...cited, ...(caller && (caller as Json)['type'] !== 'direct' ? { caller } : {}) }
     }),
     usage: Object.fromEntries(counts.filter(([, value]) => value !== null && value !== 0)),
-    cached: mergeAnthropicUsage(usage as Json, null).cacheWrite1h ?? 0,
+    cached: readAnthropicUsage(usage).cacheWrite1h ?? 0,
   }
 }
 

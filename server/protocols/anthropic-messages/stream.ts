@@ -1,8 +1,8 @@
 // How a Messages stream begins to fail, ends, and tells its usage.
 import type { StreamFacts } from '../protocol.ts'
-import { asCount, asObject, asText, lastMember, parseJson } from '../read.ts'
+import { asCount, asObject, asText, findLastMember, parseJson } from '../read.ts'
 import { anthropicErrorObject, anthropicStatus, decodeAnthropicError } from './error.ts'
-import { mergeAnthropicUsage } from './usage.ts'
+import { mergeAnthropicUsage, readAnthropicUsage } from './usage.ts'
 
 export const messagesStream: StreamFacts = {
   readError(event) {
@@ -16,8 +16,10 @@ export const messagesStream: StreamFacts = {
   readUsage(firstEvent, tail) {
     const data = firstEvent.slice(firstEvent.indexOf('{'))
     const start = asObject(asObject(asObject(parseJson(data))?.['message'])?.['usage'])
-    const delta = lastMember(tail, 'usage', (value) => asCount(value['output_tokens']) !== null)
-    return mergeAnthropicUsage(start, delta)
+    const delta = findLastMember(tail, 'usage', (value) => asCount(value['output_tokens']) !== null)
+    const merged = mergeAnthropicUsage(start, delta?.value ?? null)
+    const raw = merged && (merged === delta?.value ? delta.text : JSON.stringify(merged))
+    return { usage: readAnthropicUsage(merged), raw }
   },
   encodeError: (error) =>
     `event: error\ndata: ${JSON.stringify(anthropicErrorObject(error, anthropicStatus(error)))}\n\n`,

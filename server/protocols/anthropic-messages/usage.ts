@@ -21,6 +21,7 @@ export function readAnthropicUsage(value: unknown): Usage {
     cacheWrite1h: total((one) => asObject(one['cache_creation'])?.['ephemeral_1h_input_tokens']),
     output: total((one) => one['output_tokens']),
     reasoning: asCount(asObject(usage['output_tokens_details'])?.['thinking_tokens']),
+    searches: asCount(asObject(usage['server_tool_use'])?.['web_search_requests']),
   }
 }
 
@@ -31,11 +32,11 @@ function listCompactions(usage: JsonObject): JsonObject[] {
 }
 
 /** A stream's snapshots are merged by overwriting, never by adding: later values win, what they leave out stays. */
-export function mergeAnthropicUsage(start: JsonObject | null, delta: JsonObject | null): Usage {
-  if (!start && !delta) return UNKNOWN_USAGE
+export function mergeAnthropicUsage(start: JsonObject | null, delta: JsonObject | null): JsonObject | null {
+  if (!start || !delta) return start ?? delta
   const merged: Record<string, unknown> = { ...start }
-  for (const [key, value] of Object.entries(delta ?? {})) if (value !== null && value !== undefined) merged[key] = value
-  return readAnthropicUsage(merged)
+  for (const [key, value] of Object.entries(delta)) if (value !== null && value !== undefined) merged[key] = value
+  return merged
 }
 
 /**
@@ -60,5 +61,6 @@ export function writeAnthropicUsage(usage: Usage, beside?: unknown): Record<stri
         }),
     output_tokens: rest((one) => one.output),
     ...(usage.reasoning === null ? {} : { output_tokens_details: { thinking_tokens: usage.reasoning } }),
+    ...(usage.searches === null ? {} : { server_tool_use: { web_search_requests: usage.searches } }),
   }
 }

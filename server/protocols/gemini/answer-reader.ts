@@ -88,6 +88,7 @@ export class AnswerReader {
     const metadata = asObject(field(chunk, 'usageMetadata'))
     if (!metadata || (this.#usage && asCount(field(metadata, 'promptTokenCount')) === null)) return []
     const usage = readGeminiUsage(metadata)
+    this.#decoding.onUsage?.(metadata)
     if (this.#usage && JSON.stringify(usage) === JSON.stringify(this.#usage)) return []
     this.#usage = usage
     return [{ type: 'usage', usage }]

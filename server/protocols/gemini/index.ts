@@ -48,6 +48,7 @@ export const gemini: Protocol = {
     }
     return readGeminiUsage(read('usageMetadata') ?? read('metadata'))
   },
+  rawUsageKeys: ['usageMetadata', 'metadata'],
   encodeError: encodeGeminiError,
   decodeError: decodeGeminiError,
   stream: geminiStream,

@@ -1,7 +1,7 @@
 // How a Gemini stream begins to fail, ends, and tells its usage.
-import { UNKNOWN_USAGE } from '../canonical.ts'
+import { UNTOLD_USAGE } from '../canonical.ts'
 import type { StreamFacts } from '../protocol.ts'
-import { asCount, asObject, lastMember, parseJson } from '../read.ts'
+import { asCount, asObject, findLastMember, parseJson } from '../read.ts'
 import { decodeGeminiError, geminiErrorObject } from './error.ts'
 import { readGeminiUsage } from './usage.ts'
 
@@ -17,9 +17,9 @@ export const geminiStream: StreamFacts = {
   readUsage(_firstEvent, tail) {
     // Some answers leave the prompt out and count what was produced all the same.
     const usage = ['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount']
-      .map((count) => lastMember(tail, 'usageMetadata', (value) => asCount(value[count]) !== null))
+      .map((count) => findLastMember(tail, 'usageMetadata', (value) => asCount(value[count]) !== null))
       .find((found) => found !== null)
-    return usage ? readGeminiUsage(usage) : UNKNOWN_USAGE
+    return usage ? { usage: readGeminiUsage(usage.value), raw: usage.text } : UNTOLD_USAGE
   },
   encodeError: (error) => `data: ${JSON.stringify(geminiErrorObject(error))}\n\n`,
   keepAlive: ': ping\n\n',

@@ -150,6 +150,7 @@ export const USAGE: Usage = {
   cacheWrite1h: null,
   output: 5,
   reasoning: null,
+  searches: null,
 }
 export const text = (value: string): Item => ({ kind: 'text', role: 'assistant', turn: 0, text: value })
 export const answerOf = (items: readonly Item[], fields: Partial<ChatResponse> = {}): ChatResponse => ({

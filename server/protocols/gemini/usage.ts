@@ -16,5 +16,6 @@ export function readGeminiUsage(value: unknown): Usage {
     // A prompt without candidates (blocked, or an embedding) produced nothing.
     output: addCounts(candidates, thoughts) ?? (prompt === null ? null : 0),
     reasoning: thoughts,
+    searches: null,
   }
 }

@@ -47,6 +47,7 @@ export const openaiChat: Protocol = {
   }),
   usageKeys: new Set(['usage']),
   readUsage: (read) => readChatUsage(read('usage')),
+  rawUsageKeys: ['usage'],
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
   rateLimits: openaiRateLimits,

@@ -31,6 +31,7 @@ export function decodeChatResponse(body: JsonObject, decoding: ResponseDecoding)
   }
   const fields = createAnswerFields()
   fields.add(body)
+  decoding.onUsage?.(asObject(body['usage']))
   return {
     id,
     model: asText(body['model']) ?? '',

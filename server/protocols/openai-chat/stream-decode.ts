@@ -129,6 +129,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     }
     const usage = asObject(chunk['usage']) ?? asObject(asObject(chunk['x_groq'])?.['usage'])
     if (usage && asCount(usage['prompt_tokens']) !== null) {
+      this.#decoding.onUsage?.(usage)
       this.#events.push(...this.#parts.take(), { type: 'usage', usage: readChatUsage(usage) })
     }
   }

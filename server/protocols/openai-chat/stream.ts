@@ -1,8 +1,8 @@
 // How a Chat Completions stream begins to fail, ends, and tells its usage.
-import { UNKNOWN_USAGE } from '../canonical.ts'
+import { UNTOLD_USAGE } from '../canonical.ts'
 import { decodeOpenaiError, openaiErrorObject } from '../openai-error.ts'
 import type { StreamFacts } from '../protocol.ts'
-import { asCount, asObject, lastMember, parseJson } from '../read.ts'
+import { asCount, asObject, findLastMember, parseJson } from '../read.ts'
 import { readChatUsage } from './usage.ts'
 
 const ERROR_HEAD = /^(?:event: ?error\s|data: ?\{\s*"error"\s*:)/
@@ -23,8 +23,8 @@ export const chatStream: StreamFacts = {
     )
   },
   readUsage(_firstEvent, tail) {
-    const usage = lastMember(tail, 'usage', (value) => asCount(value['prompt_tokens']) !== null)
-    return usage ? readChatUsage(usage) : UNKNOWN_USAGE
+    const usage = findLastMember(tail, 'usage', (value) => asCount(value['prompt_tokens']) !== null)
+    return usage ? { usage: readChatUsage(usage.value), raw: usage.text } : UNTOLD_USAGE
   },
   encodeError: (error) => `data: ${JSON.stringify({ error: openaiErrorObject(error) })}\n\n`,
   keepAlive: ': ping\n\n',

@@ -22,6 +22,7 @@ export function readChatUsage(value: unknown): Usage {
     cacheWrite1h: null,
     output: beside ? addCounts(output, reasoning) : output,
     reasoning,
+    searches: null,
     ...readCharge(usage),
   }
 }

@@ -15,7 +15,7 @@ import { asObject, asText } from '../read.ts'
 import { describeAnswer } from './answer-echo.ts'
 import { OWN } from './media.ts'
 import { OutputItems, type Wire } from './output-items.ts'
-import { encodeResponsesUsage } from './usage.ts'
+import { encodeResponsesUsage, encodeToolUsage } from './usage.ts'
 
 interface OpenPart {
   readonly meta: PartMeta
@@ -87,7 +87,7 @@ export class AnswerWriter {
 
   #end(type: string, fields: Wire): void {
     const usage = encodeResponsesUsage(this.#usage)
-    this.response = { ...this.#base, ...fields, output: this.#items.done, usage }
+    this.response = { ...this.#base, ...fields, output: this.#items.done, ...encodeToolUsage(this.#usage), usage }
     this.#emit(type, { response: this.response })
   }
 

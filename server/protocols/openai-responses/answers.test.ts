@@ -305,7 +305,7 @@ describe('writing answers', () => {
       metadata: { a: 'b' },
       store: true,
     })
-    const usage = { input: 10, cacheRead: 4, cacheWrite: 2, cacheWrite1h: null, output: 5, reasoning: 1 }
+    const usage = { input: 10, cacheRead: 4, cacheWrite: 2, cacheWrite1h: null, output: 5, reasoning: 1, searches: 3 }
     const reply = codec.encodeResponse({ ...answerOf([say('Hi')]), usage }, responseEncoding({ request }))
     expect(reply).toMatchObject({
       id: 'resp_01J0000000000000000000000A',

@@ -38,12 +38,13 @@ export const openaiResponses: Protocol = {
     storedReference: ['previous_response_id', 'conversation', 'prompt'].some((key) => isGiven(read(key))),
     maxOutput: asCount(read('max_output_tokens')),
   }),
-  usageKeys: new Set(['usage', 'input_tokens']),
+  usageKeys: new Set(['usage', 'tool_usage', 'input_tokens']),
   // input_tokens answers a count: that is its result, nothing was used.
   readUsage: (read) =>
     read('usage') === undefined && read('input_tokens') !== undefined
       ? { ...UNKNOWN_USAGE, input: 0, output: 0 }
-      : readResponsesUsage(read('usage')),
+      : readResponsesUsage(read('usage'), read('tool_usage')),
+  rawUsageKeys: ['usage'],
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,
   rateLimits: openaiRateLimits,

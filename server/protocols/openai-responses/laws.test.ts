@@ -183,4 +183,5 @@ const NO_USAGE: Usage = {
   cacheWrite1h: null,
   output: null,
   reasoning: null,
+  searches: null,
 }

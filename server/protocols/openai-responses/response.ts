@@ -13,11 +13,12 @@ export function decodeResponse(body: JsonObject, decoding: ResponseDecoding): Ch
     const raw = asObject(entry)
     return raw ? decodeOutputItem(raw, (item) => sealedBy(item, decoding), decoding.restoreTool) : []
   })
+  decoding.onUsage?.(asObject(body['usage']))
   return {
     ...decodeHead(body),
     items,
     finish: decodeFinish(body, items),
-    usage: readResponsesUsage(body['usage']),
+    usage: readResponsesUsage(body['usage'], body['tool_usage']),
     extensions: {},
   }
 }

@@ -100,10 +100,11 @@ function finish(reading: Reading, response: JsonObject, type: string): StreamEve
   reading.sequencer.endAll()
   const status = type === 'response.incomplete' ? 'incomplete' : 'completed'
   const kinds = [...reading.kinds].map((kind) => ({ kind }))
+  reading.decoding.onUsage?.(asObject(response['usage']))
   return [
     ...events,
     ...reading.sequencer.take(),
-    { type: 'usage', usage: readResponsesUsage(response['usage']) },
+    { type: 'usage', usage: readResponsesUsage(response['usage'], response['tool_usage']) },
     { type: 'finish', finish: decodeFinish({ ...response, status: asText(response['status']) ?? status }, kinds) },
   ]
 }

@@ -1,9 +1,9 @@
 // How a Responses stream begins to fail, ends, and tells its usage.
-import { UNKNOWN_USAGE } from '../canonical.ts'
+import { UNTOLD_USAGE } from '../canonical.ts'
 import { decodeOpenaiError, openaiErrorObject } from '../openai-error.ts'
 import type { StreamFacts } from '../protocol.ts'
-import { asCount, asObject, asText, lastMember, parseJson } from '../read.ts'
-import { readResponsesUsage } from './usage.ts'
+import { asCount, asObject, asText, findLastMember, lastMember, parseJson } from '../read.ts'
+import { readResponsesUsage, readSearches } from './usage.ts'
 
 const TERMINAL =
   /"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^event: ?(?:response\.(?:completed|incomplete|failed)|error)\s/m
@@ -24,8 +24,10 @@ export const responsesStream: StreamFacts = {
     // `data: [DONE]` of compatible servers makes the event before it the last one that matters.
     TERMINAL.test(lastEventHead) || TERMINAL.test(tail) || /(?:^|\n)data: ?\[DONE\]/.test(tail),
   readUsage(_firstEvent, tail) {
-    const usage = lastMember(tail, 'usage', (value) => asCount(value['input_tokens']) !== null)
-    return usage ? readResponsesUsage(usage) : UNKNOWN_USAGE
+    const usage = findLastMember(tail, 'usage', (value) => asCount(value['input_tokens']) !== null)
+    if (!usage) return UNTOLD_USAGE
+    const tools = lastMember(tail, 'tool_usage', (value) => readSearches(value) !== null)
+    return { usage: readResponsesUsage(usage.value, tools), raw: usage.text }
   },
   encodeError(error, { firstEvent, tail }) {
     const { message, code } = openaiErrorObject(error)

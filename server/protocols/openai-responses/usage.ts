@@ -1,8 +1,9 @@
 // Usage as the Responses API tells it.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
-import { asCount, asObject } from '../read.ts'
+import { asCount, asObject, type JsonObject } from '../read.ts'
 
-export function readResponsesUsage(value: unknown): Usage {
+/** Searches are counted beside the tokens, in `tool_usage` of the response. */
+export function readResponsesUsage(value: unknown, tools?: unknown): Usage {
   const usage = asObject(value)
   if (!usage) return UNKNOWN_USAGE
   const input = asObject(usage['input_tokens_details'])
@@ -14,7 +15,17 @@ export function readResponsesUsage(value: unknown): Usage {
     cacheWrite1h: null,
     output: asCount(usage['output_tokens']),
     reasoning: asCount(output?.['reasoning_tokens']),
+    searches: readSearches(asObject(tools)),
   }
+}
+
+export function readSearches(tools: JsonObject | null): number | null {
+  return asCount(asObject(tools?.['web_search'])?.['num_requests'])
+}
+
+/** What stands beside `usage`; nothing where nobody counted. */
+export function encodeToolUsage({ searches }: Usage): Record<string, unknown> {
+  return searches === null ? {} : { tool_usage: { web_search: { num_requests: searches } } }
 }
 
 /** null where nothing is known; SDKs want numbers, so what is not known of the rest is 0. */

@@ -1,7 +1,7 @@
 // UniRoute's own chat, as its first version spoke it: `/v1/chat` answers whole, `/v1/chat/stream` streams. Clients speak
 // it, no provider does: nothing of it is ever relayed, so there is no usage to read and no upstream path to go to.
 // Errors are one sentence in `{"error": …}`, with true statuses.
-import { UNKNOWN_USAGE } from '../canonical.ts'
+import { UNKNOWN_USAGE, UNTOLD_USAGE } from '../canonical.ts'
 import type { Protocol, StreamFacts } from '../protocol.ts'
 import { asCount, asText, readErrorBody } from '../read.ts'
 import { encodeFailure } from './stream-encode.ts'
@@ -11,7 +11,7 @@ const stream: StreamFacts = {
   isError: () => false,
   marks: [],
   isComplete: () => false,
-  readUsage: () => UNKNOWN_USAGE,
+  readUsage: () => UNTOLD_USAGE,
   encodeError: (error) => encodeFailure(error),
   keepAlive: ': ping\n\n',
 }
@@ -47,6 +47,7 @@ export const unirouteChat: Protocol = {
   }),
   usageKeys: new Set(),
   readUsage: () => UNKNOWN_USAGE,
+  rawUsageKeys: [],
   encodeError: (error) => ({ status: error.status, body: JSON.stringify({ error: error.message }) }),
   decodeError: (_status, body) => ({ ...readErrorBody(body), retryAfterMs: null }),
   stream,

@@ -31,6 +31,7 @@ const receipt = (more: Partial<TracedReceipt>): TracedReceipt => ({
     cache_write_tokens: 0,
     cache_write_1h_tokens: 0,
     reasoning_tokens: 0,
+    searches: null,
   },
   cost: { usd_micros: 2_100, source: 'computed', price_version: null },
   ...more,
