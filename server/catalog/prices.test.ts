@@ -218,6 +218,16 @@ test('every model of the list costs what the library says, but for its float err
   expect(compared).toBeGreaterThan(8_000)
 })
 
+test('searches cost by the piece where the list says how much; elsewhere the cost is an estimate without them', () => {
+  const usage = tokens(1, 0, { searches: 3 })
+  const listed = prices.priceUsage({ provider: 'anthropic', model: 'claude-opus-4-7', usage, at: AT })
+  expect(listed).toMatchObject({ usdNanos: 5_000 + 3 * 10_000_000, source: 'computed' })
+  const unlisted = { provider: 'x-ai', model: 'grok-4', at: AT }
+  expect(prices.priceUsage({ ...unlisted, usage })).toMatchObject({ usdNanos: 3_000, source: 'estimated' })
+  const none = tokens(1, 0, { searches: 0 })
+  expect(prices.priceUsage({ ...unlisted, usage: none })).toMatchObject({ usdNanos: 3_000, source: 'computed' })
+})
+
 test('a length gives a token estimate', () => {
   expect([0, 1, 4, 5, 4000, -3].map(estimateTokens)).toEqual([0, 1, 1, 2, 1000, 0])
 })

@@ -189,7 +189,9 @@ function computeCost(table: PriceTable, usage: Usage): number | null {
   const reasoning = Math.min(usage.reasoning ?? 0, output ?? 0)
   const searches = usage.searches ?? 0
   if (
-    ![input, output ?? 0, read, write, write1h, reasoning, searches].every((count) => Number.isSafeInteger(count) && count >= 0)
+    ![input, output ?? 0, read, write, write1h, reasoning, searches].every(
+      (count) => Number.isSafeInteger(count) && count >= 0,
+    )
   ) {
     return null
   }

@@ -153,22 +153,25 @@ function relay({ protocol, provider, isSse, file, answer }: Recording, usageInje
 }
 
 describe.skipIf(!recordingsAvailable)('usage', () => {
-  test.each(RECORDING_FILES)('%s: the meter reads what the whole recording says, and keeps the usage object as it stands there', (file) => {
-    const mine = answers.filter((recording) => recording.file === file)
-    const wrong: unknown[] = []
-    for (const recording of mine) {
-      const { usage: expected, raw } = expectedTold(recording)
-      for (let split = 0; split < SPLITS; split++) {
-        const injected = file === 'openai-chat' && recording.isSse && split % 2 === 1
-        const { usage, rawUsage } = relay(recording, injected)
-        const kept: Json = rawUsage === null ? null : JSON.parse(rawUsage)
-        if (!isSame(usage, expected)) wrong.push({ id: recording.id, injected, seed: random.seed, usage, expected })
-        if (!isDeepStrictEqual(kept, raw)) wrong.push({ id: recording.id, injected, seed: random.seed, kept, raw })
+  test.each(RECORDING_FILES)(
+    '%s: the meter reads what the whole recording says, and keeps the usage object as it stands there',
+    (file) => {
+      const mine = answers.filter((recording) => recording.file === file)
+      const wrong: unknown[] = []
+      for (const recording of mine) {
+        const { usage: expected, raw } = expectedTold(recording)
+        for (let split = 0; split < SPLITS; split++) {
+          const injected = file === 'openai-chat' && recording.isSse && split % 2 === 1
+          const { usage, rawUsage } = relay(recording, injected)
+          const kept: Json = rawUsage === null ? null : JSON.parse(rawUsage)
+          if (!isSame(usage, expected)) wrong.push({ id: recording.id, injected, seed: random.seed, usage, expected })
+          if (!isDeepStrictEqual(kept, raw)) wrong.push({ id: recording.id, injected, seed: random.seed, kept, raw })
+        }
       }
-    }
-    expect(wrong).toEqual([])
-    expect(mine.length).toBeGreaterThan(0)
-  })
+      expect(wrong).toEqual([])
+      expect(mine.length).toBeGreaterThan(0)
+    },
+  )
 
   test('most recordings tell their usage, so that the law above has something to hold', () => {
     const told = answers.filter((recording) => expectedTold(recording).usage.input !== null)

@@ -57,7 +57,14 @@ const item: fc.Arbitrary<Item> = fc.oneof(
 )
 const count = fc.nat({ max: 1_000_000 })
 const usage = fc
-  .record({ fresh: count, cacheRead: count, cacheWrite: count, output: count, reasoning: count, searches: fc.option(count) })
+  .record({
+    fresh: count,
+    cacheRead: count,
+    cacheWrite: count,
+    output: count,
+    reasoning: count,
+    searches: fc.option(count),
+  })
   .map(({ fresh, ...rest }) => ({
     ...rest,
     input: fresh + rest.cacheRead + rest.cacheWrite,

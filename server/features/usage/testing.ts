@@ -173,7 +173,6 @@ export function countPlainly(
       cache_read_tokens: sum('cache_read_tokens'),
       cache_write_tokens: sum('cache_write_tokens'),
       reasoning_tokens: sum('reasoning_tokens'),
-      searches: null,
       cost_usd_micros: toMicros(sum('cost_usd_nanos')),
       cost_usd_nanos: sum('cost_usd_nanos'),
       computed_usd_nanos: costOf('computed'),

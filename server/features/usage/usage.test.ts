@@ -281,7 +281,8 @@ describeOnEachDatabase('receipts', (openDatabase) => {
       }
       const settled = { requestId, reason: null, upstreamRequestId: 'up', firstByteMs: 12, durationMs: 34 }
       const cost = { usdNanos: 1, source: 'computed', priceVersion: 'v1' } as const
-      const tokens = { ...UNKNOWN_USAGE, input: 10, cacheRead: 0, output: 3 }
+      const tokens = { ...UNKNOWN_USAGE, input: 10, cacheRead: 0, output: 3, searches: 2 }
+      const rawUsage = '{"prompt_tokens": 10, "note": "\\u0000 ü"}'
       ledger.intend({ ...intent, attempt: 1, providerKeyId: KEY_B!, billedTo: 'user' })
       ledger.settle({
         ...settled,
@@ -293,7 +294,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
         cost: { usdNanos: 0, source: 'computed', priceVersion: null },
       })
       ledger.intend({ ...intent, attempt: 2, providerKeyId: null, billedTo: 'server' })
-      ledger.settle({ ...settled, attempt: 2, status: 200, outcome: 'done', usage: tokens, cost })
+      ledger.settle({ ...settled, attempt: 2, status: 200, outcome: 'done', usage: tokens, rawUsage, cost })
       ledger.finish({
         requestId,
         createdAt: NOW,
@@ -348,6 +349,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
             reason: 'invalid',
             first_byte_ms: 12,
             duration_ms: 34,
+            raw_usage: null,
           },
           {
             provider: 'openai',
@@ -359,7 +361,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
             reason: null,
             first_byte_ms: 12,
             duration_ms: 34,
-            raw_usage: null,
+            raw_usage: { prompt_tokens: 10, note: '\0 ü' },
           },
         ],
         usage: {
@@ -369,7 +371,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
           cache_write_1h_tokens: null,
           output_tokens: 3,
           reasoning_tokens: null,
-          searches: null,
+          searches: 2,
         },
         cost: { usd_micros: 1, source: 'computed', price_version: 'v1' },
       })

@@ -91,7 +91,15 @@ describe('answers', () => {
   })
 
   test('cases 23 and 25: cached tokens are in the prompt, thoughts in the completion, the total is their sum', () => {
-    const usage = { input: 60, cacheRead: 30, cacheWrite: 20, cacheWrite1h: 5, output: 400, reasoning: 382, searches: 2 }
+    const usage = {
+      input: 60,
+      cacheRead: 30,
+      cacheWrite: 20,
+      cacheWrite1h: 5,
+      output: 400,
+      reasoning: 382,
+      searches: 2,
+    }
     expect(encodeWhole({ ...answerOf([]), usage })['usage']).toEqual({
       prompt_tokens: 60,
       completion_tokens: 400,

@@ -20,7 +20,9 @@ export interface TraceNames {
 
 /** A receipt, or one with what only people ask for: then each call says what it cost. */
 export type TracedReceipt = Pick<Receipt, 'model' | 'requested_model' | 'status' | 'usage' | 'cost'> & {
-  readonly attempts: readonly (Receipt['attempts'][number] & { readonly cost?: Receipt['cost'] })[]
+  readonly attempts: readonly (Omit<Receipt['attempts'][number], 'raw_usage'> & {
+    readonly cost?: Receipt['cost']
+  })[]
 }
 
 export interface PlannedTrace {

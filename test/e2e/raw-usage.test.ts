@@ -1,0 +1,70 @@
+// The provider's own usage object stands in the receipt as it was written, and searches are counted and paid for,
+// whatever dialect the client speaks.
+import { expect, test } from 'vitest'
+import { useRegressionGateway, type Client } from '../support/regression-gateway.ts'
+import {
+  anthropicStream,
+  jsonAnswer,
+  message,
+  messageEnd,
+  messageStart,
+  outputText,
+  response,
+  textBlock,
+} from '../support/scripted-answers.ts'
+import type { Json } from '../support/uniroute-client.ts'
+
+const gateway = useRegressionGateway()
+const receiptOf = (headers: Headers): Promise<Json> =>
+  gateway.app.readReceipt(gateway.caller.apiKey, headers.get('x-request-id')!)
+
+const counted = { input_tokens: 9, output_tokens: 7, server_tool_use: { web_search_requests: 3 }, service_tier: 'x' }
+const bodyOf = (client: Client, model: string): Json =>
+  client === 'responses'
+    ? { model, input: 'news?', store: false }
+    : { model, max_tokens: 900, messages: [{ role: 'user', content: 'news?' }] }
+
+test.each<Client>(['messages', 'chat', 'responses'])(
+  'Claude asked by a client of %s: raw usage and searches, whole and streamed',
+  async (client) => {
+    const { service_tier, ...rest } = counted
+    gateway.answerWith(
+      jsonAnswer(message([{ type: 'text', text: 'Hi' }], 'end_turn', { usage: counted })),
+      anthropicStream([
+        messageStart({ input_tokens: 9, output_tokens: 1, service_tier }),
+        ...textBlock(0, 'Hi'),
+        ...messageEnd('end_turn', rest),
+      ]),
+    )
+    for (const stream of [false, true]) {
+      const reply = await gateway.ask(client, { ...bodyOf(client, 'claude-opus-4-7'), stream })
+      expect(reply.status).toBe(200)
+      const receipt = await receiptOf(reply.headers)
+      expect(receipt.attempts.map(({ raw_usage }: Json) => raw_usage)).toEqual([counted])
+      // 9×5 + 7×25 dollars a million, and 3×10 a thousand.
+      expect(receipt).toMatchObject({
+        usage: { input_tokens: 9, output_tokens: 7, searches: 3 },
+        cost: { usd_micros: 30_220, source: 'computed' },
+      })
+      if (!stream && client === 'responses') expect(reply.body.tool_usage).toEqual({ web_search: { num_requests: 3 } })
+    }
+  },
+)
+
+test('a usage object too long to keep is not kept, and is read all the same', async () => {
+  const usage = { ...counted, note: 'n'.repeat(5000) }
+  gateway.answerWith(jsonAnswer(message([{ type: 'text', text: 'Hi' }], 'end_turn', { usage })))
+  const { headers } = await gateway.ask('messages', bodyOf('messages', 'claude-opus-4-7'))
+  const receipt = await receiptOf(headers)
+  expect(receipt).toMatchObject({ usage: { searches: 3 }, attempts: [{ raw_usage: null }] })
+})
+
+test('searches that the Responses API counts reach a client of Messages', async () => {
+  const usage = { input_tokens: 9, output_tokens: 7, total_tokens: 16 }
+  const tool_usage = { web_search: { num_requests: 2 } }
+  gateway.answerWith(jsonAnswer(response([outputText('Hi')], { usage, tool_usage })))
+  const { headers, body } = await gateway.ask('messages', bodyOf('messages', 'openai/gpt-5'))
+  expect(body.usage.server_tool_use).toEqual({ web_search_requests: 2 })
+  const receipt = await receiptOf(headers)
+  expect(receipt).toMatchObject({ usage: { searches: 2 }, attempts: [{ raw_usage: usage }] })
+})
