@@ -232,13 +232,19 @@ function rawOf({ raw, args }: OpenBlock): JsonObject {
 
 function extensionsOf(end: JsonObject, usage: JsonObject | null): Extras | null {
   const { container, context_management: management } = end
-  const counted = Object.entries(usage ?? {}).filter(([key]) => !COUNTS.has(key))
+  const counted = Object.entries(usage ?? {}).filter(([key, value]) => !COUNTS.has(key) && !isSearches(key, value))
   const fields = {
     ...(asObject(container) ? { container } : {}),
     ...(asObject(management) ? { context_management: management } : {}),
     ...(counted.length > 0 ? { usage: Object.fromEntries(counted) } : {}),
   }
   return Object.keys(fields).length === 0 ? null : { [PROTOCOL]: fields }
+}
+
+/** Of the provider's own tools the middle model counts searches; counts of others are kept beside, with them. */
+function isSearches(key: string, value: unknown): boolean {
+  if (key !== 'server_tool_use') return false
+  return Object.keys(asObject(value) ?? {}).join() === 'web_search_requests'
 }
 
 function withoutNulls(fields: JsonObject): JsonObject {
