@@ -1,5 +1,6 @@
 // How the tests run: `unit` beside the code, `web` for the dashboard in a made-up browser, `system` for whole servers, real clients and laws over many parts. In the
 // mode `nightly` every property is tried far more often, and tables are walked whole.
+import { availableParallelism } from 'node:os'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { compileMessages } from './web/compile-messages.ts'
@@ -9,6 +10,9 @@ const NIGHTLY = { env: { PROPERTY_RUNS: '10000', CHAIN_ROWS: 'all' }, testTimeou
 
 export default defineConfig(({ mode }) => ({
   test: {
+    // Most tests wait for servers, databases and browsers: as many at once as there are cores, and not so many that the
+    // database runs out of connections.
+    maxWorkers: Math.min(availableParallelism(), 4),
     projects: [
       {
         test: {
