@@ -19,6 +19,8 @@ const CHECKS = [
 const SUITES = ['unit', 'web', 'system']
 /** Of the tests that did not run. */
 const MOST_NAMED = 20
+/** Characters of a failed test's own words that the summary repeats: the assertion, and the seed of a property. */
+const MOST_SAID = 1_500
 const REPORTS = join(ROOT, 'node_modules', '.cache', 'tests')
 
 await runMain(async () => {
@@ -38,7 +40,7 @@ async function runCheck(name, command, words, environment) {
   const failed = code === 0 ? 0 : 1
   say(`${failed ? 'FAILED' : 'ok'}: ${name} (${seconds} s)`)
   if (failed) say(output.trimEnd())
-  return { name, seconds, passed: 1 - failed, failed, skipped: [] }
+  return { name, seconds, passed: 1 - failed, failed, skipped: [], failures: [] }
 }
 
 /** The tests of one vitest project, counted from its own JSON report. */
@@ -50,14 +52,29 @@ async function runSuite(suite, environment) {
   const { code, seconds } = await run('vitest', [...words, `--outputFile.json=${report}`], environment, 'inherit')
   const text = readText(report)
   const found = text === null ? { numPassedTests: 0, numFailedTests: 0, testResults: [] } : JSON.parse(text)
-  const skipped = found.testResults.flatMap((file) =>
-    file.assertionResults
-      .filter((result) => result.status !== 'passed' && result.status !== 'failed')
-      .map((result) => result.fullName),
-  )
+  const results = found.testResults.flatMap((file) => file.assertionResults)
+  const skipped = results
+    .filter((result) => result.status !== 'passed' && result.status !== 'failed')
+    .map((result) => result.fullName)
+  const failures = [
+    ...found.testResults.filter((file) => file.status === 'failed' && file.message).map(describeFile),
+    ...results.filter((result) => result.status === 'failed').map(describeFailure),
+  ]
   // A file that does not load has no failed test, and is a failure all the same.
   const failed = Math.max(found.numFailedTests, code === 0 ? 0 : 1)
-  return { name: `${suite} tests`, seconds, passed: found.numPassedTests, failed, skipped }
+  return { name: `${suite} tests`, seconds, passed: found.numPassedTests, failed, skipped, failures }
+}
+
+function describeFile(file) {
+  return `${file.name}\n${shorten(file.message)}`
+}
+
+function describeFailure(result) {
+  return `${result.fullName}\n${shorten((result.failureMessages ?? []).join('\n'))}`
+}
+
+function shorten(text) {
+  return text.length > MOST_SAID ? `${text.slice(0, MOST_SAID)} …` : text
 }
 
 async function run(command, words, environment, stdio) {
@@ -89,10 +106,29 @@ function summarise(results) {
   const total = (pick) => results.reduce((sum, result) => sum + pick(result), 0)
   const [passed, failed, skipped] = [total((r) => r.passed), total((r) => r.failed), total((r) => r.skipped.length)]
   process.stdout.write(
-    ['', 'Summary', ...lines, ...(notRun.length > 0 ? ['Did not run', ...notRun] : []), ''].join('\n') +
-      `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
+    [
+      '',
+      ...listFailures(results),
+      'Summary',
+      ...lines,
+      ...(notRun.length > 0 ? ['Did not run', ...notRun] : []),
+      '',
+    ].join('\n') + `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
   )
   return failed > 0 ? 1 : 0
+}
+
+/** The failed tests once more, at the end, where a log cut short still shows them. */
+function listFailures(results) {
+  const failures = results.flatMap((result) => result.failures.map((failure) => `${result.name}: ${failure}`))
+  if (failures.length === 0) return []
+  const more = failures.length > MOST_NAMED ? [`and ${failures.length - MOST_NAMED} more`] : []
+  return [
+    'Failed',
+    ...failures.slice(0, MOST_NAMED).map((failure) => `  ${failure.replaceAll('\n', '\n    ')}`),
+    ...more,
+    '',
+  ]
 }
 
 /** Skipped tests carry the reason in their name; what a missing folder of recordings leaves out is not even a test. */

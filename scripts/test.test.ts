@@ -34,7 +34,11 @@ function writeTool(name: string, script: string): void {
 /** A vitest that reports these results for each project. */
 function writeSuites(suites: Record<'unit' | 'system', string[]>, exitCode = 0): void {
   for (const [suite, statuses] of Object.entries({ web: ['passed'], ...suites })) {
-    const results = statuses.map((status, index) => ({ status, fullName: `the ${suite} claim ${index}` }))
+    const results = statuses.map((status, index) => ({
+      status,
+      fullName: `the ${suite} claim ${index}`,
+      failureMessages: status === 'failed' ? ['AssertionError: 1 is not 2\nseed: 42'] : [],
+    }))
     const report = {
       numPassedTests: statuses.filter((status) => status === 'passed').length,
       numFailedTests: statuses.filter((status) => status === 'failed').length,
@@ -75,6 +79,15 @@ test('failing tests are counted', () => {
   writeSuites({ unit: ['passed', 'failed', 'failed'], system: ['passed'] }, 1)
   // The stand-in fails all projects; the others' own reports have no failed test, as when a file does not load.
   expect(runTests()).toMatchObject({ status: 1, last: '12 passed, 4 failed' })
+})
+
+test('failing tests are named again at the end with their own words, above the counts', () => {
+  writeSuites({ unit: ['passed', 'failed'], system: ['passed'] }, 1)
+  const { stdout } = runTests()
+  const end = stdout.slice(stdout.indexOf('Failed\n'))
+  expect(end).toContain('  unit tests: the unit claim 1\n    AssertionError: 1 is not 2\n    seed: 42\n\nSummary\n')
+  writeSuites({ unit: ['passed'], system: ['passed'] })
+  expect(runTests().stdout).not.toContain('Failed\n')
 })
 
 test('a project that leaves no report is a failure', () => {
