@@ -7,9 +7,10 @@ import { findMeasuringObstacle } from './processor-time.ts'
 import { createReport, LEAST_ROUNDS, printReport, readLoad, saveReport } from './report.ts'
 import { runScenario, WrongResult } from './run.ts'
 import type { Scenario } from './scenario.ts'
-import { findScenario, SCENARIOS } from './scenarios.ts'
+import { findScenario, SCENARIOS, USUAL } from './scenarios.ts'
 import type { Target } from './target.ts'
 import { nginx } from './targets/nginx.ts'
+import { createPortkeyTarget } from './targets/portkey.ts'
 import { nodeProxy, nullProxy } from './targets/proxies.ts'
 import { createUniRouteTarget } from './targets/uniroute.ts'
 
@@ -21,14 +22,15 @@ const LEAST_WINDOW_SECONDS = 2
 
 const USAGE = `npm run bench [-- [options] scenario …]
 
-Scenarios (all of them without a name):
-${[...SCENARIOS.values()].map(({ id, summary }) => `  ${id.padEnd(12)} ${summary}`).join('\n')}
+Scenarios (without a name: ${USUAL.join(', ')}):
+${[...SCENARIOS.values()].map(({ id, summary }) => `  ${id.padEnd(28)} ${summary}`).join('\n')}
 
 Options:
   --target NAME      only this one; may be repeated: ${TARGETS.map(({ id }) => id).join(', ')}
   --rounds NUMBER    ${LEAST_ROUNDS} or more, for figures to show (${LEAST_ROUNDS})
   --window SECONDS   of load per target and round, ${LEAST_WINDOW_SECONDS} or more (${LEAST_WINDOW_SECONDS})
   --against FOLDER   also the UniRoute of another checkout, as uniroute-other
+  --portkey FOLDER   also Portkey's gateway, from a folder where it was installed (bench/targets/portkey.ts says how)
   --node-flag FLAG   also UniRoute with this flag of Node's, as uniroute-flags; may be repeated
   --keep             write the result under a name that git does not ignore
   --profile FOLDER   write a processor profile of UniRoute there (open it in Chrome's or VS Code's viewer)
@@ -53,6 +55,7 @@ function readWishes(): Wishes | null {
       rounds: { type: 'string', default: String(LEAST_ROUNDS) },
       window: { type: 'string', default: String(LEAST_WINDOW_SECONDS) },
       against: { type: 'string' },
+      portkey: { type: 'string' },
       'node-flag': { type: 'string', multiple: true },
       keep: { type: 'boolean', default: false },
       profile: { type: 'string' },
@@ -63,10 +66,11 @@ function readWishes(): Wishes | null {
   const unknown = values.target?.find((id) => !TARGETS.some((target) => target.id === id))
   if (unknown !== undefined) throw new Error(`There is no target "${unknown}".`)
   return {
-    scenarios: positionals.length === 0 ? [...SCENARIOS.values()] : positionals.map(findScenario),
+    scenarios: (positionals.length === 0 ? USUAL : positionals).map(findScenario),
     targets: [
       ...TARGETS.filter(({ id }) => values.target?.includes(id) ?? true),
       ...createVariants(values.against, values['node-flag']),
+      ...(values.portkey === undefined ? [] : [createPortkeyTarget(resolve(values.portkey))]),
     ],
     rounds: readNumber('--rounds', values.rounds),
     windowMs: readNumber('--window', values.window) * 1000,
@@ -89,14 +93,14 @@ function readNumber(option: string, text: string): number {
 async function bench(wishes: Wishes): Promise<void> {
   const { keep, windowMs, profileFolder } = wishes
   const rounds = Math.ceil(wishes.rounds)
-  const targets = wishes.targets.filter((target) => {
-    const obstacle = target.findObstacle?.() ?? null
-    if (obstacle !== null) say(`${obstacle}: runs without it`)
-    return obstacle === null
-  })
   if (rounds < LEAST_ROUNDS || windowMs < LEAST_WINDOW_SECONDS * 1000) say('too short for figures to show: a trial run')
   if (profileFolder !== null) mkdirSync(profileFolder, { recursive: true })
   for (const scenario of wishes.scenarios) {
+    const targets = wishes.targets.filter((target) => {
+      const obstacle = target.findObstacle?.(scenario) ?? null
+      if (obstacle !== null) say(`${obstacle}: ${scenario.id} runs without it`)
+      return obstacle === null
+    })
     const loadBefore = readLoad()
     const results = await runScenario({ scenario, targets, rounds, windowMs, warmUpMs: 3_000, profileFolder, say })
     const references = REFERENCES.filter((id) => targets.some((target) => target.id === id))

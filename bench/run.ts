@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFakeKey } from '../test/fake-provider/fake-keys.ts'
 import { startChild, type Child } from './peers/child.ts'
-import type { LoadReport } from './peers/load.ts'
+import type { LoadReport, LoadSetting } from './peers/load.ts'
 import { readProcessorTime } from './processor-time.ts'
-import type { Scenario } from './scenario.ts'
+import { REWRITES, type Scenario } from './scenario.ts'
 import type { RunningTarget, Target } from './target.ts'
 
 export interface RunOptions {
@@ -89,13 +89,16 @@ async function startContestant(
   stack: AsyncDisposableStack,
 ): Promise<Contestant> {
   mkdirSync(folder)
-  const providerKey = createFakeKey('openai', `bench-${target.id}`)
+  const providerKey = createFakeKey(scenario.provider, `bench-${target.id}${target.rewrites ? REWRITES : ''}`)
   const running = await target.start({ scenario, upstreamPort, folder, providerKey, profileFolder })
   stack.defer(() => running.stop())
   const load = await startChild<object>(new URL('peers/load.ts', import.meta.url), [
     scenario.id,
-    String(running.port),
-    running.credential,
+    JSON.stringify({
+      variant: scenario.untranslated && !target.translates ? 'untranslated' : 'as-asked',
+      port: running.port,
+      headers: { authorization: running.credential, ...running.headers },
+    } satisfies LoadSetting),
   ])
   stack.defer(() => load.stop())
   return { target, providerKey, running, load, measurements: [], requests: 0 }
@@ -139,7 +142,7 @@ async function rest(pid: number): Promise<number> {
 
 async function checkBooks(contestant: Contestant, served: Readonly<Record<string, number>>): Promise<void> {
   const { target, running, requests, providerKey } = contestant
-  const count = served[`Bearer ${providerKey}`] ?? 0
+  const count = served[providerKey] ?? 0
   if (count !== requests) {
     throw new WrongResult(
       `${target.id}: the provider served ${count} requests with its key, the clients made ${requests}.`,

@@ -1,5 +1,6 @@
 // A scenario: what a client asks, what the fake provider answers, how the load arrives, and what must be true of every
 // exchange. Data and two checks; peers and targets take all they do from it.
+import { isDeepStrictEqual } from 'node:util'
 
 export interface Scenario {
   readonly id: string
@@ -11,7 +12,13 @@ export interface Scenario {
   readonly connections: number
   readonly path: string
   readonly requestBody: Buffer
+  /** Whose key is asked with. */
+  readonly provider: 'openai' | 'anthropic' | 'google'
+  /** What the provider is asked. */
+  readonly upstreamPath: string
   readonly answer: Answer
+  /** Translated: the same stream in the provider's own dialect, for targets that cannot translate. */
+  readonly untranslated?: Scenario
   /** What is wrong with the body the provider was sent; null when nothing is. */
   checkRequest(body: Buffer): string | null
   /** What is wrong with the body the client was given. */
@@ -24,6 +31,14 @@ export interface Answer {
   readonly pieces: readonly Buffer[]
   /** Between pieces; 0 sends them all at once. */
   readonly gapMs: number
+}
+
+/** In the keys of targets that may write a request anew. */
+export const REWRITES = '-rewrites'
+
+/** The check of a request that need not come in the same bytes. */
+export function saysTheSame(body: Buffer, expected: Buffer): boolean {
+  return isDeepStrictEqual(JSON.parse(body.toString('utf8')), JSON.parse(expected.toString('utf8')))
 }
 
 /** The check of a relay: not one byte may differ. */

@@ -161,6 +161,19 @@ export const providerKeyImpactSchema = z
   .meta({ id: 'ProviderKeyImpact' })
 export type ProviderKeyImpact = z.infer<typeof providerKeyImpactSchema>
 
+/** What happened in the place of a key since it stopped serving. */
+export const providerKeyStandInSchema = z
+  .object({
+    /** When it stopped; null while it serves. */
+    since: timestampSchema.nullable(),
+    /** Requests that the server's keys paid for since then, for that reason. */
+    requests: z.number(),
+    /** From when on such requests count: the log shows the same ones from there. null while it serves. */
+    from: timestampSchema.nullable(),
+  })
+  .meta({ id: 'ProviderKeyStandIn' })
+export type ProviderKeyStandIn = z.infer<typeof providerKeyStandInSchema>
+
 export const keyUsageQuerySchema = usageQuerySchema.omit({ group_by: true })
 export type KeyUsageQuery = z.infer<typeof keyUsageQuerySchema>
 

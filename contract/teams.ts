@@ -9,6 +9,23 @@ export const TEAM_ROLES = ['owner', 'admin', 'member'] as const
 export const teamRoleSchema = z.enum(TEAM_ROLES).meta({ id: 'TeamRole' })
 export type TeamRole = z.infer<typeof teamRoleSchema>
 
+/** What a role may or may not do; the server says which (`rights`). */
+export const TEAM_ACTS = [
+  'use',
+  'share',
+  'api_keys',
+  'leave',
+  'invite',
+  'people',
+  'unshare',
+  'settings',
+  'owners',
+  'dissolve',
+] as const
+export type TeamAct = (typeof TEAM_ACTS)[number]
+const teamRightSchema = z.object({ act: z.enum(TEAM_ACTS), roles: z.array(teamRoleSchema) }).meta({ id: 'TeamRight' })
+export type TeamRight = z.infer<typeof teamRightSchema>
+
 const teamNameSchema = z
   .string()
   .trim()
@@ -63,6 +80,8 @@ export const teamDetailsSchema = z
     members: z.array(teamMemberSchema),
     /** Open ones; empty for members, who do not invite. */
     invites: z.array(teamInviteSchema),
+    /** Which roles may do what. */
+    rights: z.array(teamRightSchema),
   })
   .meta({ id: 'TeamDetails' })
 export type TeamDetails = z.infer<typeof teamDetailsSchema>

@@ -110,6 +110,11 @@ said, the answer is 400 \`unsupported_parameter\`. With the header \`x-uniroute-
 and nothing is adjusted. The header has at most 1 KB; names that no longer fit are left out. A loss first seen in the
 middle of a stream stands in the receipt alone. Same-dialect requests go through as they are and lose nothing.
 
+Members of any object of a request that UniRoute does not know are lost too, and told: as \`message_fields\` in the
+conversation, as \`tool_fields\` and \`tool_config\` in tools and the choice among them, else as \`other_fields\`, unless one
+of the names below is theirs. The receipt and the refusal of strict mode name the first of them. What is empty, and a known
+field that says what happens anyway, is no loss.
+
 ${groups.join('\n')}`
 }
 

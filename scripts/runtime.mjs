@@ -1,10 +1,11 @@
 // What a fresh clone needs before anything can run: the packages of the lockfile and, among them, the Node that UniRoute
-// is made for. Used by start, test and with-node.
+// is made for. Used by start, test and with-node, and by the published package, which is whole as it is.
 // Invariant: plain JavaScript and Node's own modules only, since it runs on whatever Node the system has, before anything
 // is installed. Nothing it does ever writes to stdout, which belongs to the program it starts.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,7 +30,9 @@ export class Refusal extends Error {}
 
 /** Installs a folder's packages from its lockfile unless they are there already. Returns whether it had to. */
 export async function ensureInstalled(folder = ROOT) {
-  const lockfile = readFileSync(join(folder, 'package-lock.json'), 'utf8')
+  const lockfile = readText(join(folder, 'package-lock.json'))
+  // Only a published package has none: it brings its dependencies inside.
+  if (lockfile === null) return false
   const stamp = createHash('sha256').update(`${process.platform} ${process.arch}\n${lockfile}`).digest('hex')
   const stampPath = join(folder, 'node_modules', '.uniroute-installed')
   if (readText(stampPath) === stamp) return false
@@ -82,12 +85,22 @@ async function installPackages(folder) {
 export function findNode() {
   const name = NODE_PACKAGES[`${process.platform}-${process.arch}`]
   const binary = process.platform === 'win32' ? 'node.exe' : 'node'
-  const bundled = name && join(ROOT, 'node_modules', name, 'bin', binary)
-  if (bundled && existsSync(bundled) && worksOnce(bundled)) return bundled
+  const bundled = name && findFile(`${name}/bin/${binary}`)
+  if (bundled && worksOnce(bundled)) return bundled
   if (isNewEnough(process.versions.node)) return process.execPath
   throw new Refusal(
     `UniRoute needs Node ${LEAST_NODE.join('.')} or newer. This is Node ${process.versions.node}, and the bundled one does not run on this system (${process.platform} ${process.arch}). Install a newer Node, then try again.`,
   )
+}
+
+/** A file of an installed package, wherever npm has put that; null where it was left out. */
+function findFile(path) {
+  try {
+    return createRequire(join(ROOT, 'package.json')).resolve(path)
+  } catch (error) {
+    if (error.code === 'MODULE_NOT_FOUND') return null
+    throw error
+  }
 }
 
 /** Asks a bundled Node for its version, once per installation: on another C library it is there and does not run. */
@@ -125,6 +138,12 @@ export async function runUniRoute(entry, args) {
   const options = { env: createEnvironment(node) }
   if (process.platform === 'win32' || !existsSync('/bin/sh')) return runForeground(node, words, options)
   return runForeground('/bin/sh', ['-c', 'ulimit -c 0; exec "$0" "$@"', node, ...words], options)
+}
+
+/** The program behind a name: TypeScript in a clone, JavaScript in the published package. */
+export function findEntry(name) {
+  const source = join(ROOT, 'server', `${name}.ts`)
+  return existsSync(source) ? source : join(ROOT, 'server', `${name}.js`)
 }
 
 /** Runs a program in the foreground: its signals, its streams, its exit code. */
@@ -185,6 +204,7 @@ export function say(sentence) {
 /** Notes what need not be found out again. Where nothing can be written, it is found out each time. */
 function remember(path, text) {
   try {
+    mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, text)
   } catch (error) {
     if (!['EROFS', 'EACCES', 'EPERM'].includes(error.code)) throw error

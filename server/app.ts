@@ -1,11 +1,11 @@
 // The composition root: one factory per room, in the order of the house. The only file that sees all rooms.
 // size: one constructor call per room, with the wires between them; there is nothing to split off by meaning.
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { getHeapStatistics } from 'node:v8'
 import { createPrices } from './catalog/prices.ts'
 import { BUILT_IN_KEYS, type Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
+import type { Redis } from './database/redis.ts'
 import { createAccounts, type Accounts } from './features/accounts/accounts.ts'
 import { createAuthenticate } from './features/accounts/authenticate.ts'
 import { createApiKeys } from './features/api-keys/api-keys.ts'
@@ -14,7 +14,7 @@ import { createAuditCheckpoints } from './features/audit/audit-checkpoints.ts'
 import { createAuditReader } from './features/audit/audit-reader.ts'
 import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
-import { createHealthRoutes } from './features/admin/health.ts'
+import { checkReady, createHealthRoutes } from './features/admin/health.ts'
 import { createInstallationRoutes } from './features/admin/installation-routes.ts'
 import { createServerKeyRoutes } from './features/admin/server-keys-routes.ts'
 import { createSettingsRoutes } from './features/admin/settings-routes.ts'
@@ -23,10 +23,11 @@ import { createEvents } from './features/events/events.ts'
 import { createVaultRotation } from './features/admin/vault-rotation.ts'
 import { createCatalog } from './features/catalog/catalog.ts'
 import { createReachableModels } from './features/catalog/reachable-models.ts'
+import { chooseRateStore } from './features/limits/choose-rate-store.ts'
 import { createControlPace } from './features/limits/control-pace.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { createMemoryBudgets } from './features/limits/memory-budgets.ts'
-import { createMemoryRateStore } from './features/limits/rate-store.ts'
+import type { RateStore } from './features/limits/rate-store.ts'
 import { createLimitRoutes } from './features/limits/routes.ts'
 import { createSharedBudgets } from './features/limits/shared-budgets.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
@@ -47,16 +48,19 @@ import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
 import { createUsageStore } from './features/usage/store.ts'
 import { createGateway } from './gateway/gateway.ts'
-import { createMetrics } from './gateway/metrics.ts'
+import { createMetrics, type FiguresOfWorkers } from './gateway/metrics.ts'
 import type { Timers } from './gateway/watch.ts'
 import { createByteBudget } from './http/body.ts'
 import { createDashboard } from './http/dashboard.ts'
 import { createOpenRoutes } from './http/open-routes.ts'
 import type { Route } from './http/route.ts'
 import { createHttp, type Http } from './http/server.ts'
+import { createBus } from './kernel/bus.ts'
 import { systemClock, type Clock } from './kernel/clock.ts'
 import { parsePublicId, toPublicId } from './kernel/ids.ts'
 import type { Log } from './kernel/log.ts'
+import type { Wire } from './kernel/wire.ts'
+import { PACKAGE_ROOT, readPackageVersion } from './kernel/package-root.ts'
 import { createProviders } from './providers/registry.ts'
 import { createMail } from './upstream/mail.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -65,12 +69,21 @@ export interface AppOptions {
   readonly config: Config
   readonly database: Database
   readonly booted: BootedVault
+  /** null: nothing is shared but the database. The app closes it. */
+  readonly redis?: Redis | null
+  /** Ways to other instances. */
+  readonly wires?: readonly Wire[]
+  /** Where this process is one of several workers: rate limits as their primary counts them, and everybody's figures. */
+  readonly workers?: { readonly rates: RateStore; readonly figures: FiguresOfWorkers } | null
   readonly log: Log
   /** Known once the server listens. */
   readonly publicUrl: () => string
   readonly clock?: Clock
   readonly timers?: Partial<Timers>
 }
+
+/** What changes at one instance and is held in the memory of others: who may call, whose keys, which models and ways. */
+type Topic = 'access' | 'provider-keys' | 'catalog' | 'routing'
 
 export interface App {
   readonly http: Http
@@ -84,7 +97,7 @@ export interface App {
 
 // size: the list of rooms, in order.
 export function createApp(options: AppOptions): App {
-  const { config, database, booted, log, publicUrl, clock = systemClock } = options
+  const { config, database, booted, redis = null, workers = null, log, publicUrl, clock = systemClock } = options
   const providers = createProviders({
     endpoints: config.providerEndpoints,
     custom: config.configuredProviders,
@@ -92,13 +105,15 @@ export function createApp(options: AppOptions): App {
     userBaseUrls: config.userBaseUrls,
     userKeysFor: config.userKeysFor,
   })
+  const bus = createBus(options.wires ?? [])
   const upstream = createUpstream()
   const mail = config.smtp === null ? undefined : createMail({ server: config.smtp, log })
   const audit = createAudit({ database, clock })
   const auditReader = createAuditReader(database)
   const checkpoints = createAuditCheckpoints({ reader: auditReader, log })
-  const catalog = createCatalog({ database, providers, audit, clock })
-  const routing = createRouting({ database, providers, audit, clock })
+  const announce = (topic: Topic) => (id: string | null) => bus.announce(topic, id ?? '')
+  const catalog = createCatalog({ database, providers, audit, clock, announce: announce('catalog') })
+  const routing = createRouting({ database, providers, audit, clock, announce: announce('routing') })
   const prices = createPrices({ clock, overrides: catalog.overrides })
   const events = createEvents({
     recheck: (token) => authenticator.recheck(token),
@@ -132,6 +147,7 @@ export function createApp(options: AppOptions): App {
     log,
     isTeamMember: (teamId, userId) => teams.isMember(teamId, userId),
     readSpent: async (id, period) => (await budgets.read({ kind: 'api-key', id, period })).spent,
+    announce: announce('access'),
   })
   const accounts = createAccounts({
     database,
@@ -149,6 +165,7 @@ export function createApp(options: AppOptions): App {
     announce(id) {
       apiKeys.invalidate(id)
       teams.invalidate(id)
+      bus.announce('access', id)
     },
   })
   const authenticator = createAuthenticate({ accounts, apiKeys })
@@ -168,9 +185,12 @@ export function createApp(options: AppOptions): App {
       return { spent, isFull: gateway.isCapFull(id, usdNanos) }
     },
     notify: (notice) => notifications.notify(notice),
-    onKeyChange: ({ userId, keyId, status }) =>
-      events.publish('key', userId, () => ({ id: keyId === null ? null : toPublicId('pk', keyId), status })),
+    onKeyChange({ userId, keyId, status }) {
+      events.publish('key', userId, () => ({ id: keyId === null ? null : toPublicId('pk', keyId), status }))
+      bus.announce('provider-keys', userId)
+    },
     readKeyUsage: (providerKeyId, query) => usage.summarise(query, { providerKeyId }),
+    countStandIns: (of) => requestLog.countServed(of),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
   })
   const rotation = createVaultRotation({ database, booted, audit, clock, log })
@@ -186,32 +206,56 @@ export function createApp(options: AppOptions): App {
     },
     chainFor: (userId) => providerKeys.chainFor(userId),
     revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
-    announce: (ids) => ids.forEach((id) => apiKeys.invalidate(id)),
+    announce(ids) {
+      ids.forEach((id) => apiKeys.invalidate(id))
+      ids.forEach(announce('access'))
+    },
   })
-  // A SQLite file has one process; a PostgreSQL database may have several.
-  const createBudgets = database.kind === 'sqlite' ? createMemoryBudgets : createSharedBudgets
+  const heard: Record<Topic, (id: string) => void> = {
+    access: (id) => [apiKeys, teams, accounts].forEach((room) => room.invalidate(id)),
+    'provider-keys'(userId) {
+      providerKeys.forget(userId)
+      events.publish('key', userId, () => ({ id: null, status: null }))
+    },
+    catalog: (userId) => catalog.forget(userId || null),
+    routing: (owner) => routing.forget(owner || null),
+  }
+  for (const [topic, listener] of Object.entries(heard)) bus.hear(topic, listener)
+  // A SQLite file has one process, unless that is one of several workers; a PostgreSQL database may have several.
+  const isAlone = database.kind === 'sqlite' && workers === null
+  const createBudgets = isAlone ? createMemoryBudgets : createSharedBudgets
   const budgets = createBudgets({ database, clock, log, flushLedger: () => ledger.flush() })
-  const metrics = createMetrics()
+  const metrics = createMetrics(workers?.figures)
   if (mail) metrics.watchMail(mail.results)
   metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
+  metrics.watchInstances(booted.countInstances)
+  const rates = chooseRateStore({
+    database,
+    redis,
+    primary: workers?.rates ?? null,
+    countInstances: booted.countInstances,
+    clock,
+  })
+  if (redis) metrics.watchRedis(redis, rates)
   const bodyBudget = createByteBudget(Math.floor(getHeapStatistics().heap_size_limit / 4))
   const gateway = createGateway({
     authenticator,
     describeCaller: (userId, keyId) => apiKeys.describeCaller(userId, keyId),
     touchApiKey: (keyId) => apiKeys.touch(keyId),
-    limits: createLimits({ clock, store: createMemoryRateStore({ clock }) }),
+    limits: createLimits({ clock, store: rates }),
     providers,
     catalog,
     routing,
     prices,
     ledger,
-    getReceipt: (requestId, userId) => usage.getReceipt(requestId, userId),
+    getReceipt: (requestId, reader) => usage.getReceipt(requestId, reader),
     upstream,
     keys: providerKeys,
     sharedFor: (caller) => teams.sharedFor(caller),
     serverFallback: config.serverFallback,
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,
+    redis,
     budgets,
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
@@ -227,13 +271,13 @@ export function createApp(options: AppOptions): App {
     config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'
   const routes: Route[] = [
     ...createOpenRoutes({
-      version: readVersion(),
+      version: readPackageVersion(),
       publicUrl,
       routes: () => routes,
       checkReady: () => checkReady(database),
       isDraining: () => http.draining,
       readSetup,
-      dashboard: createDashboard(fileURLToPath(new URL('../dist/web/', import.meta.url))),
+      dashboard: createDashboard(fileURLToPath(new URL('dist/web/', PACKAGE_ROOT))),
       readMetrics: () => metrics.read(),
     }),
     ...accounts.routes,
@@ -266,7 +310,7 @@ export function createApp(options: AppOptions): App {
     }),
     ...createSettingsRoutes({ settings: config.settings }),
     ...createHealthRoutes({
-      version: readVersion(),
+      version: readPackageVersion(),
       dataDir: config.dataDir,
       instanceId: booted.instanceId,
       database,
@@ -282,7 +326,7 @@ export function createApp(options: AppOptions): App {
         gateway
           .listOpenBreakers()
           .map(({ oneOwner, leftMs, ...named }) => ({ ...named, one_owner: oneOwner, opens_in_ms: leftMs })),
-      limits: { rates: 'memory', budgets: database.kind === 'sqlite' ? 'memory' : 'database' },
+      limits: { rates: redis ? 'redis' : 'memory', budgets: isAlone ? 'memory' : 'database' },
     }),
     ...createInstallationRoutes({
       readSignIn: async () => ({
@@ -292,7 +336,7 @@ export function createApp(options: AppOptions): App {
         password_min_length: config.passwordMinLength,
       }),
       readInstallation: () => ({
-        version: readVersion(),
+        version: readPackageVersion(),
         public_url: publicUrl(),
         providers: providers.all.map(({ id, name, keyPrefixes }) => ({
           id,
@@ -335,6 +379,7 @@ export function createApp(options: AppOptions): App {
     async close() {
       gateway.close()
       events.close()
+      await bus.close()
       await rotation.close()
       await mail?.close()
       await upstream.close()
@@ -345,20 +390,7 @@ export function createApp(options: AppOptions): App {
       await apiKeys.close()
       await accounts.flush()
       await checkpoints.close()
+      redis?.close()
     },
   }
-}
-
-async function checkReady(database: Database): Promise<{ ready: boolean; reasons: string[] }> {
-  try {
-    await database.ping()
-    return { ready: true, reasons: [] }
-  } catch (error) {
-    return { ready: false, reasons: [error instanceof Error ? error.message : 'the database does not answer'] }
-  }
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

@@ -1,10 +1,10 @@
 // The command line, `uniroute <command>`: finds the command, reads its options, runs it, and turns what went wrong into one
 // sentence and an exit code. Commands are loaded when they are called.
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Command, CommandFailed, type CommandInput, note, print, UsageError } from './cli/command.ts'
 import { describeException } from './http/answers.ts'
 import { GatewayError } from './kernel/errors.ts'
+import { readPackageVersion } from './kernel/package-root.ts'
 import { StartRefused } from './kernel/start-refused.ts'
 
 interface Listed {
@@ -62,7 +62,7 @@ const EXIT_USAGE = 2
 async function run(words: readonly string[]): Promise<number> {
   const [first] = words
   if (first === '--version') {
-    print(readVersion())
+    print(readPackageVersion())
     return 0
   }
   if (first === undefined || (first.startsWith('-') && first !== '--help' && first !== '-h'))
@@ -110,7 +110,7 @@ function readArguments(command: Command, args: readonly string[]): CommandInput 
 
 function describeAll(): string {
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(15)} ${summary}`)
-  return `UniRoute ${readVersion()}
+  return `UniRoute ${readPackageVersion()}
 
 Usage: uniroute [command] [options]
 
@@ -145,11 +145,6 @@ function countEdits(one: string, other: string): number {
     row = next
   }
   return row.at(-1)!
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 /** The sentence for the terminal and the exit code. */

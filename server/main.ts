@@ -1,5 +1,7 @@
-// Starts UniRoute: reads the configuration, opens the database and the vault, listens, and drains on SIGTERM.
+// Starts UniRoute: reads the configuration, opens the database and the vault, listens, and drains on SIGTERM. With WORKERS
+// above 1 the first process only starts others like itself (main/primary.ts).
 // stdout carries the ready line (and the set-up link while no administrator exists); everything else is a log on stderr.
+import cluster from 'node:cluster'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApp, type App } from './app.ts'
@@ -7,6 +9,9 @@ import { forgetSecrets, loadConfig, type Config } from './config/config.ts'
 import { resolveSecrets } from './config/secrets.ts'
 import { openDatabase, type Database } from './database/database.ts'
 import { checkSchema, migrate } from './database/migrator.ts'
+import { createPostgresWire } from './database/postgres-wire.ts'
+import { openRedis, type Redis } from './database/redis.ts'
+import { createRedisWire } from './database/redis-wire.ts'
 import { bootVault, VAULT_WARNINGS, type BootedVault } from './features/admin/vault-boot.ts'
 import { describeException } from './http/answers.ts'
 import { systemClock } from './kernel/clock.ts'
@@ -14,6 +19,9 @@ import { GatewayError } from './kernel/errors.ts'
 import { createLog, type Log } from './kernel/log.ts'
 import { revealSecret } from './kernel/secret.ts'
 import { StartRefused } from './kernel/start-refused.ts'
+import type { Wire } from './kernel/wire.ts'
+import { linkToPrimary, type WorkerLink } from './main/messages.ts'
+import { runPrimary } from './main/primary.ts'
 
 /** When a whole process group is signalled, launchers pass the signal on once more; that is no second wish. */
 const ECHO_MS = 1_000
@@ -27,12 +35,15 @@ interface Running {
   readonly booted: BootedVault
   readonly app: App
   readonly log: Log
+  /** null: this process is alone on its machine. */
+  readonly link: WorkerLink | null
 }
 
 async function start(): Promise<void> {
   checkNode()
   const config = loadConfig(process.env, { cwd: process.cwd() })
   const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY === true })
+  if (config.workers > 1 && cluster.isPrimary) return runPrimary({ workers: config.workers, log })
   const running = await open(config, log)
   forgetSecrets(process.env, config)
   for (const warning of config.warnings) log.warn(warning)
@@ -58,7 +69,10 @@ async function open(config: Config, log: Log): Promise<Running> {
       : { url: revealSecret(config.databaseUrl), log },
   )
   let booted: BootedVault | undefined
+  let redis: Redis | null = null
   try {
+    const link = cluster.isWorker ? linkToPrimary(process) : null
+    redis = config.redisUrl && (await openRedis({ url: config.redisUrl, log }))
     await checkSchema(database)
     booted = await bootVault({
       database,
@@ -69,28 +83,61 @@ async function open(config: Config, log: Log): Promise<Running> {
       migrate: async () => void (await migrate(database, { clock: systemClock, log })),
     })
     const publicUrl = (): string => config.publicUrl ?? addressOf(app, config)
-    const app: App = createApp({ config, database, booted, log, publicUrl })
+    const wires = createWires(config, database, { redis, link, log })
+    const app: App = createApp({
+      config,
+      database,
+      booted,
+      redis,
+      wires,
+      workers: link,
+      log,
+      publicUrl,
+    })
     await app.recover()
     if (config.admin) {
       const { created, warning } = await app.accounts.ensureEnvironmentAdmin(config.admin)
       if (created) log.info('the administrator of UNIROUTE_ADMIN_EMAIL was created')
       if (warning) log.warn(warning)
     }
-    return { config, database, booted, app, log }
+    return { config, database, booted, app, log, link }
   } catch (error) {
+    redis?.close()
     await booted?.stop()
     await database.close()
     throw error
   }
 }
 
-async function serve({ config, app, log }: Running): Promise<void> {
+/** The ways to other instances. */
+function createWires(
+  { databaseUrl }: Config,
+  database: Database,
+  { redis, link, log }: { redis: Redis | null; link: WorkerLink | null; log: Log },
+): Wire[] {
+  return [
+    ...(databaseUrl ? [createPostgresWire({ url: databaseUrl, database, log })] : []),
+    ...(redis ? [createRedisWire(redis)] : []),
+    ...(link ? [link.wire] : []),
+  ]
+}
+
+async function serve(running: Running): Promise<void> {
+  const { config, app, log, link } = running
   await app.http.listen(config.port, config.host)
   const url = config.publicUrl ?? addressOf(app, config)
+  log.info({ url }, 'listening')
+  if (!link) return present(running, url)
+  link.ready(() => {
+    present(running, url).catch((error: unknown) => log.error(describeException(error), 'the address was not told'))
+  })
+}
+
+/** Says where we are to be found, and how to set up while no administrator exists. */
+async function present({ config, app }: Running, url: string): Promise<void> {
   const setupCode = config.admin === null ? await app.accounts.issueSetupCode() : null
   process.stdout.write(`UniRoute ready at ${url}\n`)
   if (setupCode !== null) process.stdout.write(`Set up: ${url}/setup#${setupCode}\n`)
-  log.info({ url }, 'listening')
 }
 
 function addressOf(app: App, config: Config): string {

@@ -5,6 +5,7 @@ import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
 import { compileMessages } from './compile-messages.ts'
+import { writePseudo } from './pseudo-locale.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -12,7 +13,12 @@ export default defineConfig({
   root: at('.'),
   base: './',
   publicDir: false,
-  plugins: [compileMessages(), vue(), tailwindcss()],
+  // A build for looking at texts (pseudo-locale.ts) is asked for by its name.
+  plugins: [
+    compileMessages(process.env['UNIROUTE_TEXTS'] === 'pseudo' ? writePseudo : undefined),
+    vue(),
+    tailwindcss(),
+  ],
   // The build of vue-i18n without a message compiler.
   resolve: { alias: { 'vue-i18n': 'vue-i18n/dist/vue-i18n.runtime.mjs' } },
   define: {
@@ -26,6 +32,8 @@ export default defineConfig({
     outDir: at('../dist/web'),
     emptyOutDir: true,
     manifest: true,
+    // What the package's own list of licences takes up.
+    license: { fileName: '.vite/licenses.json' },
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // The first that know light-dark().

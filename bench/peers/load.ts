@@ -1,9 +1,16 @@
 // The clients of the benchmark, a process of their own: so many connections, each sending the next request as soon as
 // the last is answered, and looking at every answer. A failure is counted and told; it never counts as a request.
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findScenario } from '../scenarios.ts'
 import { HttpReader, type Message } from './http-reader.ts'
 import { serveParent } from './parent.ts'
+
+export interface LoadSetting {
+  readonly variant: 'as-asked' | 'untranslated'
+  readonly port: number
+  readonly headers: Readonly<Record<string, string>>
+}
 
 export interface LoadReport {
   /** Answered in full and right. */
@@ -16,12 +23,14 @@ export interface LoadReport {
 }
 
 const MOST_SENTENCES = 5
-const scenario = findScenario(process.argv[2])
-const port = Number(process.argv[3])
-const credential = process.argv[4] ?? ''
+const STAGGERED_GAPS = 5
+const { variant, port, headers } = JSON.parse(process.argv[3] ?? '') as LoadSetting
+const found = findScenario(process.argv[2])
+const scenario = variant === 'untranslated' ? found.untranslated! : found
+const headerLines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
 const request = Buffer.concat([
   Buffer.from(
-    `POST ${scenario.path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nauthorization: ${credential}\r\n` +
+    `POST ${scenario.path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${headerLines.join('')}` +
       `content-type: application/json\r\naccept: */*\r\nuser-agent: bench\r\n` +
       `content-length: ${scenario.requestBody.length}\r\n\r\n`,
   ),
@@ -35,7 +44,14 @@ async function load(milliseconds: number): Promise<LoadReport> {
   const sockets = await Promise.all(Array.from({ length: scenario.connections }, openConnection))
   const startedAt = performance.now()
   const deadline = startedAt + milliseconds
-  await Promise.all(sockets.map((socket) => keepAsking(socket, deadline, tally)))
+  // Streams that all speak in the same moment would flatter everybody.
+  const stagger = (place: number): number => (place / sockets.length) * scenario.answer.gapMs * STAGGERED_GAPS
+  await Promise.all(
+    sockets.map(async (socket, place) => {
+      if (scenario.answer.gapMs > 0) await sleep(stagger(place))
+      await keepAsking(socket, deadline, tally)
+    }),
+  )
   const took = performance.now() - startedAt
   for (const socket of sockets) socket.destroy()
   return { ...tally, milliseconds: took }

@@ -2,12 +2,12 @@
 // as the current user, with one worker. Nothing of an installed service is read or touched.
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stopProcess, watchOutput } from '../processes.ts'
 import type { Target, TargetSetting } from '../target.ts'
+import { accepts, findFreePort } from './ports.ts'
 
 const CLIENT_KEY = 'Bearer ur_bench_nginx'
 /** Where systems put it outside an ordinary user's PATH. */
@@ -82,21 +82,4 @@ http {
   }
 }
 `
-}
-
-/** nginx cannot say which free port it took, so one is found for it. */
-async function findFreePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
 }

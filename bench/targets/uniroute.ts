@@ -28,6 +28,7 @@ export interface UniRouteVariant {
 export function createUniRouteTarget({ id, root = ROOT, flags = [] }: UniRouteVariant): Target {
   return {
     id,
+    translates: true,
     summary: 'the whole product: sign-in, limits, key opening, plan, headers, ledger',
     async start(setting) {
       const words = [...FLAGS, ...flags, ...profileFlags(setting), join(root, 'server', 'main.ts')]
@@ -49,10 +50,10 @@ export function createUniRouteTarget({ id, root = ROOT, flags = [] }: UniRouteVa
   }
 }
 
-async function prepare(child: ChildProcess, url: string, { providerKey }: TargetSetting) {
+async function prepare(child: ChildProcess, url: string, { providerKey, scenario }: TargetSetting) {
   const client = createUniRouteClient(url, ADMIN)
   const { token } = await client.createUser()
-  await client.addProviderKey(token, 'openai', providerKey)
+  await client.addProviderKey(token, scenario.provider, providerKey)
   const { key } = await client.createApiKey(token, LIMITS)
   return {
     pid: child.pid!,
@@ -95,6 +96,8 @@ function writeEnvironment({ folder, upstreamPort }: TargetSetting): Record<strin
     UNIROUTE_ADMIN_EMAIL: ADMIN.email,
     UNIROUTE_ADMIN_PASSWORD: ADMIN.password,
     OPENAI_BASE_URL: `http://127.0.0.1:${upstreamPort}`,
+    ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstreamPort}`,
+    GOOGLE_BASE_URL: `http://127.0.0.1:${upstreamPort}`,
     ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
   }
 }

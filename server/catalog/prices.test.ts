@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../kernel/clock.ts'
 import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
-import { createPrices, estimateTokens, PRICE_LIST_VERSION } from './prices.ts'
+import { PRICE_LIST_VERSION } from './price-tables.ts'
+import { createPrices, estimateTokens } from './prices.ts'
 
 const prices = createPrices({ clock: systemClock })
 const AT = Date.parse('2026-11-22T12:00:00Z')

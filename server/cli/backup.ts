@@ -1,20 +1,11 @@
 // `uniroute backup <file>`: a copy of the database while everything runs. The copy is a snapshot of one moment, written by
 // SQLite itself (VACUUM INTO): whole pages only, and nothing of what was deleted before.
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/database.ts'
+import { readPackageVersion } from '../kernel/package-root.ts'
 import { computeSha256, inspectBackup, type Manifest, manifestPathOf } from './backup-file.ts'
 import { type Command, CommandFailed, count, print } from './command.ts'
 import { DATABASE_FILE, noteInAudit, openInstallation } from './installation.ts'
@@ -53,7 +44,7 @@ async function makeBackup(config: Config, database: Database, file: string): Pro
     const manifest: Manifest = {
       format: 'uniroute-backup-1',
       created_at: new Date().toISOString(),
-      version: readVersion(),
+      version: readPackageVersion(),
       bytes: statSync(partial).size,
       sha256: await computeSha256(partial),
       ...inspectBackup(partial),
@@ -97,9 +88,4 @@ function printResult(file: string, { bytes, sha256, kids }: Manifest): void {
   print(`${file}: ${bytes} bytes, SHA-256 ${sha256}`)
   for (const [kid, number] of Object.entries(kids)) print(`It needs master key ${kid}: ${count(number, 'value')}.`)
   print(`Keep ${basename(manifestPathOf(file))} beside it, and the secrets elsewhere.`)
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

@@ -91,8 +91,6 @@ describe('the table of settings', () => {
   })
 
   test.each([
-    ['REDIS_URL', 'redis://127.0.0.1'],
-    ['WORKERS', '2'],
     ['STORE_CONTENT', '30'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:4318'],
   ])('%s, whose feature is to come, warns when it is set', (name, value) => {
@@ -100,7 +98,7 @@ describe('the table of settings', () => {
   })
 
   test('a planned setting at its default does not warn', () => {
-    expect(load({ WORKERS: '1', STORE_CONTENT: 'off' }).warnings).toEqual([])
+    expect(load({ STORE_CONTENT: 'off' }).warnings).toEqual([])
   })
 })
 

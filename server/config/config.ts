@@ -30,6 +30,10 @@ export interface Config {
   readonly dataDir: string
   /** null: SQLite in `dataDir`. */
   readonly databaseUrl: Secret | null
+  /** null: nothing is shared but the database. */
+  readonly redisUrl: Secret | null
+  /** Processes that share the port. */
+  readonly workers: number
   readonly drainMs: number
   readonly admin: { readonly email: string; readonly password: Secret } | null
   readonly registration: 'closed' | 'invite' | 'open'
@@ -102,6 +106,8 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     isTrustedProxy,
     dataDir: resolve(cwd, read('DATA_DIR')),
     databaseUrl: readOptional('DATABASE_URL'),
+    redisUrl: readOptional('REDIS_URL'),
+    workers: read('WORKERS'),
     drainMs: read('DRAIN_SECONDS') * 1000,
     admin: readAdmin(reader),
     registration: read('REGISTRATION'),

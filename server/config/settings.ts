@@ -67,16 +67,15 @@ const DATA = {
     kind: kinds.secretUrl('redis:', 'rediss:'),
     default: null,
     example: 'redis://127.0.0.1:6379',
-    meaning: 'Redis or Valkey, for limits and invalidation shared by several instances.',
+    meaning:
+      'Redis or Valkey, for limits and invalidation shared by several instances ([operations.md](operations.md)); `rediss://` speaks TLS. While it does not answer, instances go on without it.',
     secret: true,
-    planned: true,
   },
   WORKERS: {
     kind: kinds.wholeNumber(1, 64),
     default: '1',
     example: '1',
-    meaning: 'Processes sharing the port on one machine.',
-    planned: true,
+    meaning: 'Processes sharing the port on one machine ([operations.md](operations.md)).',
   },
   DRAIN_SECONDS: {
     kind: kinds.wholeNumber(0, 86_400),
@@ -267,7 +266,8 @@ const PAYERS = {
     default: null,
     absent: 'unlimited',
     example: '2.50',
-    meaning: "What the server's keys may cost, per user and day (UTC).",
+    meaning:
+      "What the server's keys may cost, per user and day (UTC). Models whose price nobody knows are not served on them then; an override tells it.",
   },
 } as const satisfies Record<string, Setting>
 

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { sql, type Transaction } from 'kysely'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
+import { PACKAGE_ROOT } from '../kernel/package-root.ts'
 import { StartRefused } from '../kernel/start-refused.ts'
 import type { Database } from './database.ts'
 import { splitStatements } from './internal/split-statements.ts'
@@ -148,7 +149,7 @@ const FILE_NAME = /^(\d{3}_[a-z0-9_]+)(?:\.(pg|sqlite))?\.sql$/
 /** The migrations of a folder for one kind of database, in order. */
 export function readMigrations(
   kind: Database['kind'],
-  folder: URL = new URL('./migrations/', import.meta.url),
+  folder: URL = new URL('server/database/migrations/', PACKAGE_ROOT),
 ): Migration[] {
   const wanted = kind === 'postgres' ? 'pg' : 'sqlite'
   const files = new Map<string, string | undefined>()

@@ -160,7 +160,12 @@ export interface UsageDayBuildTable {
   starts_at: number
   ends_at: number
   built_at: number
+  /** false: by an earlier release, which knew no `usage_day_totals`. */
+  has_totals: boolean
 }
+
+/** Over everybody and all keys. */
+export type UsageDayTotalTable = Omit<UsageDayTable, 'user_id' | 'api_key_id' | 'provider_key_id'>
 
 export interface UsageDayTable {
   build_id: string
@@ -443,6 +448,7 @@ export interface Schema {
   attempts: AttemptTable
   usage_day_builds: UsageDayBuildTable
   usage_days: UsageDayTable
+  usage_day_totals: UsageDayTotalTable
   usage_late: UsageLateTable
   settings: SettingTable
   audit_log: AuditEntryTable

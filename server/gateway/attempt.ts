@@ -31,7 +31,8 @@ export type AttemptEnd =
   | { readonly kind: 'served' }
   /** It broke after the client had seen its beginning. */
   | { readonly kind: 'broken'; readonly error: GatewayError }
-  | { readonly kind: 'client-closed' }
+  /** `sent`: the provider may have run it. */
+  | { readonly kind: 'client-closed'; readonly sent: boolean }
   /** The provider refused before anything was sent. */
   | {
       readonly kind: 'refused'
@@ -96,6 +97,7 @@ class Attempt implements UpstreamSink, Watched {
   #lastProgressAt: number
   #lastWriteAt: number
   #pausedAt: number | null = null
+  #watchPlace: number | null = null
   #over = false
   readonly #onClose = (): void => this.#clientGone()
   readonly #onDrain = (): void => this.#clientReady()
@@ -122,11 +124,14 @@ class Attempt implements UpstreamSink, Watched {
 
   start(): void {
     const { response } = this.#exchange
-    if (response.destroyed) return this.#finish({ kind: 'client-closed' })
-    this.#exchange.cut = (error) => this.#guard(() => this.#cut(error))
+    if (response.destroyed) return this.#finish({ kind: 'client-closed', sent: false })
+    // Not assigned as it is written: V8 puts a function that stands to the right of a property into old space, as if for
+    // good, and all that it holds with it.
+    const cut = (error: GatewayError): void => this.#guard(() => this.#cut(error))
+    this.#exchange.cut = cut
     response.on('close', this.#onClose)
     response.on('drain', this.#onDrain)
-    this.#tools.watch.add(this)
+    this.#watchPlace = this.#tools.watch.add(this)
     const text = this.#credential === null ? null : revealSecret(this.#credential)
     this.#call = this.#tools.upstream.send(
       {
@@ -269,7 +274,9 @@ class Attempt implements UpstreamSink, Watched {
   }
 
   #markFirstByte(): void {
-    this.#firstByteAt ??= this.#tools.clock.monotonic()
+    if (this.#firstByteAt !== null) return
+    this.#firstByteAt = this.#tools.clock.monotonic()
+    this.#exchange.answered?.()
   }
 
   #hold(): void {
@@ -288,7 +295,7 @@ class Attempt implements UpstreamSink, Watched {
   #clientGone(): void {
     if (this.#over || this.#exchange.response.writableFinished) return
     this.#call?.abort()
-    this.#finish({ kind: 'client-closed' })
+    this.#finish({ kind: 'client-closed', sent: true })
   }
 
   #fail(why: 'connect' | 'reset' | 'timeout' | 'malformed', sent = true): void {
@@ -333,7 +340,7 @@ class Attempt implements UpstreamSink, Watched {
   #finish(end: AttemptEnd): void {
     if (this.#over) return
     this.#over = true
-    this.#tools.watch.remove(this)
+    if (this.#watchPlace !== null) this.#tools.watch.remove(this.#watchPlace)
     this.#exchange.response.off('close', this.#onClose)
     this.#exchange.response.off('drain', this.#onDrain)
     const answer = this.#answer

@@ -18,6 +18,8 @@ export interface BreakerKey {
 export interface Breakers {
   /** May a call go out? A half-open breaker lets exactly one through. */
   allows(key: BreakerKey): boolean
+  /** Would a call go out? Lets none through: for explanations. */
+  wouldAllow(key: BreakerKey): boolean
   /** The call that was let through told nothing about the provider; the next one may probe. */
   release(key: BreakerKey): void
   /** One sample per request and side. */
@@ -26,6 +28,8 @@ export interface Breakers {
   openFor(key: BreakerKey): number | null
   /** The last target is never blocked entirely: true at most once a second for a breaker that is open. */
   allowsLastResort(key: BreakerKey): boolean
+  /** The same, without taking it: for explanations. */
+  wouldAllowLastResort(key: BreakerKey): boolean
   /** Those that are open: for how long still, and whether for one owner's keys only. */
   listOpen(): OpenBreaker[]
   /** Open breakers, for metrics. */
@@ -111,13 +115,20 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
     } else breaker.gate ??= open(null, now)
   }
 
+  const isOpen = (gate: Gate): boolean => clock.monotonic() < gate.openUntil || gate.probing
+  const hadLastResort = (gate: Gate): boolean => clock.monotonic() - gate.lastResortAt < 1_000
+
   return {
     allows(key) {
       const gate = gateFor(key)
       if (!gate) return true
-      if (clock.monotonic() < gate.openUntil || gate.probing) return false
+      if (isOpen(gate)) return false
       gate.probing = true
       return true
+    },
+    wouldAllow(key) {
+      const gate = gateFor(key)
+      return gate === null || !isOpen(gate)
     },
     release(key) {
       const gate = gateFor(key)
@@ -143,10 +154,13 @@ export function createBreakers({ clock }: { clock: Clock }): Breakers {
     allowsLastResort(key) {
       const gate = gateFor(key)
       if (!gate) return true
-      const now = clock.monotonic()
-      if (now - gate.lastResortAt < 1_000) return false
-      gate.lastResortAt = now
+      if (hadLastResort(gate)) return false
+      gate.lastResortAt = clock.monotonic()
       return true
+    },
+    wouldAllowLastResort(key) {
+      const gate = gateFor(key)
+      return gate === null || !hadLastResort(gate)
     },
     listOpen() {
       const now = clock.monotonic()

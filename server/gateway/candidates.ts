@@ -74,6 +74,7 @@ const LEAVES_ROOM: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'provider_quota_exhausted',
   'own_cap_reached',
   'server_allowance_spent',
+  'price_unknown',
   'model_not_enabled',
   'model_not_found',
   'provider_key_invalid',
@@ -94,6 +95,11 @@ export function chooseRefusal(codes: readonly ErrorCode[]): number {
   const temporary = codes.findIndex((code) => LEAVES_ROOM.has(code) && (ERRORS[code].retryable || code === 'timeout'))
   if (temporary !== -1) return temporary
   return LEAVES_ROOM.has(codes.at(-1)!) ? 0 : codes.length - 1
+}
+
+/** Of those that come into question. */
+export function providersOf(candidates: readonly Candidate[]): ReadonlySet<string> {
+  return new Set(candidates.filter(({ skip }) => skip === null).map(({ provider }) => provider.id))
 }
 
 export function isOneTooMany(called: ReadonlySet<string>, provider: string): boolean {

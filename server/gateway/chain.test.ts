@@ -9,6 +9,7 @@ import {
   createChain,
   type Grants,
   type KeyFate,
+  type Obstacle,
   type OwnKey,
   type ServerSide,
   type SharedKey,
@@ -21,7 +22,7 @@ const EVERYTHING: Grants = {
   apiKey: 'allow',
   request: null,
   serverAllowed: true,
-  invalidGrace: true,
+  graceOver: new Set(),
   invalidOnceWorked: false,
 }
 const SERVER: ServerSide = { exists: true, fate: null }
@@ -60,12 +61,14 @@ function walk(
   grants: Partial<Grants> = {},
   server: Partial<ServerSide> = {},
   sharedCases: readonly KeyCase[] = [],
+  earlier: readonly Obstacle[] = [],
 ): string[] {
   const chain = createChain({
     ownKeys: cases.map(ownKey),
     sharedKeys: sharedCases.map(sharedKey),
     server: { ...SERVER, ...server },
     grants: { ...EVERYTHING, ...grants },
+    earlier,
   })
   const steps: string[] = []
   for (;;) {
@@ -254,8 +257,8 @@ describe('grants', () => {
   })
 
   test('past its grace `invalid` no longer counts; other reasons do', () => {
-    expect(walk([{ fate: 'invalid' }], { invalidGrace: false })).toEqual(['none'])
-    expect(walk([{ outcome: 'outage' }], { invalidGrace: false }).at(-1)).toBe('server for outage')
+    expect(walk([{ fate: 'invalid' }], { graceOver: new Set(['openai']) })).toEqual(['none'])
+    expect(walk([{ outcome: 'outage' }], { graceOver: new Set(['openai']) }).at(-1)).toBe('server for outage')
   })
 
   test('where only keys that once worked may lean on the server, a junk key may not, not even beside a good one', () => {
@@ -264,6 +267,42 @@ describe('grants', () => {
     expect(walk([{ fate: 'invalid', workedAt: null }], strict)).toEqual(['none'])
     expect(walk([{ fate: 'unusable' }, { outcome: 'invalid', workedAt: null }], strict).at(-1)).toBe('none')
     expect(walk([{ outcome: 'outage', workedAt: null }], strict).at(-1)).toBe('server for outage')
+  })
+})
+
+describe('over all models of a request', () => {
+  const before = (one: KeyCase): Obstacle => ({
+    payer: 'user',
+    record: { ...ownKey(one, 9).record, provider: 'anthropic' },
+    fate: one.fate ?? 'invalid',
+  })
+  const walkAfter = (earlier: readonly KeyCase[], cases: readonly KeyCase[], grants: Partial<Grants> = {}): string[] =>
+    walk(cases, grants, {}, [], earlier.map(before))
+
+  test('what stood in the way of own keys before counts for the server now, each under its own policy', () => {
+    expect(walkAfter([{ fate: 'invalid' }], [])).toEqual(['server for invalid'])
+    expect(walkAfter([{ fate: 'invalid', fallback: ['outage'] }], [])).toEqual(['none'])
+    expect(walkAfter([{ fate: 'rate_limited' }], [], { operator: new Set(['no_key', 'invalid']) })).toEqual(['none'])
+    expect(walkAfter([{ fate: 'invalid' }], [], { graceOver: new Set(['anthropic']) })).toEqual(['none'])
+    expect(walkAfter([{ fate: 'invalid' }], [{ outcome: 'outage' }]).at(-1)).toBe('server for outage')
+  })
+
+  test('a reason of before gives no leave that `no_key` does not have', () => {
+    expect(walkAfter([{ fate: 'invalid' }], [], { operator: new Set(['invalid']) })).toEqual(['none'])
+  })
+
+  test('past a cap, or a missing entitlement, the server serves no other model either; an own key does', () => {
+    for (const fate of ['capped', 'restricted'] as const) {
+      expect(walkAfter([{ fate }], [])).toEqual(['none'])
+      expect(walkAfter([{ fate }], [{}])[0]).toBe('key0')
+    }
+    expect(walk([], {}, {}, [{}], [before({ fate: 'capped' })])).toEqual(['none'])
+    expect(walk([], {}, {}, [{}], [before({ fate: 'restricted' })])[0]).toBe('shared0 for no_key')
+  })
+
+  test('`never` on an own key for one of them holds for all', () => {
+    expect(walk([], { forbidden: true })).toEqual(['none'])
+    expect(walk([{}], { forbidden: true })[0]).toBe('key0')
   })
 })
 
@@ -285,7 +324,7 @@ const anyGrants: fc.Arbitrary<Grants> = fc.record({
   apiKey: policy,
   request: fc.option(policy, { nil: null }),
   serverAllowed: fc.boolean(),
-  invalidGrace: fc.boolean(),
+  graceOver: fc.boolean().map((isOver) => new Set(isOver ? ['openai'] : [])),
   invalidOnceWorked: fc.boolean(),
 })
 
@@ -318,7 +357,7 @@ function mayServerServe(cases: readonly Required<KeyCase>[], grants: Grants): bo
     !cases.some(({ fallback }) => fallback === 'never') &&
     asked.every((reason) => reason !== 'forbidden' && everywhere.includes(reason)) &&
     contributed.every(({ reason, by }) => listed(by.fallback).includes(reason)) &&
-    !(asked.includes('invalid') && !grants.invalidGrace) &&
+    !(asked.includes('invalid') && grants.graceOver.has('openai')) &&
     !(grants.invalidOnceWorked && contributed.some(({ reason, by }) => reason === 'invalid' && by.workedAt === null))
   )
 }

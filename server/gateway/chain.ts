@@ -1,9 +1,10 @@
 // The order of keys for one request and one provider, as a walk: the user's own keys in order, then keys shared with
-// them, then the server's, under the rules of who may serve whom. Pure: it is told each key's state and each try's outcome, and says what comes next.
+// them, then the server's, under the rules of who may serve whom. Pure: it is told each key's state and each try's
+// outcome, and says what comes next.
 // Invariants: the server serves only if operator, account, API key and request allow every reason contributed, and each
-// key's own policy allows its own; `never` on a key binds while the key exists; a key that cannot be opened ends the
-// walk; after an outage no further user's key is tried, since another key does not repair a provider; shared keys
-// contribute neither a reason nor a policy, and stay out once an owner's spending cap is reached.
+// key's own policy allows its own, over all models of the request; `never` on a key binds while the key exists; a key that
+// cannot be opened ends the walk; after an outage no further user's key is tried, since another key does not repair a
+// provider; shared keys contribute neither a reason nor a policy, and stay out once an owner's spending cap is reached.
 import { allowsFallback, type StoredFallback } from '../kernel/fallback.ts'
 import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
@@ -12,12 +13,14 @@ import type { Lease } from '../features/teams/borrowed.ts'
 /** Why a key is not tried, or what became of the try. */
 export type KeyFate =
   | 'unusable' // off, expired, or the model filtered out: as if absent
+  | 'unfit' // the provider takes it elsewhere, but not for this, or not from here
   | 'invalid'
   | 'exhausted'
   | 'rate_limited'
   | 'restricted'
   | 'capped'
   | 'allowance_spent' // of the server's keys
+  | 'unpriced' // a limit in money holds, and nobody knows what the call may cost
   | 'outage'
 
 export interface OwnKey {
@@ -46,8 +49,10 @@ export interface Grants {
   readonly request: StoredFallback | null
   /** May the server's keys pay at all, by the API key's allowed payers and the kind of request? */
   readonly serverAllowed: boolean
-  /** May `invalid` still lean on the server, within its grace? */
-  readonly invalidGrace: boolean
+  /** An own key for another model of this request says `never`. */
+  readonly forbidden?: boolean
+  /** Providers at which `invalid` may lean on the server no more: own keys have been rejected there for too long. */
+  readonly graceOver: ReadonlySet<string>
   /** `invalid` counts only for a key that once worked: else anyone stores a junk key to spend the operator's. */
   readonly invalidOnceWorked: boolean
 }
@@ -82,6 +87,7 @@ export interface Chain {
 
 const REASON_OF: Readonly<Record<KeyFate, FallbackReason | null>> = {
   unusable: 'no_key',
+  unfit: 'no_key',
   invalid: 'invalid',
   exhausted: 'exhausted',
   rate_limited: 'rate_limited',
@@ -89,7 +95,11 @@ const REASON_OF: Readonly<Record<KeyFate, FallbackReason | null>> = {
   restricted: null,
   capped: null,
   allowance_spent: null,
+  unpriced: null,
 }
+
+/** An owner's own limit stood in the way: nobody else's key makes up for it. */
+export const LIMITED: ReadonlySet<KeyFate | null> = new Set<KeyFate | null>(['capped', 'unpriced'])
 
 /** What a chain is made of. */
 export interface ChainParts {
@@ -97,9 +107,12 @@ export interface ChainParts {
   readonly sharedKeys: readonly SharedKey[]
   readonly server: ServerSide
   readonly grants: Grants
+  /** What stood in the way of the caller's own keys for the models that this request asked for before. */
+  readonly earlier?: readonly Obstacle[]
 }
 
-export function createChain({ ownKeys, sharedKeys, server, grants }: ChainParts): Chain {
+export function createChain(parts: ChainParts): Chain {
+  const { ownKeys, sharedKeys, server, earlier = [] } = parts
   const obstacles: Obstacle[] = []
   let ownIndex = 0
   let sharedIndex = 0
@@ -122,11 +135,11 @@ export function createChain({ ownKeys, sharedKeys, server, grants }: ChainParts)
   }
 
   function nextShared(): Step | null {
-    if (sharedKeys.length === 0 || obstacles.some(({ payer, fate }) => payer === 'user' && fate === 'capped'))
-      return null
+    const isCapped = ({ payer, fate }: Obstacle) => payer === 'user' && LIMITED.has(fate)
+    if (sharedKeys.length === 0 || obstacles.some(isCapped) || earlier.some(isCapped)) return null
     while (sharedIndex < sharedKeys.length && !isProviderDown()) {
       const { record, lease, fate } = sharedKeys[sharedIndex++]!
-      if (fate === null) return { kind: 'shared', record, lease, reason: reasonOf(obstacles) }
+      if (fate === null) return { kind: 'shared', record, lease, reason: reasonOf(earlier, obstacles) }
       setAside('team', record, fate)
     }
     return null
@@ -135,7 +148,7 @@ export function createChain({ ownKeys, sharedKeys, server, grants }: ChainParts)
   function nextServer(): Step | null {
     if (serverDone) return null
     serverDone = true
-    const reason = serverReason(ownKeys, obstacles, grants)
+    const reason = serverReason(parts, obstacles)
     if (!server.exists || reason === null) return null
     if (server.fate !== null) {
       setAside('server', null, server.fate)
@@ -167,34 +180,33 @@ export function createChain({ ownKeys, sharedKeys, server, grants }: ChainParts)
 export const PAYER_OF = { own: 'user', shared: 'team', server: 'server' } as const
 
 /** Of the last own key that stood in the way. */
-function reasonOf(obstacles: readonly Obstacle[]): FallbackReason {
-  const own = obstacles.filter(({ payer }) => payer === 'user')
+function reasonOf(earlier: readonly Obstacle[], obstacles: readonly Obstacle[]): FallbackReason {
+  const own = [...earlier, ...obstacles].filter(({ payer }) => payer === 'user')
   const last = own.findLast(({ fate }) => fate !== 'unusable') ?? own.at(-1)
   // A model that the account behind the own key may not use: for this request there is no own key.
   return (last && REASON_OF[last.fate]) ?? 'no_key'
 }
 
 /** The reason under which the server may serve now; null when some rule forbids it. */
-function serverReason(
-  ownKeys: readonly OwnKey[],
-  obstacles: readonly Obstacle[],
-  grants: Grants,
-): FallbackReason | null {
+function serverReason(parts: ChainParts, obstacles: readonly Obstacle[]): FallbackReason | null {
+  const { ownKeys, grants, earlier = [] } = parts
   if (!grants.serverAllowed) return null
-  if (ownKeys.some(({ record }) => record.fallback === 'never')) return null
+  if (grants.forbidden || ownKeys.some(({ record }) => record.fallback === 'never')) return null
   const own = obstacles.filter(({ payer }) => payer === 'user')
   const telling = own.filter(({ fate }) => fate !== 'unusable')
   const contributing = telling.length > 0 ? telling : own
-  const reasons = contributing.length > 0 ? contributing.map(({ fate }) => REASON_OF[fate]) : ['no_key' as const]
-  for (const reason of reasons) {
-    if (reason === null || !allGrant(grants, reason)) return null
-  }
-  for (const { record, fate } of contributing) {
-    const reason = REASON_OF[fate]
-    if (record && reason && !allowsFallback(record.fallback, reason)) return null
-    if (reason === 'invalid' && grants.invalidOnceWorked && record?.workedAt === null) return null
-  }
-  return reasons.at(-1) ?? null
+  if (contributing.length === 0 && !allGrant(grants, 'no_key')) return null
+  const all = [...earlier.filter(({ fate }) => fate !== 'unusable'), ...contributing]
+  return all.every((one) => isGranted(grants, one)) ? reasonOf(earlier, obstacles) : null
+}
+
+/** Everybody allows the reason of this key, its own policy too. */
+function isGranted(grants: Grants, { fate, record }: Obstacle): boolean {
+  const reason = REASON_OF[fate]
+  if (reason === null || !allGrant(grants, reason)) return false
+  if (record && !allowsFallback(record.fallback, reason)) return false
+  if (reason !== 'invalid' || !record) return true
+  return !grants.graceOver.has(record.provider) && !(grants.invalidOnceWorked && record.workedAt === null)
 }
 
 function allGrant(grants: Grants, reason: FallbackReason): boolean {
@@ -202,7 +214,6 @@ function allGrant(grants: Grants, reason: FallbackReason): boolean {
     grants.operator.has(reason) &&
     allowsFallback(grants.account, reason) &&
     allowsFallback(grants.apiKey, reason) &&
-    (grants.request === null || allowsFallback(grants.request, reason)) &&
-    (reason !== 'invalid' || grants.invalidGrace)
+    (grants.request === null || allowsFallback(grants.request, reason))
   )
 }

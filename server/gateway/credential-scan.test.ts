@@ -108,6 +108,26 @@ describe('createCredentialScan', () => {
     expect(short.cleanHeader('bad token local-')).toBe(true)
   })
 
+  test("passes the vendors' usage objects, and finds a key in one wherever it stands", () => {
+    const usage = '{"prompt_tokens":7,"completion_tokens_details":{"reasoning_tokens":0},"service_tier":"default"}'
+    const places = [...usage].flatMap((char, at) => ('":{},'.includes(char) ? [at, at + 1] : []))
+    fc.assert(
+      fc.property(
+        keyText,
+        fc.constantFrom(...places),
+        fc.constantFrom(...Object.values(SPELLINGS)),
+        (key, at, spell) => {
+          const one = createCredentialScan(new Secret(key), PREFIXES)
+          expect(one.isClean(Buffer.from(usage))).toBe(true)
+          const piece = [...key].map((char, index) => spell(char, index)).join('')
+          expect(one.isClean(Buffer.from(usage.slice(0, at) + piece + usage.slice(at)))).toBe(false)
+        },
+      ),
+    )
+    const odd = createCredentialScan(new Secret('key:with,breaks{of "json" in it}'), [])
+    expect(odd.isClean(Buffer.from('{"usage":"key:with,breaks{of"}'))).toBe(false)
+  })
+
   test('without a credential everything is clean', () => {
     const none = createCredentialScan(null)
     expect(none.isClean(Buffer.from(KEY)) && none.cleanHeader(KEY)).toBe(true)

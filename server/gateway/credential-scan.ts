@@ -20,6 +20,22 @@ export interface CredentialScan {
 const LONGEST_PIECE = 12
 /** Base64 characters that a run of twelve bytes fills whatever its alignment: three full groups of four. */
 const LONGEST_BASE64_PIECE = 12
+/** What no spelling of a key without these characters reaches over. */
+const BREAK = '\\s"{}[\\]:,'
+const BREAKS = new RegExp(`[${BREAK}]`)
+const LONG_WORDS = new RegExp(`[^${BREAK}]{${LONGEST_PIECE},}`, 'g')
+/** Long names in the usage objects of every answer: the vendors' own, and no one's key. One that is missing costs time only. */
+const USAGE_WORDS: ReadonlySet<string> = new Set(
+  `accepted_prediction_tokens audio_tokens cache_creation cache_creation_input_tokens cache_read_input_tokens
+  cache_write_tokens cached_tokens cachedContentTokenCount cacheTokensDetails candidatesTokenCount
+  candidatesTokensDetails completion_tokens completion_tokens_details cost_details cost_in_usd_ticks
+  ephemeral_1h_input_tokens ephemeral_5m_input_tokens image_tokens inference_geo input_tokens input_tokens_details
+  num_sources_used output_tokens output_tokens_details prompt_cache_hit_tokens prompt_cache_miss_tokens prompt_tokens
+  prompt_tokens_details promptTokenCount promptTokensDetails reasoning_tokens rejected_prediction_tokens server_tool_use
+  service_tier thinking_tokens thoughtsTokenCount toolUsePromptTokenCount toolUsePromptTokensDetails total_tokens
+  totalTokenCount upstream_inference_completions_cost upstream_inference_cost upstream_inference_prompt_cost
+  video_tokens web_fetch_requests web_search_requests`.split(/\s+/),
+)
 /** Escapings within each other that are taken off. */
 const DEEPEST_ESCAPE = 3
 
@@ -43,6 +59,7 @@ function repeats(text: string, credential: string, keyPrefixes: readonly string[
     '',
   )
   const body = key.slice(prefix.length)
+  if (body.length >= LONGEST_PIECE && hasNoRoom(text, key)) return false
   const pieces = body.length < LONGEST_PIECE ? [] : [collectBlocks(body, LONGEST_PIECE)]
   const encoded = pieces.length === 0 ? [] : encodeBase64(body).map((each) => collectBlocks(each, LONGEST_BASE64_PIECE))
   for (const view of viewsOf(text)) {
@@ -53,6 +70,17 @@ function repeats(text: string, credential: string, keyPrefixes: readonly string[
     if (pieces.length === 0 && encodeBase64(key).some((each) => each.length >= 8 && base64.includes(each))) return true
   }
   return false
+}
+
+/** Every spelling of a piece is one long word, and the text has none but names: so it is with nearly every usage object. */
+function hasNoRoom(text: string, key: string): boolean {
+  if (BREAKS.test(key)) return false
+  LONG_WORDS.lastIndex = 0
+  for (;;) {
+    const word = LONG_WORDS.exec(text)?.[0]
+    if (word === undefined) return true
+    if (!USAGE_WORDS.has(word)) return false
+  }
 }
 
 /** The text, and what it says with JSON and URL escapes taken off, alone and in each other. */

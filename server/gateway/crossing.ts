@@ -95,6 +95,20 @@ export function writeBody(body: Record<string, unknown>): readonly Uint8Array[] 
   return [Buffer.from(JSON.stringify(body))]
 }
 
+/** The conversation of each dialect. */
+const CONVERSATIONS = ['messages', 'contents', 'input'] as const
+
+/** Refuses a body in which nothing is left of the conversation: empty texts are left out everywhere. */
+export function writeConversation(body: Record<string, unknown>): readonly Uint8Array[] {
+  const isEmpty = CONVERSATIONS.some((field) => Array.isArray(body[field]) && body[field].length === 0)
+  if (isEmpty) {
+    throw new GatewayError('bad_request', {
+      message: 'The conversation holds nothing to answer. Send at least one message with a text that is not empty.',
+    })
+  }
+  return writeBody(body)
+}
+
 /** The body without the fields that its server was found not to know; what goes is told. */
 export function leaveOutFields(
   exchange: Exchange,

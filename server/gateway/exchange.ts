@@ -76,6 +76,8 @@ export interface Exchange extends Endpoint {
   upstreamDialect: ProtocolId | null
   /** Ends what runs for this exchange; set while a try is under way. */
   cut: ((error: GatewayError) => void) | null
+  /** Called at the first real event of an answer; set while a try is under way. */
+  answered: (() => void) | null
   /** What an earlier 400 changed, by name. */
   readonly adjusted: Set<LossName>
   warnings: string[]
@@ -96,7 +98,15 @@ export function isStrict({ match }: Pick<Exchange, 'match'>): boolean {
 /** This exchange, for another model that came into question with it: whatever was found out of the first is left behind. */
 export function withCandidate(exchange: Exchange, { provider, model, answeredAs }: Candidate): Exchange {
   const { needsOwnKey: _ofTheFirst, ...same } = exchange
-  return { ...same, provider, model, answeredAs, adjusted: new Set(), warnings: [], cut: null }
+  const fresh = {
+    adjusted: new Set<LossName>(),
+    warnings: [],
+    target: null,
+    upstreamDialect: null,
+    cut: null,
+    answered: null,
+  }
+  return { ...same, provider, model, answeredAs, ...fresh }
 }
 
 /** Provider, model and credential of one try, and why it is there. */

@@ -9,17 +9,29 @@ import { DATA_BODY_CAP, type RouteMatch } from '../http/route.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { toPublicId } from '../kernel/ids.ts'
 import { estimateUse } from './admission.ts'
-import type { OwnKey, Step } from './chain.ts'
 import { encodeDataError } from './data-errors.ts'
-import { withCandidate, type Exchange } from './exchange.ts'
-import { explainChain, refuse, type Hindrance, type Situation } from './explain.ts'
-import { simulateCandidates, type ExplainedCandidate, type ExplainedEnd } from './explain-candidates.ts'
+import { withCandidate, type Exchange, type Target } from './exchange.ts'
+import {
+  nameOf,
+  refuse,
+  simulateCandidates,
+  surveyCandidates,
+  type ExplainedCandidate,
+  type ExplainedEnd,
+  type Hindrance,
+  type Situation,
+  type Survey,
+} from './explain.ts'
+import { explainSteps } from './explain-steps.ts'
 import { readExplainRequest } from './explain-request.ts'
 import { createExchange, planOf, type PipelineTools } from './pipeline.ts'
 import type { PlanRequest } from './plan.ts'
-import { breakerKeyOf, targetOf } from './walk.ts'
+import type { Sent } from './reserving.ts'
+import type { NamedStep } from './steps.ts'
+import { breakerKeyOf, describeOpen, targetOf } from './walk.ts'
 
-type NamedStep = Exclude<Step, { kind: 'none' }>
+const NO_ROOM: ReadonlySet<string> = new Set(['budget_exceeded', 'price_unknown'])
+
 /** An explanation tells the rule, never its exceptions by chance. */
 const NOTHING_TRIED = () => 1
 
@@ -44,10 +56,11 @@ export async function explainRoute(
     })
     const limit = await findFullLimit(tools, exchange)
     const explained = await explainCandidates(tools, exchange)
-    const result = simulation && (limit ?? simulateCandidates(explained, simulation))
+    const result = simulation && (limit ?? (await simulateCandidates(explained, simulation)))
+    const survey = await surveyCandidates(explained)
     return {
       model: exchange.model,
-      chain: explained.flatMap((one) => showChain(one, limit)),
+      chain: (await Promise.all(explained.map((one) => showChain(one, survey, limit)))).flat(),
       ...(result && { result: describeResult(exchange, result) }),
     }
   } finally {
@@ -57,7 +70,6 @@ export async function explainRoute(
 
 async function explainCandidates(tools: PipelineTools, exchange: Exchange): Promise<ExplainedCandidate[]> {
   const explained: ExplainedCandidate[] = []
-  let refused: GatewayError | null = null
   for (const candidate of exchange.candidates) {
     const own = withCandidate(exchange, candidate)
     try {
@@ -65,10 +77,16 @@ async function explainCandidates(tools: PipelineTools, exchange: Exchange): Prom
     } catch (error) {
       // The key that the request names is another provider's.
       if (!(error instanceof GatewayError) || error.code !== 'no_usable_key') throw error
-      refused ??= error
+      explained.push({ ...candidate, situation: error })
     }
   }
-  if (refused && explained.length === 0) throw refused
+  const [first] = explained
+  if (
+    first?.situation instanceof GatewayError &&
+    explained.every(({ situation }) => situation instanceof GatewayError)
+  ) {
+    throw first.situation
+  }
   return explained
 }
 
@@ -83,19 +101,21 @@ async function findFullLimit(tools: PipelineTools, exchange: Exchange): Promise<
     return null
   } catch (error) {
     if (!(error instanceof RateLimitError)) throw error
-    return { provider: exchange.provider.id, model: exchange.model, result: refuse(error, 0) }
+    return { provider: exchange.provider.id, model: exchange.model, result: refuse(error) }
   } finally {
     admitted.settle()
   }
 }
 
 /** The keys of a model that is passed over are passed over with it. */
-function showChain(
-  { provider, model, skip: passedOver, situation }: ExplainedCandidate,
+async function showChain(
+  candidate: ExplainedCandidate,
+  survey: Survey,
   limit: ExplainedEnd | null,
-): RouteExplanation['chain'] {
-  const skip = limit?.result.error?.code ?? passedOver
-  return explainChain(situation).map(({ record, billedTo, decision, reason }) => ({
+): Promise<RouteExplanation['chain']> {
+  const { provider, model } = candidate
+  const skip = limit?.result.error?.code ?? candidate.skip
+  return (await explainSteps(candidate, survey)).map(({ record, billedTo, decision, reason }) => ({
     provider: provider.id,
     model,
     provider_key_id: record === null ? null : toPublicId('pk', record.id),
@@ -122,45 +142,47 @@ function describeResult(
 }
 
 async function describeSituation(tools: PipelineTools, exchange: Exchange, plan: PlanRequest): Promise<Situation> {
-  const weighed = await tools.planner.weighKeys(plan)
-  const steps: NamedStep[] = [
-    ...weighed.ownKeys.filter(isOpen).map(({ record }) => ({ kind: 'own', record }) as const),
-    ...weighed.sharedKeys
-      .filter(isOpen)
-      .map(({ record, lease }) => ({ kind: 'shared', record, lease, reason: 'no_key' }) as const),
-  ]
-  const found = new Map<string, Hindrance>()
-  for (const step of [...steps, { kind: 'server', reason: 'no_key' } as const]) {
-    const hindrance = await hindranceOf(tools, exchange, step)
-    if (hindrance !== null) found.set(nameOf(step), hindrance)
-  }
+  const { breakers, retryBudget } = tools
+  const found = new Map<string, Promise<Hindrance | null>>()
+  const keyOf = (step: NamedStep) => breakerKeyOf(targetOf(tools, exchange, step))
   return {
-    weighed,
+    weighed: await tools.planner.weighKeys(plan),
     whyUnusable: (record) => tools.planner.whyUnusable(record, exchange.model),
-    hindrance: (step) => found.get(nameOf(step)) ?? null,
+    leftAlone: (step) => (breakers.wouldAllow(keyOf(step)) ? null : describeOpen(breakers, keyOf(step))),
+    isLastResort: (step) => breakers.wouldAllowLastResort(keyOf(step)),
+    hindrance(step) {
+      const known = found.get(nameOf(step)) ?? hindranceOf(tools, exchange, step)
+      found.set(nameOf(step), known)
+      return known
+    },
     opens: tools.keys.opens,
+    repeats: {
+      left: retryBudget.left(exchange.provider.id),
+      clientRetries: exchange.match.headers['x-stainless-retry-count'],
+    },
     context: exchange,
   }
 }
 
 async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: NamedStep): Promise<Hindrance | null> {
   const target = targetOf(tools, exchange, step)
-  if (tools.breakers.openFor(breakerKeyOf(target)) !== null) return 'outage'
   try {
-    const reserved = await tools.spending.reserve(exchange, target)
+    const reserved = await tools.spending.reserve(exchange, target, () => writeRequest(tools, exchange, target))
     if (typeof reserved === 'string') return reserved
     reserved.settle(0)
     return null
   } catch (error) {
-    if (error instanceof GatewayError && error.code === 'budget_exceeded') return error
+    if (error instanceof GatewayError && NO_ROOM.has(error.code)) return error
     throw error
   }
 }
 
-function isOpen({ fate }: OwnKey): boolean {
-  return fate === null
-}
-
-function nameOf(step: NamedStep): string {
-  return step.kind === 'server' ? 'server' : step.record.id
+/** As it would be sent; what cannot be written without fetching files first counts as the client wrote it. */
+function writeRequest(tools: PipelineTools, exchange: Exchange, target: Target): Sent {
+  try {
+    return tools.createCarrier(exchange, target)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    return { dialect: exchange.protocol.id, body: exchange.body }
+  }
 }

@@ -7,9 +7,8 @@ import { readRequestFacts } from '../protocols/request-facts.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
 import type { ProtocolId } from '../protocols/protocol.ts'
 import type { Provider } from '../providers/provider.ts'
-import { findCandidates, type Candidate, type CandidateTools } from './candidates.ts'
-import type { Simulation } from './explain.ts'
-import { simulateCandidates, type ExplainedCandidate } from './explain-candidates.ts'
+import { findCandidates, providersOf, type Candidate, type CandidateTools } from './candidates.ts'
+import { simulateCandidates, type ExplainedCandidate, type Simulation } from './explain.ts'
 import type { PipelineTools } from './pipeline.ts'
 
 const NOTHING_SIMULATED: Simulation = new Map()
@@ -25,20 +24,26 @@ export function createExplainWithout(
     const provider = tools.providers.get(asked.provider)
     if (!provider) return refused('model_not_found')
     const explained: ExplainedCandidate[] = []
-    for (const candidate of await candidatesOf(tools, caller, provider, asked)) {
-      const request = { caller, ...candidate, fallbackHeader: null, ownKeysOnly: false, withoutKey: asked.withoutKeyId }
+    const candidates = await candidatesOf(tools, caller, provider, asked)
+    const providers = providersOf(candidates)
+    const without = { providers, fallbackHeader: null, ownKeysOnly: false, withoutKey: asked.withoutKeyId }
+    for (const candidate of candidates) {
+      const request = { caller, ...candidate, ...without }
       explained.push({
         ...candidate,
         situation: {
           weighed: await tools.planner.weighKeys(request),
           whyUnusable: (record) => tools.planner.whyUnusable(record, candidate.model),
-          hindrance: () => null,
+          leftAlone: () => null,
+          isLastResort: () => false,
+          hindrance: () => Promise.resolve(null),
+          repeats: { left: 0, clientRetries: undefined },
           opens: tools.keys.opens,
           context: { ...candidate, protocol: PROTOCOLS['openai-chat'] },
         },
       })
     }
-    const end = simulateCandidates(explained, NOTHING_SIMULATED)
+    const end = await simulateCandidates(explained, NOTHING_SIMULATED)
     const { decision, billedTo, providerKeyId, error } = end.result
     const isOther = decision === 'serve' && (end.provider !== provider.id || end.model !== asked.model)
     return {

@@ -1,23 +1,15 @@
 // What would happen to a request, without sending it: which keys would be tried in which order, why each is in or out,
-// and how the walk would end if some of them failed. It asks the very chain that requests walk.
+// and how the walk would end if some of them failed. The walk is that of steps.ts, which requests go; only that nobody is
+// called: what a key would answer is supposed.
 import { FALLBACK_REASONS, type FallbackReason, type Payer } from '../../contract/common.ts'
 import type { Simulated } from '../../contract/route.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import { GatewayError } from '../kernel/errors.ts'
-import { allowsFallback } from '../kernel/fallback.ts'
-import { createChain, PAYER_OF, type ChainParts, type Grants, type KeyFate, type OwnKey, type Step } from './chain.ts'
+import type { Candidate } from './candidates.ts'
+import { createChain, PAYER_OF, type ChainParts, type KeyFate, type Obstacle } from './chain.ts'
 import type { Unusable } from './plan.ts'
 import { explainRefusal, type OutageFacts, type RefusalContext } from './refusal.ts'
-
-type NamedStep = Exclude<Step, { kind: 'none' }>
-
-export interface ExplainedStep {
-  /** null for the server's key. */
-  readonly record: ProviderKeyRecord | null
-  readonly billedTo: Payer
-  readonly decision: 'try' | 'skip'
-  readonly reason: string
-}
+import { mayRepeat, walkModels, walkSteps, type Asked, type NamedStep } from './steps.ts'
 
 export interface ExplainedResult {
   readonly decision: 'serve' | 'refuse'
@@ -27,21 +19,34 @@ export interface ExplainedResult {
   readonly fallback: 'none' | FallbackReason | null
   /** What the client is told; null where it is served. */
   readonly error: GatewayError | null
-  /** How many keys were asked. */
-  readonly calls: number
 }
 
 /** An error ends the request: no other key of anybody's changes it. */
 export type Hindrance = KeyFate | GatewayError
 
+/** What decides about the keys of one model, as it is now; asking changes nothing of it. */
 export interface Situation {
   readonly weighed: ChainParts
   readonly whyUnusable: (record: ProviderKeyRecord) => Unusable | null
-  /** What keeps a key from being asked besides its own state: an open breaker, a limit or budget that has no room. */
-  readonly hindrance: (step: NamedStep) => Hindrance | null
+  readonly leftAlone: (step: NamedStep) => OutageFacts | null
+  readonly isLastResort: (step: NamedStep) => boolean
+  /** A limit or budget that has no room for a call with this key. */
+  readonly hindrance: (step: NamedStep) => Promise<Hindrance | null>
   /** A key that does not open ends the request where its turn comes. */
   readonly opens: (record: ProviderKeyRecord) => boolean
+  readonly repeats: { readonly left: number; readonly clientRetries: string | undefined }
   readonly context: RefusalContext
+}
+
+/** An error: no key of this model comes into question. */
+export interface ExplainedCandidate extends Candidate {
+  readonly situation: Situation | GatewayError
+}
+
+export interface ExplainedEnd {
+  readonly provider: string
+  readonly model: string
+  readonly result: ExplainedResult
 }
 
 /** By bare id of a provider key, or `server`, or `provider` for all of them. */
@@ -57,143 +62,145 @@ const FATE_OF: Readonly<Record<Simulated, KeyFate>> = {
   quota: 'exhausted',
 }
 
-/** The name of a fate in explanations, where it differs. */
-const REASON_OF: Partial<Record<KeyFate, string>> = { rate_limited: 'cooling', outage: 'provider_down' }
+/** What the provider surely did not run. */
+const SAFE_TO_REPEAT: ReadonlySet<Simulated> = new Set<Simulated>(['5xx', '529'])
 
-const FATE_OF_REASON: Readonly<Record<Exclude<FallbackReason, 'no_key'>, KeyFate>> = {
-  invalid: 'invalid',
-  outage: 'outage',
-  rate_limited: 'rate_limited',
-  exhausted: 'exhausted',
+/** How each reason but `no_key` comes about. */
+const FAILURES = ['401', 'quota', '429', 'timeout'] as const satisfies readonly Simulated[]
+
+/** What was seen of the keys of one model while failures were supposed. */
+interface Seen {
+  /** By name of the key, the reasons under which its turn came. */
+  readonly turns: Map<string, Set<FallbackReason>>
+  earlier: readonly Obstacle[]
 }
 
-export function explainChain(situation: Situation): ExplainedStep[] {
-  const { weighed, hindrance } = situation
-  const ownKeys = weighed.ownKeys.map(({ record, fate }) => ({
-    record,
-    fate: fate ?? fateOf(hindrance({ kind: 'own', record })),
-  }))
-  const isCapped = ownKeys.some(({ fate }) => fate === 'capped')
-  return [
-    ...ownKeys.map((key) => explainKey(situation, key, { kind: 'own', record: key.record })),
-    ...weighed.sharedKeys.map((key) => {
-      const step = explainKey(situation, key, {
-        kind: 'shared',
-        record: key.record,
-        lease: key.lease,
-        reason: 'no_key',
-      })
-      return isCapped ? ({ ...step, decision: 'skip', reason: 'capped' } as const) : step
-    }),
-    explainServer({ ...situation, weighed: { ...weighed, ownKeys } }),
-  ]
-}
-
-/** Of a key that a request's own budget keeps from being asked, nothing is known. */
-function fateOf(hindrance: Hindrance | null): KeyFate | null {
-  return hindrance instanceof GatewayError ? null : hindrance
-}
-
-function explainKey(situation: Situation, { record, fate }: OwnKey, step: NamedStep): ExplainedStep {
-  const billedTo = PAYER_OF[step.kind]
-  const tried = (reason: string): ExplainedStep => ({ record, billedTo, decision: 'try', reason })
-  const found = fate ?? situation.hindrance(step)
-  if (found === null && !situation.opens(record)) return tried('undecryptable')
-  if (found === null) return tried(step.kind === 'own' ? 'own_key' : 'shared_key')
-  const absent = step.kind === 'own' ? 'payer_not_allowed' : 'lease_not_applicable'
-  if (found instanceof GatewayError) return { record, billedTo, decision: 'skip', reason: found.code }
-  const reason = found === 'unusable' ? (situation.whyUnusable(record) ?? absent) : nameFate(found)
-  return { record, billedTo, decision: 'skip', reason }
-}
-
-function explainServer({ weighed, hindrance }: Situation): ExplainedStep {
-  const step = (decision: 'try' | 'skip', reason: string): ExplainedStep => ({
-    record: null,
-    billedTo: 'server',
-    decision,
-    reason,
-  })
-  if (!weighed.server.exists) return step('skip', 'no_server_key')
-  const reasons = serverReasons(weighed)
-  if (reasons.length === 0) return step('skip', whoForbids(weighed))
-  const fate = weighed.server.fate ?? hindrance({ kind: 'server', reason: reasons[0]! })
-  if (fate === null) return step('try', reasons.join(','))
-  return step('skip', fate instanceof GatewayError ? fate.code : nameFate(fate))
-}
-
-/** Under which failures of the own keys the server's would serve; the reason itself where no own key is to be tried. */
-function serverReasons({ ownKeys, server, grants }: ChainParts): FallbackReason[] {
-  const isOpen = { ...server, fate: null }
-  const found = new Set<FallbackReason>()
-  const isKeyLeft = ownKeys.some(({ fate }) => fate === null)
-  for (const failure of isKeyLeft ? Object.values(FATE_OF_REASON) : [null]) {
-    const supposed = ownKeys.map(({ record, fate }) => ({ record, fate: fate ?? failure }))
-    const step = createChain({ ownKeys: supposed, sharedKeys: [], server: isOpen, grants }).next()
-    if (step.kind === 'server') found.add(step.reason)
-  }
-  return FALLBACK_REASONS.filter((reason) => found.has(reason))
-}
-
-/** The first rule that keeps the server's keys out. */
-function whoForbids({ ownKeys, grants }: ChainParts): string {
-  if (!grants.serverAllowed) return 'payer_not_allowed'
-  if (ownKeys.some(({ record }) => record.fallback === 'never')) return 'not_allowed_by_key'
-  const lasting = ownKeys.find(({ fate }) => fate === 'capped' || fate === 'restricted')?.fate
-  if (lasting) return nameFate(lasting)
-  const grantsNothing = (policy: Grants['account'] | null) =>
-    policy !== null && !FALLBACK_REASONS.some((reason) => allowsFallback(policy, reason))
-  if (grants.operator.size === 0) return 'not_granted_by_operator'
-  if (grantsNothing(grants.account)) return 'not_allowed_by_account'
-  if (grantsNothing(grants.apiKey)) return 'not_allowed_by_api_key'
-  if (grantsNothing(grants.request)) return 'not_allowed_by_request'
-  return 'reason_not_granted'
+/** All that is seen of walks through the same models. */
+export interface Survey {
+  readonly models: ReadonlyMap<Candidate, Seen>
+  /** What ended a walk before all keys were asked, whatever they would answer. */
+  readonly endedBy: string | null
 }
 
 /** How the walk ends where the simulated answers are what the keys get; a key without one serves. */
-export function simulateWalk(situation: Situation, simulation: Simulation): ExplainedResult {
-  const { weighed, hindrance, opens, context } = situation
-  const chain = createChain(weighed)
-  let outage: OutageFacts | null = null
-  let calls = 0
-  for (let step = chain.next(); step.kind !== 'none'; step = chain.next()) {
-    const name = step.kind === 'server' ? 'server' : step.record.id
-    const answer = simulation.get(name) ?? simulation.get('provider')
-    const hindered = hindrance(step)
-    if (hindered instanceof GatewayError) return refuse(hindered, calls)
-    if (hindered === null && step.kind !== 'server' && !opens(step.record)) {
-      return refuse(new GatewayError('provider_key_unreadable'), calls)
-    }
-    const fate = hindered ?? (answer ? FATE_OF[answer] : null)
-    if (hindered === null) calls++
-    if (fate === null) return serve(step, calls)
-    if (fate === 'outage') {
-      outage = { why: whyOf(hindered === null ? answer : undefined), repeated: false, retryAfterSeconds: null }
-    }
-    chain.report(fate)
+export function simulateCandidates(
+  candidates: readonly ExplainedCandidate[],
+  simulation: Simulation,
+): Promise<ExplainedEnd> {
+  const answerOf = (step: NamedStep) => simulation.get(nameOf(step)) ?? simulation.get('provider') ?? null
+  return suppose(candidates, answerOf, () => undefined)
+}
+
+/** Whose turn can come at all: every key is supposed to fail, in each way in turn. */
+export async function surveyCandidates(candidates: readonly ExplainedCandidate[]): Promise<Survey> {
+  const models = new Map<Candidate, Seen>()
+  let endedBy: string | null = null
+  for (const failure of FAILURES) {
+    const end = await suppose(
+      candidates,
+      () => failure,
+      (candidate, earlier, step) => {
+        const seen = models.get(candidate) ?? { turns: new Map<string, Set<FallbackReason>>(), earlier }
+        models.set(candidate, seen)
+        if (!step) return
+        const reasons = seen.turns.get(nameOf(step)) ?? new Set()
+        seen.turns.set(nameOf(step), step.kind === 'own' ? reasons : reasons.add(step.reason))
+      },
+    )
+    const { error } = end.result
+    if (error && ENDS_ALL.has(error.code)) endedBy ??= error.code
   }
-  return refuse(explainRefusal(context, { obstacles: chain.obstacles, outage, cooldownSeconds: null }), calls)
+  return { models, endedBy }
 }
 
-function whyOf(answer: Simulated | undefined): OutageFacts['why'] {
-  if (answer === undefined) return 'breaker'
-  return answer === 'timeout' ? 'timeout' : answer === '529' ? 'overloaded' : 'failed'
+const ENDS_ALL: ReadonlySet<string> = new Set(['budget_exceeded', 'provider_key_unreadable'])
+
+type Watch = (candidate: Candidate, earlier: readonly Obstacle[], step: NamedStep | null) => void
+
+function suppose(
+  candidates: readonly ExplainedCandidate[],
+  answerOf: (step: NamedStep) => Simulated | null,
+  watch: Watch,
+): Promise<ExplainedEnd> {
+  let calls = 0
+  const repeated = new Map<string, number>()
+  return walkModels<ExplainedCandidate, ExplainedEnd>(candidates, {
+    calls: () => calls,
+    refusalOf: ({ result }) => result.error?.code ?? null,
+    isOver: () => false,
+    async walkModel(candidate, { isLast, earlier }) {
+      const { situation, provider, model } = candidate
+      const end = (result: ExplainedResult): ExplainedEnd => ({ provider: provider.id, model, result })
+      if (situation instanceof GatewayError) return { end: end(refuse(situation)), obstacles: [] }
+      watch(candidate, earlier, null)
+      const chain = createChain({ ...situation.weighed, earlier })
+      const call = (answer: Simulated | null): void => {
+        calls++
+        const done = repeated.get(provider.id) ?? 0
+        const isSafe = answer !== null && SAFE_TO_REPEAT.has(answer) && done < situation.repeats.left
+        if (!mayRepeat(isSafe, calls, situation.repeats.clientRetries)) return
+        calls++
+        repeated.set(provider.id, done + 1)
+      }
+      const walked = await walkSteps<ExplainedResult>(
+        chain,
+        {
+          calls: () => calls,
+          leftAlone: situation.leftAlone,
+          isLastResort: situation.isLastResort,
+          ask(step) {
+            watch(candidate, earlier, step)
+            return askSupposed(situation, step, answerOf(step), call)
+          },
+        },
+        isLast,
+      )
+      if ('end' in walked) return { end: end(walked.end), obstacles: chain.obstacles }
+      const error = explainRefusal(situation.context, { obstacles: chain.obstacles, ...walked })
+      return { end: end(refuse(error)), obstacles: chain.obstacles }
+    },
+  })
 }
 
-function serve(step: NamedStep, calls: number): ExplainedResult {
+async function askSupposed(
+  situation: Situation,
+  step: NamedStep,
+  answer: Simulated | null,
+  call: (answer: Simulated | null) => void,
+): Promise<Asked<ExplainedResult>> {
+  const hindered = await situation.hindrance(step)
+  if (hindered instanceof GatewayError) return { end: refuse(hindered) }
+  if (hindered !== null) return { fate: hindered }
+  if (step.kind !== 'server' && !situation.opens(step.record)) {
+    return { end: refuse(new GatewayError('provider_key_unreadable')) }
+  }
+  call(answer)
+  if (answer === null) return { end: serve(step) }
+  const fate = FATE_OF[answer]
+  if (fate !== 'outage') return { fate }
+  const why = answer === 'timeout' ? 'timeout' : answer === '529' ? 'overloaded' : 'failed'
+  return { fate, outage: { why, repeated: false, retryAfterSeconds: null } }
+}
+
+function serve(step: NamedStep): ExplainedResult {
   return {
     decision: 'serve',
     billedTo: PAYER_OF[step.kind],
     providerKeyId: step.kind === 'server' ? null : step.record.id,
     fallback: step.kind === 'own' ? 'none' : step.reason,
     error: null,
-    calls,
   }
 }
 
-export function refuse(error: GatewayError, calls: number): ExplainedResult {
-  return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, error, calls }
+export function refuse(error: GatewayError): ExplainedResult {
+  return { decision: 'refuse', billedTo: null, providerKeyId: null, fallback: null, error }
 }
 
-function nameFate(fate: KeyFate): string {
-  return REASON_OF[fate] ?? fate
+export function nameOf(step: NamedStep): string {
+  return step.kind === 'server' ? 'server' : step.record.id
+}
+
+/** In their usual order. */
+export function sortReasons(reasons: ReadonlySet<FallbackReason>): FallbackReason[] {
+  return FALLBACK_REASONS.filter((reason) => reasons.has(reason))
 }

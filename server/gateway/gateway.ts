@@ -17,6 +17,7 @@ import type { ByteBudget } from '../http/body.ts'
 import type { Credential, DataRoute } from '../http/route.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
+import type { Redis } from '../database/redis.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -40,11 +41,14 @@ import { createPlaygroundRoutes, outsidePlayground } from './playground-routes.t
 import { createReadRoutes } from './read-routes.ts'
 import { createReasoningState } from './reasoning-state.ts'
 import { createCarrierChoice, createPreparation, createStickiness } from './translate.ts'
+import { createReserving } from './reserving.ts'
 import { createRevocation } from './revocation.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
 import type { ReachedModel } from './shown-models.ts'
+import { createServedModels } from './served-models.ts'
 import { createSpending } from './spending.ts'
+import { createTurns } from './turns.ts'
 import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
 
 /** Models that think may be silent so long before and between events. */
@@ -60,7 +64,7 @@ export interface GatewayOptions {
   readonly routing: Pick<Routing, 'settingsFor'>
   readonly prices: Prices
   readonly ledger: Ledger
-  readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
+  readonly getReceipt: (requestId: string, reader: { userId: string; teamId: string | null }) => Promise<unknown>
   readonly upstream: Upstream
   readonly keys: KeyRing & { chainFor(userId: string): Promise<readonly ProviderKeyRecord[]> }
   /** Keys that others share with a caller. */
@@ -69,6 +73,8 @@ export interface GatewayOptions {
   readonly invalidGraceMs: number
   /** Seals reasoning state on its way through clients; seals no key. */
   readonly stateSecret: Uint8Array
+  /** Shares reasoning state with other instances; null: memory alone. */
+  readonly redis?: Redis | null
   readonly budgets: Budgets
   /** What the server's keys may cost one user in a day; null = unlimited. */
   readonly allowanceUsdNanosPerDay: number | null
@@ -150,8 +156,9 @@ function createTools(options: GatewayOptions): PipelineTools {
   metrics.watchGateway({ breakers, watch })
   const modelNames = createModelNames(providers.routable)
   const adjustments = createAdjustments({ clock })
-  const reasoningState = createReasoningState({ secret: options.stateSecret, clock })
+  const reasoningState = createReasoningState({ secret: options.stateSecret, clock, redis: options.redis ?? null })
   const profiles = createProfiles(options.catalog.overrides)
+  const reserving = createReserving({ prices, profiles, overrides: options.catalog.overrides })
   const media = createMediaByAddress(options.media, { upstream, bodyBudget })
   const translation = { media, adjustments, profiles, reasoningState, prices, clock, log }
   const carry = createCarrierChoice(translation)
@@ -159,6 +166,8 @@ function createTools(options: GatewayOptions): PipelineTools {
     authenticate: (credential) => authenticate(options, credential),
     revocation: createRevocation({ authenticate: (shown) => options.authenticator.recheck(shown) }),
     limits,
+    refreshState: ({ operation, caller }) =>
+      operation.task === 'generate' ? reasoningState.refresh(caller.principal.userId) : null,
     modelNames,
     catalog: options.catalog,
     routing: options.routing,
@@ -184,11 +193,13 @@ function createTools(options: GatewayOptions): PipelineTools {
         ? createPassRelay({ profiles, publicUrl: options.publicUrl() }, exchange, target, exchange.pass)
         : carry(exchange, target),
     preferKey: createStickiness(translation),
-    spending: createSpending({ budgets, prices, allowanceUsdNanosPerDay, clock }),
+    spending: createSpending({ budgets, prices, reserving, allowanceUsdNanosPerDay, clock }),
     health,
+    turns: createTurns({ health, keys, clock }),
+    servedModels: createServedModels(),
     breakers,
     retryBudget: createRetryBudget({ clock }),
-    meter: createMeter({ ledger, prices, clock }),
+    meter: createMeter({ ledger, prices, reserving, clock }),
     bodyBudget,
     upstream,
     watch,

@@ -7,16 +7,23 @@ import type { Ledger } from '../features/usage/ledger.ts'
 import type { GatewayError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
+import type { Demand } from '../protocols/demand.ts'
 import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
 import type { AttemptEnd, AttemptResult } from './attempt.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { RouteMatch } from '../http/route.ts'
 import type { Exchange, Target } from './exchange.ts'
+import { demandOf, type Reserving, type Sent } from './reserving.ts'
 
 export interface Meter {
   /** Durable before it returns; throws storage_full. Counts the attempt. */
   announce(exchange: Exchange, target: Target, dialect: ProtocolId): void
-  settle(exchange: Exchange, target: Target, result: AttemptResult, reason: string | null): Metered
+  /** `sent` is what was asked, read where the answer does not say what it cost. */
+  settle(
+    exchange: Exchange,
+    target: Target,
+    call: { sent: Sent; result: AttemptResult; reason: string | null },
+  ): Metered
   /** The request's own row, once, when the answer is over. */
   finish(exchange: Exchange, outcome: RequestOutcome): void
   /** The row of a request that had no exchange: refused early (too fast, unreadable), or answered by UniRoute itself. */
@@ -59,17 +66,20 @@ const UNCOUNTED: Metered = { usage: UNKNOWN_USAGE, cost: UNKNOWN_COST }
 
 const STATUS_CLIENT_CLOSED = 499
 
-export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Clock }): Meter {
-  const { ledger, prices, clock } = tools
+export function createMeter(tools: { ledger: Ledger; prices: Prices; reserving: Reserving; clock: Clock }): Meter {
+  const { ledger, prices, reserving, clock } = tools
 
-  function measure(exchange: Exchange, target: Target, result: AttemptResult): Metered {
+  function measure(exchange: Exchange, target: Target, sent: Sent, result: AttemptResult): Metered {
     if (!mayHaveRun(result.end)) return FREE
     if (exchange.pass) return UNCOUNTED
     const charged = target.provider.tellsCharge && result.end.kind === 'served' && result.usage.chargedUsdNanos
     if (typeof charged === 'number') {
       return { usage: result.usage, cost: { usdNanos: charged, source: 'provider', priceVersion: null } }
     }
-    const { usage, estimated } = completeUsage(exchange, result)
+    const estimated = !isCounted(result)
+    // Counting is free, whatever became of it.
+    if (estimated && exchange.operation.task === 'count') return FREE
+    const usage = estimated ? completeUsage(reserving, exchange, target, { sent, result }) : result.usage
     const priced = prices.priceUsage({ provider: target.provider.id, model: target.model, usage })
     const source = estimated && priced.source !== 'unknown' ? ('estimated' as const) : priced.source
     return { usage, cost: { usdNanos: priced.usdNanos, source, priceVersion: priced.priceVersion } }
@@ -98,8 +108,8 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; clock: Cloc
         streamed: exchange.streamed,
       })
     },
-    settle(exchange, target, result, reason) {
-      const metered = measure(exchange, target, result)
+    settle(exchange, target, { sent, result, reason }) {
+      const metered = measure(exchange, target, sent, result)
       exchange.admitted?.countTokens((metered.usage.input ?? 0) + (metered.usage.output ?? 0))
       ledger.settle({
         requestId: exchange.id,
@@ -187,23 +197,52 @@ function outcomeOf(end: AttemptEnd): string {
 
 /** A refusal or a call that never left costs nothing; everything else may have run. */
 function mayHaveRun(end: AttemptEnd): boolean {
-  return end.kind !== 'refused' && !(end.kind === 'failed' && !end.sent)
+  return end.kind !== 'refused' && !('sent' in end && !end.sent)
 }
 
-/** The provider's numbers where it gave them; the rest is estimated from what went in and what came out. */
-function completeUsage(exchange: Exchange, result: AttemptResult): { usage: Usage; estimated: boolean } {
-  const { usage, end, bytes } = result
-  const cut = end.kind !== 'served'
-  if (usage.input !== null && usage.output !== null && !cut) return { usage, estimated: result.estimated }
-  // What was said, where it was read. Of bytes in passing half of a stream's, roughly, are framing; of a cut one, the last
-  // count seen is only a floor.
-  const seen = result.estimatedOutput ?? estimateTokens(exchange.streamed ? bytes / 8 : bytes / 2)
+/** The provider told all that is paid for, and the answer came to its end. */
+function isCounted({ usage, end, estimated }: AttemptResult): boolean {
+  return usage.input !== null && usage.output !== null && end.kind === 'served' && !estimated
+}
+
+/** Tokens a second: about what fast models write; of an answer that nobody saw, so many may have been written. */
+const PACE = 250
+const USUAL_PICTURE = 1_000
+
+/**
+ * The provider's numbers where it gave them; the rest is estimated from what went in and what came out. Never more than
+ * the request allows for.
+ */
+function completeUsage(
+  reserving: Reserving,
+  exchange: Exchange,
+  target: Target,
+  { sent, result }: { sent: Sent; result: AttemptResult },
+): Usage {
+  const { usage, end } = result
+  const demand = demandOf(sent)
+  const seen = estimateOutput(exchange, result, demand?.answers ?? 1)
+  // Of a cut answer the last count seen is only a floor.
+  const told = end.kind === 'served' ? (usage.output ?? seen) : Math.max(usage.output ?? 0, seen)
   return {
-    usage: {
-      ...usage,
-      input: usage.input ?? estimateTokens(exchange.bodyLength),
-      output: cut ? Math.max(usage.output ?? 0, seen) : (usage.output ?? seen),
-    },
-    estimated: true,
+    ...usage,
+    input: usage.input ?? (demand ? estimatePrompt(demand) : estimateTokens(exchange.bodyLength)),
+    output: demand
+      ? Math.max(Math.min(told, reserving.mostOutputOf(exchange, target, sent, demand)), usage.output ?? 0)
+      : told,
+    ...(usage.tiers === undefined && demand && demand.tiers.length > 0 && { tiers: demand.tiers }),
   }
+}
+
+function estimatePrompt({ textBytes, pictures }: Demand): number {
+  return estimateTokens(textBytes) + pictures * USUAL_PICTURE
+}
+
+/** What was said, where it was read; of bytes in passing half of a stream's, roughly, are framing. */
+function estimateOutput({ streamed }: Exchange, result: AttemptResult, answers: number): number {
+  const { bytes, end, durationMs } = result
+  const seen = result.estimatedOutput ?? estimateTokens(streamed ? bytes / 8 : bytes / 2)
+  // A whole answer comes at once when it is written, and thoughts are written before a stream says anything.
+  const isUnseen = end.kind !== 'served' && (bytes === 0 || !streamed)
+  return isUnseen ? Math.max(seen, Math.ceil((durationMs / 1000) * PACE * answers)) : seen
 }

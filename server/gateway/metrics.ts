@@ -1,6 +1,6 @@
 // Counters for Prometheus. Labels are bounded: dialects, providers, payers and status classes, never models or keys,
 // whose names are the clients'.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Breakers } from './breaker.ts'
 import type { Watch } from './watch.ts'
@@ -14,7 +14,16 @@ export interface Metrics {
   watchVault(vault: VaultSource): void
   /** Counts outgoing mails by what became of them. */
   watchMail(results: ReadonlyMap<string, number>): void
+  /** How many instances share the database. */
+  watchInstances(count: () => number): void
+  /** Whether Redis answers, how often it did not, and what was decided without it. */
+  watchRedis(redis: RedisSource, rates: { readonly decidedHere: number }): void
   read(): Promise<{ contentType: string; text: string }>
+}
+
+interface RedisSource {
+  readonly isUp: boolean
+  readonly failures: number
 }
 
 export interface VaultSource {
@@ -27,7 +36,15 @@ export interface VaultSource {
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
-export function createMetrics(): Metrics {
+/** The figures of several workers, of whom any may be asked for those of all. */
+export interface FiguresOfWorkers {
+  /** How this one's are read. */
+  provide(read: () => Promise<readonly object[]>): void
+  readAll(): Promise<readonly (readonly object[])[]>
+}
+
+/** `workers`: null where this process is alone. Their figures are added up, except for what all of them see alike. */
+export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics {
   const registry = new Registry()
   let refresh: () => Promise<void> = async () => {}
   collectDefaultMetrics({ register: registry, prefix: 'uniroute_' })
@@ -50,6 +67,12 @@ export function createMetrics(): Metrics {
     registers: [registry],
   })
 
+  async function readOwn(): Promise<readonly object[]> {
+    await refresh()
+    return registry.getMetricsAsJSON()
+  }
+
+  workers?.provide(readOwn)
   return {
     observeRequest({ dialect, provider, status, payer, ms }) {
       requests.inc({ dialect, provider, payer, status: `${Math.floor(status / 100)}xx` })
@@ -89,11 +112,57 @@ export function createMetrics(): Metrics {
         },
       })
     },
+    watchInstances(count) {
+      new Gauge({
+        name: 'uniroute_instances',
+        help: 'Instances that share the database, as this one saw at its last look.',
+        aggregator: 'max',
+        registers: [registry],
+        collect() {
+          this.set(count())
+        },
+      })
+    },
+    watchRedis: (redis, rates) => watchRedis(registry, redis, rates),
     async read() {
+      if (workers) {
+        const all = AggregatorRegistry.aggregate((await workers.readAll()) as object[][])
+        return { contentType: all.contentType, text: await all.metrics() }
+      }
       await refresh()
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
   }
+}
+
+function watchRedis(registry: Registry, redis: RedisSource, rates: { readonly decidedHere: number }): void {
+  new Gauge({
+    name: 'uniroute_redis_up',
+    help: 'Whether Redis answers: 1, or 0 while this instance goes on without it.',
+    aggregator: 'min',
+    registers: [registry],
+    collect() {
+      this.set(redis.isUp ? 1 : 0)
+    },
+  })
+  new Counter({
+    name: 'uniroute_redis_failures_total',
+    help: 'Commands that Redis refused or did not answer in time.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(redis.failures)
+    },
+  })
+  new Counter({
+    name: 'uniroute_rate_limits_decided_locally_total',
+    help: 'Calls whose rate limits this instance decided by its share, because Redis did not answer.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(rates.decidedHere)
+    },
+  })
 }
 
 /** Returns what brings the figures that stand in the database up to date. */
@@ -102,11 +171,13 @@ function watchVault(registry: Registry, vault: VaultSource): () => Promise<void>
     name: 'uniroute_vault_dependents',
     help: 'Sealed values by the master key they depend on.',
     labelNames: ['kid', 'state'],
+    aggregator: 'first',
     registers: [registry],
   })
   const remaining = new Gauge({
     name: 'uniroute_vault_rotation_remaining',
     help: 'Sealed values that the change of the master key still has to move.',
+    aggregator: 'first',
     registers: [registry],
   })
   new Counter({

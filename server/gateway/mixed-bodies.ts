@@ -1,7 +1,7 @@
 // Is the body of a Chat request one of another shape, as Cursor and others send them: Responses items (`input`, flat
 // tools), Anthropic blocks, empty lists of content? No provider takes those, so such a request is read and written anew
 // even for one that speaks Chat. Looked for in the raw bytes first: nearly every body is what it should be.
-import { sliceChunks } from '../kernel/json-scan.ts'
+import { joinChunks, sliceChunks } from '../kernel/json-scan.ts'
 import {
   EMPTY_CONTENT_MARK,
   hasEmptyContent,
@@ -45,7 +45,7 @@ function valueOf(
 ): { holds(marks: RegExp, confirm: (value: unknown) => boolean): boolean } {
   const range = exchange.scan.values.get(key)
   if (!range) return { holds: () => false }
-  const bytes = Buffer.concat(sliceChunks(exchange.body, range.start, range.end))
+  const bytes = joinChunks(sliceChunks(exchange.body, range.start, range.end))
   // Latin-1 keeps every byte a character, so ASCII marks are found without decoding.
   const raw = bytes.toString('latin1')
   return { holds: (marks, confirm) => marks.test(raw) && confirm(parseJson(bytes.toString('utf8'))) }

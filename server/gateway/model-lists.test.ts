@@ -13,6 +13,8 @@ import { createUpstream, type Upstream } from '../upstream/upstream.ts'
 import { createHealth } from './health.ts'
 import { createModelLists } from './model-lists.ts'
 import { createPlanner } from './plan.ts'
+import { createTurns } from './turns.ts'
+import type { KeyRing } from './walk.ts'
 
 let provider: ScriptedUpstream
 let upstream: Upstream
@@ -49,19 +51,23 @@ function create(serverFallback: readonly FallbackReason[]) {
   })
   const modelNames = createModelNames(providers.routable)
   const marked: unknown[] = []
+  const keys: KeyRing = {
+    openCredential: () => new Secret('sk-own'),
+    opens: () => true,
+    listsModel: () => Promise.resolve(false),
+    markStatus: (record, status, reason) => void marked.push([record.id, status, reason]),
+    markModel: () => undefined,
+    claimProbe: () => Promise.resolve(true),
+    releaseProbe: () => undefined,
+  }
   const lists = createModelLists({
     providers,
     modelNames,
     catalog: { overrides: NO_OVERRIDES, aliasesFor: async () => NO_ALIASES },
-    health,
     clock,
     upstream,
-    keys: {
-      openCredential: () => new Secret('sk-own'),
-      opens: () => true,
-      markStatus: (record, status, reason) => void marked.push([record.id, status, reason]),
-      markModel: () => undefined,
-    },
+    keys,
+    turns: createTurns({ health, keys, clock }),
     planner: createPlanner({
       providers,
       modelNames,

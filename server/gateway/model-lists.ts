@@ -3,6 +3,7 @@
 // failing the whole list.
 import { asCount, asText } from '../protocols/read.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
@@ -15,9 +16,9 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { OnceResult } from '../upstream/request-once.ts'
 import { readModelEntries, requestModelList } from '../upstream/model-list.ts'
 import { PAYER_OF, type KeyFate } from './chain.ts'
-import type { Health } from './health.ts'
 import { healthName, serverKeyName, type Planner } from './plan.ts'
 import { showModels, type ListedModel, type ReachedList, type ReachedModel } from './shown-models.ts'
+import type { Turns } from './turns.ts'
 import type { KeyRing } from './walk.ts'
 
 export interface ModelLists {
@@ -28,7 +29,7 @@ export interface ModelListTools {
   readonly providers: Providers
   readonly planner: Planner
   readonly keys: KeyRing
-  readonly health: Health
+  readonly turns: Turns
   readonly upstream: Upstream
   readonly modelNames: ModelNames
   readonly catalog: Pick<Catalog, 'overrides' | 'aliasesFor'>
@@ -75,10 +76,17 @@ export function createModelLists(tools: ModelListTools): ModelLists {
         ]
       }
       // Told once: a remembered refusal must not undo a key test that passed since.
-      if (!known && record && found.fate === 'invalid') tools.keys.markStatus(record, 'invalid', found.reason)
+      if (!known && record && found.fate === 'invalid') await suspendKey(record, at, found.reason)
       chain.report(found.fate)
     }
     return []
+  }
+
+  async function suspendKey(key: ProviderKeyRecord, provider: Provider, reason: string | null): Promise<void> {
+    const turn = await tools.turns.take({ key, provider }, '')
+    if (typeof turn === 'string') return
+    turn.suspended('invalid', reason)
+    turn.end()
   }
 
   function findFresh(name: string): HeldList | undefined {
@@ -150,6 +158,7 @@ const FATES: Readonly<Record<Verdict, KeyFate>> = {
   // Of this call only: the key may serve requests all the same, so nobody else has to answer for it.
   restricted: 'restricted',
   forbidden: 'restricted',
+  unfit: 'restricted',
   model_not_found: 'restricted',
   request: 'restricted',
   overflow: 'restricted',

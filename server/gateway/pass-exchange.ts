@@ -71,6 +71,7 @@ export async function createPassExchange(
     upstreamDialect: null,
     adjusted: new Set(),
     cut: null,
+    answered: null,
     warnings: [],
   }
 }

@@ -2,30 +2,22 @@
 // to see it. Where the body holds requests as for generating (batches, what is to be compacted or cached), it is taken
 // out as there; in any other place it is a 400. What is uploaded as a file is not looked into.
 import type { Profiles } from '../catalog/profiles.ts'
-import { GatewayError } from '../kernel/errors.ts'
 import { itemsOf, memberOf, parseJsonTree, type Edit, type JsonNode } from '../kernel/json-tree.ts'
 import { createLossReport } from '../protocols/codec.ts'
 import { reportLosses } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
+import { isSealed, mayHoldSealed } from '../protocols/sealed-state.ts'
 import type { PassRule } from './pass-table.ts'
-
-/** A whole JSON text that is an envelope, as itself or as base64 of it. */
-const ENVELOPE = /"(?:urs1\.[\w-]{38,}|dXJzMS[\w+/-]{50,}={0,2})"/
-const MARKS = ['"urs1.', '"dXJzMS'] as const
+import { refuseSealed } from './sealed-leftovers.ts'
 
 export function editSealedState(profiles: Profiles, exchange: Exchange, target: Target, pass: PassRule): Edit[] {
   if (/^multipart\//i.test(exchange.match.headers['content-type'] ?? '')) return []
   const body = Buffer.concat(exchange.body)
-  if (!MARKS.some((mark) => body.includes(mark))) return []
+  if (!mayHoldSealed(body)) return []
   const root = parseJsonTree(body)
   if (!root || (root.kind !== 'object' && root.kind !== 'array')) return []
   const edits = findEdits(profiles, exchange, target, { body, root, pass })
-  if (ENVELOPE.test(withoutEdits(body, edits))) {
-    throw new GatewayError('bad_request', {
-      message:
-        'The body holds reasoning state that UniRoute sealed (a text that begins with urs1.), where it cannot be taken out. Leave it out.',
-    })
-  }
+  refuseSealed(body, edits)
   const losses = createLossReport()
   if (edits.length > 0) losses.drop('reasoning_state', 'it was made by another provider or account')
   reportLosses(exchange, losses.losses)
@@ -41,10 +33,9 @@ function findEdits(
   const slots = protocol.stateSlots
   if (!slots) return []
   const { needsThoughtSignature: needsStandIn } = profiles.profileOf(provider.id, model, provider.chatDialect)
-  const isForeign = (value: string): boolean => value.startsWith(slots.envelopeMark)
   const steps = pass.requestsAt === '' ? [] : pass.requestsAt.split('.')
   return findRequests([root], steps).flatMap((request) => [
-    ...slots.remove(body, request, { isForeign, needsStandIn }).edits,
+    ...slots.remove(body, request, { isForeign: isSealed, needsStandIn }).edits,
   ])
 }
 
@@ -55,14 +46,4 @@ function findRequests(nodes: readonly JsonNode[], [step, ...rest]: readonly stri
     step === '*' ? itemsOf(node) : (memberOf(node, step) ?? memberOf(node, camel) ?? []),
   )
   return findRequests(found, rest)
-}
-
-function withoutEdits(body: Buffer, edits: readonly Edit[]): string {
-  let text = ''
-  let from = 0
-  for (const { start, end, text: instead } of [...edits].sort((a, b) => a.start - b.start)) {
-    text += body.toString('latin1', from, Math.max(start, from)) + instead
-    from = Math.max(from, end)
-  }
-  return text + body.toString('latin1', from)
 }

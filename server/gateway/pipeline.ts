@@ -11,7 +11,7 @@ import { readCredential } from '../http/credentials.ts'
 import type { Credential, RouteMatch } from '../http/route.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
-import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
+import { joinChunks, scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
 import type { Log } from '../kernel/log.ts'
 import { Secret } from '../kernel/secret.ts'
 import { COUNTERS } from '../protocols/counters.ts'
@@ -22,7 +22,8 @@ import type { Providers } from '../providers/registry.ts'
 import { admitCaller, admitTokens } from './admission.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
-import { findCandidates, type CandidateTools } from './candidates.ts'
+import { findCandidates, providersOf, type CandidateTools } from './candidates.ts'
+import type { Obstacle } from './chain.ts'
 import type { Choosing } from './choosing.ts'
 import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
@@ -34,7 +35,7 @@ import { readKeyHeader, type Planner, type PlanRequest } from './plan.ts'
 import { PASSED_POLICY } from './relay-bytes.ts'
 import type { Revocation } from './revocation.ts'
 import type { WalkEnd, WalkTools } from './walk.ts'
-import { walkCandidates } from './walk-candidates.ts'
+import { walkCandidates, type CandidateWalk } from './walk-candidates.ts'
 
 export interface PipelineTools extends WalkTools {
   readonly authenticate: (credential: Credential) => ApiKeyContext | Promise<ApiKeyContext>
@@ -48,6 +49,8 @@ export interface PipelineTools extends WalkTools {
   readonly chance: () => number
   readonly planner: Planner
   readonly providers: Providers
+  /** What other instances know of the caller's conversations; null where there is nothing to wait for. */
+  readonly refreshState: (exchange: Exchange) => Promise<void> | null
   /** The key whose reasoning state the conversation carries. */
   readonly preferKey: (exchange: Exchange) => string | null
   readonly bodyBudget: ByteBudget
@@ -86,6 +89,8 @@ export async function servePipeline(
     exchange = await createExchange(tools, endpoint, received)
     if (admitted !== null) await admitTokens(exchange, admitted)
     const running = exchange
+    const refreshing = tools.refreshState(running)
+    if (refreshing) await refreshing
     if (running.streamed || running.pass) endWatch = watchCaller(tools, running, () => exchange)
     await serveExchange(tools, running, (next) => (exchange = next))
   } catch (thrown) {
@@ -166,7 +171,7 @@ export async function createExchange(tools: PipelineTools, endpoint: Endpoint, r
     streamed,
     promptTokens: estimateTokens(sent.bodyLength),
     maxOutput: peek.maxOutput,
-    facts: () => (facts ??= readRequestFacts(parseJson(Buffer.concat(body).toString('utf8')))),
+    facts: () => (facts ??= readRequestFacts(parseJson(joinChunks(body).toString('utf8')))),
     chance: tools.chance(),
   })
   const exchange: Exchange = {
@@ -191,6 +196,7 @@ export async function createExchange(tools: PipelineTools, endpoint: Endpoint, r
     upstreamDialect: null,
     adjusted: new Set(),
     cut: null,
+    answered: null,
     warnings: [],
   }
   return exchange
@@ -227,25 +233,28 @@ function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
 /** Looked at only where another's key might serve, since the whole body is read for it; an unreadable one is refused it. */
 function needsOwnKey({ peek, model, body }: Exchange): boolean {
   if (peek.storedReference || isAccountModel(model)) return true
-  const parsed = parseJson(Buffer.concat(body).toString('utf8'))
+  const parsed = parseJson(joinChunks(body).toString('utf8'))
   return parsed === undefined || namesStoredThings(parsed)
 }
 
 /** What the planner is asked for this request. */
-export function planOf(tools: PipelineTools, exchange: Exchange): PlanRequest {
+export function planOf(tools: PipelineTools, exchange: Exchange, earlier: readonly Obstacle[] = []): PlanRequest {
   const { provider, caller, model, match, pass } = exchange
   const fallbackHeader = match.headers['x-uniroute-fallback'] ?? null
   const namedKey = readKeyHeader(match.headers['x-uniroute-key'])
   if (pass) {
     const { stored: oneKey } = pass
     const [scope, hidesModels] = [scopeOf(exchange), pass.hidesModels || model === '']
-    const asked = { caller, provider, model: model || null, namedKey, fallbackHeader }
+    const preferredKey = tools.preferKey(exchange)
+    const asked = { caller, provider, model: model || null, namedKey, preferredKey, fallbackHeader }
     return { ...asked, oneKey, hidesModels, scope, ownKeysOnly: true }
   }
   return {
     caller,
     provider,
     model,
+    providers: providersOf(exchange.candidates),
+    earlier,
     namedKey,
     preferredKey: tools.preferKey(exchange),
     fallbackHeader,
@@ -259,7 +268,8 @@ async function serveExchange(
   onSwitch: (exchange: Exchange) => void,
 ): Promise<void> {
   if (estimateCount(tools, first)) return
-  const planChain = (exchange: Exchange) => tools.planner.planChain(planOf(tools, exchange))
+  const planChain: CandidateWalk['planChain'] = (exchange, earlier) =>
+    tools.planner.planChain(planOf(tools, exchange, earlier))
   const { exchange, end } = await walkCandidates(tools, first, { planChain, onSwitch })
   onSwitch(exchange)
   finishExchange(tools, exchange, end)

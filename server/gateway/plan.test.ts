@@ -11,10 +11,14 @@ import { GatewayError } from '../kernel/errors.ts'
 import { Secret } from '../kernel/secret.ts'
 import { createModelNames } from '../catalog/model-names.ts'
 import { createProviders } from '../providers/registry.ts'
-import { createHealth } from './health.ts'
+import { createHealth, type Health, type Turn } from './health.ts'
 import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
 
 const HOUR = 3_600_000
+
+const turnOf = (health: Health, name: string): Turn => health.begin(name, 'gpt-4o') as Turn
+const suspend = (health: Health, record: ProviderKeyRecord) =>
+  health.suspend(turnOf(health, healthName(record)), 'invalid')
 
 interface Situation {
   readonly keys?: readonly Partial<ProviderKeyRecord>[]
@@ -93,8 +97,8 @@ describe('own keys', () => {
 
   test('states seen in this process hold for that secret; a new one starts without', async () => {
     const { health, records, first } = create({ keys: [{ status: 'invalid', statusAt: START }, {}] })
-    health.suspend(healthName(records[0]!), 'invalid')
-    health.cool(healthName(records[1]!), 'gpt-4o', 5_000)
+    suspend(health, records[0]!)
+    health.cool(turnOf(health, healthName(records[1]!)), 5_000)
     expect(await first()).toBe('server for rate_limited')
     records[0] = { ...records[0]!, keyVersion: 2, status: 'untested' }
     expect(await first()).toBe('key0')
@@ -102,10 +106,18 @@ describe('own keys', () => {
 
   test('a key that passed a test since is tried again at once', async () => {
     const { health, records, first } = create({ keys: [{ status: 'invalid', statusAt: START }] })
-    health.suspend(healthName(records[0]!), 'invalid')
+    suspend(health, records[0]!)
     expect(await first()).toBe('server for invalid')
-    records[0] = { ...records[0]!, status: 'active' }
+    records[0] = { ...records[0]!, status: 'active', statusAt: START }
     expect(await first()).toBe('key0')
+  })
+
+  test('… which gives it back nothing but that: the rate limit of a model lasts', async () => {
+    const { health, records, first } = create({ keys: [{ status: 'invalid', statusAt: START }] })
+    health.cool(turnOf(health, healthName(records[0]!)), 5_000)
+    suspend(health, records[0]!)
+    records[0] = { ...records[0]!, status: 'active', statusAt: START }
+    expect(await first()).toBe('server for rate_limited')
   })
 })
 
@@ -175,7 +187,7 @@ describe('who may pay', () => {
 
   test('a state of the server’s own key keeps it out', async () => {
     const { health, first } = create({})
-    health.cool(serverKeyName('openai'), 'gpt-4o', 1_000)
+    health.cool(turnOf(health, serverKeyName('openai')), 1_000)
     expect(await first()).toBe('none')
   })
 })
@@ -185,11 +197,10 @@ describe('the grace of a key that died', () => {
 
   test('ends 24 h after the first of the user’s keys died, whichever rows came since', async () => {
     const { clock, health, records, first } = create({ keys: [dead, { ...dead, statusAt: START + 23 * HOUR }] })
-    const suspend = (): void => records.forEach((record) => health.suspend(healthName(record), 'invalid'))
-    suspend()
+    records.forEach((record) => suspend(health, record))
     expect(await first()).toBe('server for invalid')
     clock.advance(24 * HOUR)
-    suspend()
+    records.forEach((record) => suspend(health, record))
     expect(await first()).toBe('server for invalid')
     clock.advance(1)
     expect(await first()).toBe('none')
@@ -200,7 +211,7 @@ describe('the grace of a key that died', () => {
     const junk = { ...dead, workedAt: null }
     const walk = async (keys: readonly Partial<ProviderKeyRecord>[], granted: readonly string[]): Promise<string> => {
       const { health, records, first } = create({ keys, serverFallback: granted })
-      records.forEach((record) => health.suspend(healthName(record), 'invalid'))
+      records.forEach((record) => suspend(health, record))
       return first()
     }
     expect(await walk([dead], serverFallback)).toBe('server for invalid')

@@ -11,7 +11,15 @@ import { parsePublicId } from '../kernel/ids.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Providers } from '../providers/registry.ts'
-import { createChain, type Chain, type ChainParts, type Grants, type KeyFate, type OwnKey } from './chain.ts'
+import {
+  createChain,
+  type Chain,
+  type ChainParts,
+  type Grants,
+  type KeyFate,
+  type Obstacle,
+  type OwnKey,
+} from './chain.ts'
 import type { Health } from './health.ts'
 
 export interface PlanRequest {
@@ -33,6 +41,10 @@ export interface PlanRequest {
   readonly fallbackHeader: string | null
   /** The request reaches what an account stores: own keys only. Asked for where another's key might serve. */
   readonly ownKeysOnly: boolean | (() => boolean)
+  /** Ids of the providers of all models that come into question: `never` on an own key for one holds for all. */
+  readonly providers?: ReadonlySet<string>
+  /** What stood in the way of own keys for the models that were asked before. */
+  readonly earlier?: readonly Obstacle[]
   /** Bare id of a key to leave out, as if it had been deleted: for previews. */
   readonly withoutKey?: string
 }
@@ -80,7 +92,8 @@ export function createPlanner(options: PlannerOptions): Planner {
     const shared = await sharedFor(caller)
     // A team's API key uses what is shared with the team, and its maker's other keys never.
     const mine = teamId === null ? await chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
-    const records = mine.filter((record) => record.provider === provider.id && record.id !== withoutKey)
+    const present = mine.filter(({ id }) => id !== withoutKey)
+    const records = present.filter((record) => record.provider === provider.id)
     if (request.namedKey != null && !records.some(({ id }) => id === request.namedKey)) throw unknownKey(provider)
     const payers = caller.allowedPayers
     const [mayUserPay, mayTeamPay] = [payers === null || payers.has('user'), payers === null || payers.has('team')]
@@ -104,12 +117,21 @@ export function createPlanner(options: PlannerOptions): Planner {
       apiKey: caller.fallback,
       request: readFallbackHeader(fallbackHeader),
       serverAllowed: !ownKeysOnly && (payers === null || payers.has('server')),
-      invalidGrace: hasInvalidGrace(records),
+      forbidden: present.some(
+        (record) => record.fallback === 'never' && (request.providers?.has(record.provider) ?? false),
+      ),
+      graceOver: findGraceOver(present),
       // With `no_key` granted too, a junk key gains nothing.
       invalidOnceWorked: !serverFallback.has('no_key'),
     }
     const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
-    return { ownKeys, sharedKeys, server: { exists: providers.hasServer(provider.id), fate }, grants }
+    return {
+      ownKeys,
+      sharedKeys,
+      server: { exists: providers.hasServer(provider.id), fate },
+      grants,
+      earlier: request.earlier ?? [],
+    }
   }
 
   return {
@@ -134,13 +156,9 @@ export function createPlanner(options: PlannerOptions): Planner {
   function judgeKey(record: ProviderKeyRecord, model: string | null, scope = model ?? ''): KeyFate | null {
     if (whyUnusable(record, model) !== null) return 'unusable'
     const name = healthName(record)
-    const fate = health.keyFate(name, scope)
-    if (fate === null) return sharedFate(record, scope)
-    const isOver = (fate === 'invalid' || fate === 'exhausted') && record.status !== fate
-    if (!isOver) return fate
-    // The record knows better: the key passed a test since.
-    health.forgetKey(name)
-    return null
+    // The record may know better: the key passed a test since, or served on another instance.
+    health.keepInStep(name, record)
+    return health.keyFate(name, scope) ?? sharedFate(record, scope)
   }
 
   /** What other instances found, or this one before it was restarted. */
@@ -159,10 +177,10 @@ export function createPlanner(options: PlannerOptions): Planner {
   }
 
   // The grace runs per user and provider from the earliest rejection, so a new junk key each day gains nothing.
-  function hasInvalidGrace(records: readonly ProviderKeyRecord[]): boolean {
-    const dead = records.filter((record) => record.status === 'invalid')
-    const since = Math.min(...dead.map((record) => record.statusAt ?? 0))
-    return dead.length === 0 || clock.now() - since <= invalidGraceMs
+  function findGraceOver(records: readonly ProviderKeyRecord[]): ReadonlySet<string> {
+    const since = clock.now() - invalidGraceMs
+    const isOver = ({ status, statusAt }: ProviderKeyRecord): boolean => status === 'invalid' && (statusAt ?? 0) < since
+    return new Set(records.filter(isOver).map(({ provider }) => provider))
   }
 }
 

@@ -20,7 +20,7 @@ export interface ReadTools extends Pick<
   'authenticate' | 'limits' | 'log' | 'meter' | 'clock' | 'providers'
 > {
   readonly modelLists: ModelLists
-  readonly getReceipt: (requestId: string, userId: string) => Promise<unknown>
+  readonly getReceipt: (requestId: string, reader: { userId: string; teamId: string | null }) => Promise<unknown>
   readonly explainRoute: Answer
 }
 
@@ -47,7 +47,7 @@ export function createReadRoutes(tools: ReadTools): DataRoute[] {
   }
   const getReceipt: Answer = async (caller, match) => {
     const id = readRequestId(match.params['id'] ?? '')
-    return tools.getReceipt(id, caller.principal.userId)
+    return tools.getReceipt(id, caller.principal)
   }
   const list = (path: string, mounts: readonly Mount[]): DataRoute[] => [
     route(tools, path, mounts, 'Models this key can reach', 'models', listModels),

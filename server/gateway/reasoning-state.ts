@@ -1,8 +1,9 @@
 // Reasoning state of one provider on its way through a client that speaks another dialect. It travels sealed in the
 // client's own slot, and, since many clients drop what they do not know, is kept here for a while: by the ids of tool
 // calls and by a digest of what the assistant said. Of state that clients carry natively only whose it is gets kept.
-// Invariant: only opaque state is kept, sealed like the envelope, in memory, per tenant, with bounds and an expiry; of
+// Invariant: only opaque state is kept, sealed like the envelope, in memory (and in Redis where there is one), per tenant, with bounds and an expiry; of
 // readable thoughts no more than a digest that tells whether they came back unchanged.
+import type { Redis } from '../database/redis.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Item, Signature } from '../protocols/canonical.ts'
 import { createEnvelopes } from './envelope.ts'
@@ -17,6 +18,7 @@ import {
   type Segment,
   type State,
 } from './state-places.ts'
+import { createSharedShelf } from './shared-shelf.ts'
 import { createStateShelf, type ShelfLimits } from './state-shelf.ts'
 
 /** Whose key made a piece of state: provider id, and the bare id of a provider key or `server:<provider>`. */
@@ -33,6 +35,8 @@ export interface ReasoningState {
   /** Notes whose key made a value that a client carries as the provider wrote it. */
   noteProducer(tenant: string, value: string, producer: Producer): void
   producerOf(tenant: string, value: string): Producer | null
+  /** Learns what other instances keep of this tenant; null where there is nothing to wait for. */
+  refresh(tenant: string): Promise<void> | null
   /** Is anything kept for this tenant? */
   holdsFor(tenant: string): boolean
   readonly size: number
@@ -59,14 +63,19 @@ type Kept = readonly (readonly KeptState[])[]
 export function createReasoningState({
   secret,
   clock,
+  redis = null,
   limits = LIMITS,
 }: {
   secret: Uint8Array
   clock: Clock
+  /** Shares it with other instances; null: memory alone. */
+  redis?: Pick<Redis, 'isUp' | 'send'> | null
   limits?: ShelfLimits
 }): ReasoningState {
   const { seal, open, digest } = createEnvelopes(secret)
-  const shelf = createStateShelf<Kept>(limits, clock)
+  const own = createStateShelf<Kept>(limits, clock)
+  const shared = redis && createSharedShelf({ shelf: own, redis, keptMs: limits.keptMs })
+  const shelf = shared ?? own
 
   function keep(tenant: string, name: string, kept: Kept): void {
     const bytes = kept.flat().reduce((sum, { sealed }) => sum + sealed.length, 0)
@@ -132,6 +141,7 @@ export function createReasoningState({
       const producer = kept && open(tenant, kept.sealed)
       return producer ? { provider: producer.provider, account: producer.account } : null
     },
+    refresh: (tenant) => shared?.refresh(tenant) ?? null,
     holdsFor: (tenant) => shelf.holdsFor(tenant),
     get size() {
       return shelf.size

@@ -34,8 +34,10 @@ const RANK: readonly KeyFate[] = [
   'exhausted',
   'allowance_spent',
   'capped',
+  'unpriced',
   'restricted',
   'invalid',
+  'unfit',
   'unusable',
 ]
 
@@ -66,6 +68,10 @@ export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): G
           ? `UniRoute cannot know what this request costs, and ${key} has a spending cap. Use a key without one.`
           : `The spending cap of ${key} is reached.`,
       })
+    case 'unpriced':
+      return new GatewayError('price_unknown', {
+        message: `${key[0]!.toUpperCase()}${key.slice(1)} has a spending limit, and UniRoute cannot know what this request to ${provider.id}/${model} may cost. ${whoPrices(named)}`,
+      })
     case 'allowance_spent':
       return new GatewayError('server_allowance_spent', {
         message: `Today's allowance on the server's keys has no room for this request. Use a key of your own for ${provider.name}, or wait until UTC midnight.`,
@@ -77,6 +83,10 @@ export function explainRefusal(exchange: RefusalContext, facts: RefusalFacts): G
     case 'invalid':
       return new GatewayError('provider_key_invalid', {
         message: `${provider.name} rejected ${key}, and no other key may serve this request. ${whoReplaces(named)}`,
+      })
+    case 'unfit':
+      return new GatewayError('no_usable_key', {
+        message: `${provider.name} does not take ${key} for this request: it lacks a permission there, or may not be used from this server's address. Change that at ${provider.name}, or use another key.`,
       })
     case 'unusable':
       if (exchange.pass) return explainOwnKeyOnly(provider.name)
@@ -133,6 +143,11 @@ function delayOfOverload({ protocol }: RefusalContext, seconds: number | null): 
   return protocol.id === 'anthropic-messages' ? {} : { retryAfter: FIRST_OPEN_MS / 1000 }
 }
 
+function whoPrices(obstacle: Obstacle | undefined): string {
+  const price = "an administrator can tell the model's price under Models"
+  return obstacle?.record ? `Use a key without one, or ask: ${price}.` : `Use a key of your own, or ask: ${price}.`
+}
+
 function whoReplaces(obstacle: Obstacle | undefined): string {
   if (!obstacle?.record) return 'Add a key of your own in UniRoute under Settings, Provider keys, or tell the operator.'
   if (obstacle.payer === 'team') return 'Tell its owner, or add a key of your own.'
@@ -168,7 +183,7 @@ export function explainVerdict(
         message: `${provider.name} refuses this request for this account or region.`,
       })
     case 'overflow':
-      return explainOverflow(exchange, said?.error.message ?? '')
+      return explainOverflow(exchange, said?.error ?? null)
     default:
       return new GatewayError('bad_request', {
         message: `${provider.name} did not accept the request${words === null ? ` (status ${status ?? 'unknown'}).` : `: ${words}`}`,
@@ -179,8 +194,9 @@ export function explainVerdict(
 }
 
 /** Numbers can hold no key, so they are read also from words that were not looked through for one. */
-function explainOverflow({ provider, target, model, protocol }: Exchange, words: string): GatewayError {
-  const { tokens, limit } = readOverflow((target?.provider ?? provider).errorRules, words)
+function explainOverflow({ provider, target, model, protocol }: Exchange, error: UpstreamError | null): GatewayError {
+  const { tokens, limit } =
+    error?.overflow ?? readOverflow((target?.provider ?? provider).errorRules, error?.message ?? '')
   const numbers = [
     ...(tokens === null ? [] : [`it has ${tokens} tokens`]),
     ...(limit === null ? [] : [`at most ${limit} fit`]),

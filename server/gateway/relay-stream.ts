@@ -8,9 +8,10 @@ import { createArrayGuard, type ArrayGuard } from './array-guard.ts'
 import { createStreamGuard, type CredentialScan, type StreamGuard } from './credential-scan.ts'
 import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
 import type { ToldUsage } from '../protocols/canonical.ts'
+import { parseJson } from '../protocols/read.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
-import type { StateTap } from './state-tap.ts'
+import { createMemberTap, type StateTap } from './state-tap.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 
 /** Held before the first event at most; a first event longer than this is one that goes on as it is. */
@@ -23,6 +24,8 @@ export class StreamRelay implements Answer {
   readonly #filter: UsageChunkFilter | null
   readonly #watch: StateTap | null
   readonly #tap: SseTap
+  readonly #usageMembers = new Map<string, string>()
+  readonly #usageTap: StateTap | null
   /** Server-sent events; a JSON array otherwise (Gemini without alt=sse). */
   readonly #framed: boolean
   readonly #array: ArrayGuard | null
@@ -51,6 +54,7 @@ export class StreamRelay implements Answer {
     this.#status = answer.status
     this.#headers = answer.headers
     this.#watch = answer.watch ?? null
+    this.#usageTap = this.#createUsageTap()
     this.#framed = answer.framed
     this.#guard = answer.framed ? createStreamGuard(answer.scan, exchange.protocol.stream) : null
     this.#array = answer.framed ? null : createArrayGuard(answer.scan, exchange.protocol.stream)
@@ -64,6 +68,7 @@ export class StreamRelay implements Answer {
   push(chunk: Buffer): PushResult {
     this.bytes += chunk.length
     this.#watch?.push(chunk)
+    this.#usageTap?.push(chunk)
     const progress = this.#tap.push(chunk)
     if (this.#array) return this.#pushArray(this.#array, chunk)
     if (this.#begun) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
@@ -117,7 +122,15 @@ export class StreamRelay implements Answer {
 
   readUsage(): ToldUsage {
     const tail = this.#filter?.usageEvent || this.#tap.tail
-    return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail)
+    return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail, this.#usageMembers)
+  }
+
+  #createUsageTap(): StateTap | null {
+    const { usageMembers } = this.#exchange.protocol.stream
+    if (!usageMembers) return null
+    return createMemberTap(Object.keys(usageMembers), (key, text) => {
+      if (usageMembers[key]!(parseJson(text))) this.#usageMembers.set(key, text)
+    })
   }
 
   #pushArray(array: ArrayGuard, chunk: Buffer): PushResult {

@@ -6,6 +6,8 @@ export interface RetryBudget {
   countRequest(provider: string): void
   /** Takes one retry from the budget; false when it is spent. */
   take(provider: string): boolean
+  /** How many there are for one more request; takes none. */
+  left(provider: string): number
 }
 
 const WINDOW_SECONDS = 10
@@ -46,6 +48,8 @@ export function createRetryBudget({ clock }: { clock: Clock }): RetryBudget {
     return total
   }
 
+  const mostOf = (requests: number): number => Math.max(FLOOR, Math.floor(requests * SHARE))
+
   return {
     countRequest(provider) {
       const { window, index } = slot(provider)
@@ -53,10 +57,13 @@ export function createRetryBudget({ clock }: { clock: Clock }): RetryBudget {
     },
     take(provider) {
       const { window, index } = slot(provider)
-      const most = Math.max(FLOOR, Math.floor(sum(window, window.requests) * SHARE))
-      if (sum(window, window.retries) >= most) return false
+      if (sum(window, window.retries) >= mostOf(sum(window, window.requests))) return false
       window.retries[index]! += 1
       return true
+    },
+    left(provider) {
+      const { window } = slot(provider)
+      return mostOf(sum(window, window.requests) + 1) - sum(window, window.retries)
     },
   }
 }

@@ -2,6 +2,7 @@
 // or the account was switched off. Each running answer is asked after about once a second, all by one timer, and cut when the answer is no.
 // Invariants: only a clear "not valid" cuts; a check that fails (the database is away) decides nothing and the answer
 // runs on. A check that hangs delays no other key's, and is not made twice at once. The key's text is opened for the moment of the check alone.
+import { createBag } from '../kernel/bag.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
 
@@ -18,6 +19,8 @@ interface Running {
   readonly key: Secret
   readonly cut: (error: GatewayError) => void
   checking: boolean
+  /** null once it is over. */
+  place: number | null
 }
 
 const INTERVAL_MS = 1_000
@@ -28,8 +31,16 @@ export function createRevocation(options: {
   intervalMs?: number
 }): Revocation {
   const { authenticate, intervalMs = INTERVAL_MS } = options
-  const all = new Set<Running>()
+  const all = createBag<Running>()
   let timer: NodeJS.Timeout | null = null
+
+  /** False where it was over before. */
+  function end(running: Running): boolean {
+    if (running.place === null) return false
+    all.remove(running.place)
+    running.place = null
+    return true
+  }
 
   async function findRefusal(key: string): Promise<GatewayError | null> {
     try {
@@ -57,7 +68,7 @@ export function createRevocation(options: {
         for (const running of sharing) {
           running.checking = false
           // Those that ended meanwhile are no longer ours to cut.
-          if (refusal !== null && all.delete(running)) running.cut(refusal)
+          if (refusal !== null && end(running)) running.cut(refusal)
         }
         stopWhenIdle()
       }),
@@ -75,11 +86,11 @@ export function createRevocation(options: {
 
   return {
     watch(key, cut) {
-      const running: Running = { key, cut, checking: false }
-      all.add(running)
+      const running: Running = { key, cut, checking: false, place: null }
+      running.place = all.add(running)
       timer ??= setInterval(() => void sweep(), intervalMs).unref()
       return () => {
-        all.delete(running)
+        end(running)
         stopWhenIdle()
       }
     },

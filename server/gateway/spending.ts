@@ -6,15 +6,20 @@ import type { Budgets, Reservation, SpendingLimit } from '../features/limits/bud
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { BudgetPeriod } from '../kernel/periods.ts'
-import { estimateUse } from './admission.ts'
 import type { Exchange, Target } from './exchange.ts'
+import type { Reserving, Sent } from './reserving.ts'
+
+/** Which limit stands in the way of a call. */
+export type LimitFate = 'capped' | 'allowance_spent' | 'unpriced'
 
 export interface Spending {
   /**
-   * Reserves for one target. `capped`: its owner's cap, or the budget of the team it is shared with, has no room. Throws
-   * budget_exceeded where a budget of the caller has none left, since no other target changes that.
+   * Reserves for one call, as `read` tells it is sent; asked only where there are limits. `capped`: the target's owner's
+   * cap, or the budget of the team it is shared with, has no room. `unpriced`: there is such a limit, or the allowance,
+   * and nobody knows what the call may cost. Throws budget_exceeded or price_unknown where a budget of the caller is what
+   * stands in the way, since no other key changes that.
    */
-  reserve(exchange: Exchange, target: Target): Promise<Reservation | 'capped' | 'allowance_spent'>
+  reserve(exchange: Exchange, target: Target, read: () => Sent): Promise<Reservation | LimitFate>
   /** Was there no room under this cap of a key's for the last call that asked here, in the period that still runs? */
   isCapFull(keyId: string, capUsdNanos: number): boolean
 }
@@ -25,11 +30,12 @@ const UNLIMITED: Reservation = { settle: () => undefined }
 export function createSpending(tools: {
   budgets: Budgets
   prices: Prices
+  reserving: Reserving
   /** What the server's keys may cost one user in a day; null = unlimited. */
   allowanceUsdNanosPerDay: number | null
   clock: Clock
 }): Spending {
-  const { budgets, prices, allowanceUsdNanosPerDay, clock } = tools
+  const { budgets, prices, reserving, allowanceUsdNanosPerDay, clock } = tools
   const fullCaps = new Map<string, { usdNanos: number; until: number }>()
 
   /** `until` is epoch ms. */
@@ -61,28 +67,26 @@ export function createSpending(tools: {
     return limits
   }
 
-  function estimate(exchange: Exchange, target: Target): number {
-    const { input, output } = estimateUse(exchange)
-    const usage = {
-      input,
-      cacheRead: null,
-      cacheWrite: null,
-      cacheWrite1h: null,
-      output,
-      reasoning: null,
-      searches: null,
-    }
-    return prices.priceUsage({ provider: target.provider.id, model: target.model, usage }).usdNanos ?? 0
+  /** Nano-dollars; or why nobody knows. */
+  function mostOf(exchange: Exchange, target: Target, sent: Sent): number | { why: string } {
+    // Counting is free everywhere.
+    if (exchange.operation.task === 'count') return 0
+    const most = reserving.mostOf(exchange, target, sent)
+    if ('why' in most) return most
+    const { provider, model } = target
+    return prices.priceMost({ provider: provider.id, model, most }) ?? { why: 'nobody has told its price' }
   }
 
   return {
-    async reserve(exchange, target) {
+    async reserve(exchange, target, read) {
       const limits = limitsOf(exchange, target)
       if (limits.length === 0 || (exchange.pass && !exchange.pass.billed)) return UNLIMITED
       if (exchange.pass) return refuseUncounted(exchange, limits)
-      // At least one nano-dollar, so that a limit with nothing left refuses what cannot be priced as well.
+      const cost = mostOf(exchange, target, read())
+      if (typeof cost === 'object') return refuseUnpriced(exchange, target, limits, cost.why)
+      // At least one nano-dollar, so that a limit with nothing left refuses what is free as well.
       const call = { requestId: exchange.id, firstAttempt: exchange.attempts + 1 }
-      const verdict = await budgets.reserve(limits, Math.max(estimate(exchange, target), 1), call)
+      const verdict = await budgets.reserve(limits, Math.max(cost, 1), call)
       if (verdict.ok) {
         if (fullCaps.size > 0 && target.key) fullCaps.delete(target.key.id)
         return verdict.reservation
@@ -91,7 +95,7 @@ export function createSpending(tools: {
       if (kind === 'provider-key') noteFullCap(id, usdNanos, verdict.resetsAt ?? Infinity)
       if (verdict.limit.kind === 'allowance') return 'allowance_spent'
       if (!isOfCaller(exchange, verdict.limit)) return 'capped'
-      throw new GatewayError('budget_exceeded', { message: explainBudget(verdict.limit, verdict.resetsAt) })
+      throw new GatewayError('budget_exceeded', { message: explainBudget(verdict.limit, verdict.resetsAt, cost) })
     },
     isCapFull(keyId, capUsdNanos) {
       const full = fullCaps.get(keyId)
@@ -107,6 +111,21 @@ function refuseUncounted(exchange: Exchange, limits: readonly SpendingLimit[]): 
   const { has, instead } = WORDS[limit.kind as BudgetHolder]
   throw new GatewayError('budget_exceeded', {
     message: `${has} a budget, and UniRoute cannot know what this request costs. ${instead}`,
+  })
+}
+
+/** A price that nobody knows fits into no limit; another key, or another model, may have none. */
+function refuseUnpriced(
+  exchange: Exchange,
+  { provider, model }: Target,
+  limits: readonly SpendingLimit[],
+  why: string,
+): 'unpriced' {
+  const limit = limits.find((one) => isOfCaller(exchange, one))
+  if (!limit) return 'unpriced'
+  const { has, instead } = WORDS[limit.kind as BudgetHolder]
+  throw new GatewayError('price_unknown', {
+    message: `${has} a budget, and UniRoute cannot know what this request to ${provider.id}/${model} may cost: ${why}. ${instead}`,
   })
 }
 
@@ -143,10 +162,16 @@ function readPeriod(text: string): BudgetPeriod {
   return text === 'day' || text === 'month' ? text : 'total'
 }
 
-function explainBudget(limit: SpendingLimit, resetsAt: number | null): string {
+function explainBudget(limit: SpendingLimit, resetsAt: number | null, cost: number): string {
   const { whose, more } = WORDS[limit.kind as BudgetHolder]
   const amount = `$${limit.usdNanos / 1e9} ${limit.period === 'total' ? 'in total' : `per ${limit.period}`}`
-  const budget = `${whose} (${amount}) has no room for this request.`
+  const budget = `${whose} (${amount}) has no room for this request, which may cost up to ${showUsd(cost)}.`
   if (resetsAt === null) return `${budget} It does not start again: ${more}.`
   return `${budget} It starts again at ${new Date(resetsAt).toISOString()}; until then, ${more}.`
+}
+
+/** Rounded up to what is worth saying. */
+function showUsd(nanos: number): string {
+  const digits = nanos >= 1e9 ? 2 : nanos >= 1e6 ? 4 : 6
+  return `$${(Math.ceil(nanos / 10 ** (9 - digits)) / 10 ** digits).toFixed(digits)}`
 }

@@ -1,7 +1,7 @@
 // State in passing bytes is found wherever the reads cut them, and nothing else is taken for it.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createStateTap } from './state-tap.ts'
+import { createMemberTap, createStateTap } from './state-tap.ts'
 
 function valuesIn(text: string, cuts: readonly number[] = [], keys = ['signature', 'data']): string[] {
   const found: string[] = []
@@ -41,5 +41,19 @@ describe('values', () => {
     for (let at = 0; at < endless.length; at += 65_536) tap.push(Buffer.from(endless.slice(at, at + 65_536)))
     tap.push(Buffer.from('","data":"D2"}'))
     expect(found).toEqual(['D2'])
+  })
+})
+
+describe('members', () => {
+  const TEXT = `{"usage":null,"x":"\\"usage\\":{}","tools":[{"usage":{"type":"string","a}":"\\"}"}}],"usage" : {"a":{"b":1}},"tier":"d"}`
+  const MEMBERS = ['usage {"type":"string","a}":"\\"}"}', 'usage {"a":{"b":1}}', 'tier "d"']
+
+  test('are found as they were written, wherever the reads cut them', () => {
+    for (let size = 1; size <= TEXT.length; size++) {
+      const found: string[] = []
+      const tap = createMemberTap(['usage', 'tier'], (key, text) => found.push(`${key} ${text}`))
+      for (let at = 0; at < TEXT.length; at += size) tap.push(Buffer.from(TEXT.slice(at, at + size)))
+      expect(found).toEqual(MEMBERS)
+    }
   })
 })

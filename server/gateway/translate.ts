@@ -40,14 +40,15 @@ import {
   noteLosses,
   readBodyObject,
   reportLosses,
-  writeBody,
+  writeConversation,
 } from './crossing.ts'
 import type { Exchange, Target } from './exchange.ts'
 import type { MediaByAddress } from './media-by-address.ts'
 import type { ReasoningState } from './reasoning-state.ts'
 import { isMixedShape } from './mixed-bodies.ts'
 import { createRelay } from './relay.ts'
-import { findMaker } from './relay-state.ts'
+import { findKeeper, findMaker } from './relay-state.ts'
+import { takeOutSealed } from './sealed-leftovers.ts'
 import { unsealThoughts } from './thoughts.ts'
 import { TranslatedAnswer } from './translated-answer.ts'
 import { translateEmbeddings } from './translate-embeddings.ts'
@@ -77,6 +78,8 @@ const decodedExchanges = new WeakMap<Exchange, Decoded>()
 export function createStickiness(tools: TranslateTools): (exchange: Exchange) => string | null {
   return (exchange) => {
     const { provider, model, protocol, operation } = exchange
+    // What is asked for by its id, of a thread that was made through here.
+    if (exchange.pass) return findKeeper(tools, exchange, Object.values(exchange.match.params))
     if (operation.task !== 'generate') return null
     if (isRelayed(tools, exchange, { provider, model })) return findMaker(tools, exchange)
     const { request } = decodeOnce(tools, exchange, CODECS[protocol.id])
@@ -128,7 +131,8 @@ function translateChat(tools: TranslateTools, exchange: Exchange, target: Target
   const restored = { ...request, ...anonymousUser(tenant, request), model: target.model, items: filled }
   const encoding = createEncoding(tools, exchange, target, request)
   const encoded = crossOver(() => upstream.encodeRequest(restored, encoding))
-  const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
+  const written = takeOutSealed(writeConversation(encoded.body), counterpart.protocol, encoding.losses)
+  const body = leaveOutFields(exchange, written, tools.adjustments.refusedParts(exchange, target))
   const losses = (): Loss[] => [...earlier, ...encoding.losses.losses]
   reportLosses(exchange, losses())
   let answer: TranslatedAnswer | null = null
@@ -179,7 +183,8 @@ function translateCount(tools: TranslateTools, exchange: Exchange, target: Targe
   const items = tools.media.place(exchange, CODECS[counterpart.protocol.id], request, unsealed)
   const encoding = createEncoding(tools, exchange, target, request)
   const encoded = crossOver(() => upstream.encodeRequest({ ...request, items, model: target.model }, encoding))
-  const body = leaveOutFields(exchange, writeBody(encoded.body), tools.adjustments.refusedParts(exchange, target))
+  const written = takeOutSealed(writeConversation(encoded.body), counterpart.protocol, encoding.losses)
+  const body = leaveOutFields(exchange, written, tools.adjustments.refusedParts(exchange, target))
   reportLosses(exchange, [...earlier, ...encoding.losses.losses])
   return createCrossing(
     exchange,

@@ -17,6 +17,7 @@ import { isErrorAnswer, withNamedStatus } from '../protocols/error-answers.ts'
 import type { ErrorView, UpstreamError } from '../protocols/protocol.ts'
 import type { JsonArrayFraming } from '../protocols/gemini/json-array.ts'
 import { asObject, asText, parseJson, type JsonObject } from '../protocols/read.ts'
+import { createCallGuard, guardCalls, type CallGuard } from '../protocols/whole-calls.ts'
 import { JSON_TYPE } from '../http/answers.ts'
 import { createSseSplitter, EventTooLarge, type SseSplitter } from '../kernel/sse-splitter.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
@@ -62,6 +63,7 @@ export class TranslatedAnswer implements Answer {
   readonly #decoder: StreamDecoder
   readonly #encoder: StreamEncoder | null
   readonly #collector: Collector = createCollector()
+  readonly #guard: CallGuard
   readonly #stop: StopEnforcer
   readonly #sign: ReturnType<typeof createThoughtSigner>
   #chunks: Buffer[] = []
@@ -84,6 +86,7 @@ export class TranslatedAnswer implements Answer {
     this.#decoding = { ...options.decoding, onUsage: (usage) => (this.#rawUsage = usage ?? this.#rawUsage) }
     this.#decoder = options.upstream.streamDecoder(this.#decoding)
     this.#encoder = options.exchange.streamed ? options.client.streamEncoder(options.encoding) : null
+    this.#guard = createCallGuard(options.client)
     this.#stop = createStopEnforcer(options.enforceStop)
     this.#sign = createThoughtSigner(options.thinker)
   }
@@ -132,8 +135,8 @@ export class TranslatedAnswer implements Answer {
   }
 
   #readWhole(body: JsonObject): boolean {
-    const { upstream, thinker, noteUnknownFinish } = this.#options
-    const whole = upstream.decodeResponse(body, this.#decoding)
+    const { upstream, client, thinker, noteUnknownFinish } = this.#options
+    const whole = guardCalls(upstream.decodeResponse(body, this.#decoding), client)
     this.#whole = { ...whole, items: signThoughts(whole.items, thinker) }
     this.#usage = whole.usage
     if (whole.finish.unknown) noteUnknownFinish(whole.finish)
@@ -183,7 +186,7 @@ export class TranslatedAnswer implements Answer {
     let progress = false
     for (const decoded of events) {
       this.#said += lengthOf(decoded)
-      for (const event of this.#sign(decoded).flatMap((signed) => this.#stop.push(signed))) {
+      for (const event of this.#prepare(decoded)) {
         if (event.type === 'error' && !this.#begun) {
           this.#broken = event.error
           // What the provider did not say itself is no refusal: there is no answer that could be read.
@@ -192,6 +195,7 @@ export class TranslatedAnswer implements Answer {
         }
         if (event.type === 'finish' && event.finish.unified === 'malformed') {
           this.#broken = malformed(event.finish)
+          if (!this.#begun) return { error: null, progress, full: false, enough: true }
           break
         }
         if (event.type === 'finish' && event.finish.unknown && !this.#whole) {
@@ -206,6 +210,13 @@ export class TranslatedAnswer implements Answer {
     const full = this.#encoder ? !this.#send(text) : false
     const enough = this.#stop.met !== null || this.#collector.error !== null || this.#broken !== null
     return { error: null, progress, full, enough }
+  }
+
+  #prepare(decoded: StreamEvent): StreamEvent[] {
+    return this.#guard
+      .push(decoded)
+      .flatMap((event) => this.#sign(event))
+      .flatMap((event) => this.#stop.push(event))
   }
 
   /** At a stop sequence of ours: the provider's count where it has come already, else what it told and an estimate. */

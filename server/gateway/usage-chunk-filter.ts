@@ -19,10 +19,10 @@ export interface UsageChunkFilter {
 
 export function createUsageChunkFilter(): UsageChunkFilter {
   let held: Buffer = Buffer.alloc(0)
-  let usageEvent = ''
-
-  return {
-    push(chunk) {
+  // Not a getter: V8 puts those of object literals into old space, and one is made for every stream.
+  const filter = {
+    usageEvent: '',
+    push(chunk: Buffer): Buffer[] {
       const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
       const out: Buffer[] = []
       let from = 0 // first byte not yet decided to forward or drop
@@ -32,7 +32,7 @@ export function createUsageChunkFilter(): UsageChunkFilter {
         if (end === -1) break
         const text = bytes.toString('utf8', start, end)
         if (isUsageChunk(text)) {
-          usageEvent = text
+          filter.usageEvent = text
           if (start > from) out.push(bytes.subarray(from, start))
           from = end
         }
@@ -44,20 +44,18 @@ export function createUsageChunkFilter(): UsageChunkFilter {
       held = bytes.subarray(start)
       return out
     },
-    flush() {
+    flush(): Buffer[] {
       const rest = held
       held = Buffer.alloc(0)
       if (rest.length === 0) return []
       // A CR that waited for its LF is a line end of its own now.
       const text = rest.toString('utf8')
       if (!/[\r\n]\r$/.test(text) || !isUsageChunk(text)) return [rest]
-      usageEvent = text
+      filter.usageEvent = text
       return []
     },
-    get usageEvent() {
-      return usageEvent
-    },
   }
+  return filter
 }
 
 /** Offset behind the last byte that is no line end. */

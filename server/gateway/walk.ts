@@ -1,8 +1,9 @@
 // Walks a chain: try, judge what came of it, remember it where it belongs (this key, this model, this provider), and go
-// on until the answer is served, the request itself is at fault, or nothing remains. Streams and whole answers share it.
+// on until the answer is served, the request itself is at fault, or nothing remains. Streams and whole answers share it;
+// the order of steps is that of steps.ts, which explanations follow as well.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prices } from '../catalog/prices.ts'
-import type { ModelHealth, Probe, ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type GatewayError, toGatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
@@ -20,27 +21,26 @@ import type { Health } from './health.ts'
 import type { Metered, Meter } from './meter.ts'
 import { healthName, serverKeyName } from './plan.ts'
 import { explainMalformed, explainRefusal, explainVerdict, outageOf, type OutageFacts } from './refusal.ts'
-import type { Spending } from './spending.ts'
+import type { ServedModels } from './served-models.ts'
+import type { LimitFate, Spending } from './spending.ts'
+import { mayRepeat, MOST_CALLS, walkSteps, type Asked, type NamedStep, type StepWorld } from './steps.ts'
+import type { KeyMemory, Turn, Turns } from './turns.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 /** What the walk needs of the room that keeps users' keys. */
-export interface KeyRing {
+export interface KeyRing extends KeyMemory {
   openCredential(record: ProviderKeyRecord): Secret | Promise<Secret>
   /** Would it open? Nothing is remembered of the question. */
   opens(record: ProviderKeyRecord): boolean
-  /** In the background, compare-and-set on the key's version. */
-  markStatus(
-    record: ProviderKeyRecord,
-    status: 'active' | 'invalid' | 'exhausted',
-    reason: string | null,
-    probe?: Probe,
-  ): void
-  markModel(record: ProviderKeyRecord, health: ModelHealth): void
+  /** Was this model among those that the key could reach when it was last looked at? */
+  listsModel(record: ProviderKeyRecord, model: string): Promise<boolean>
 }
 
 export interface WalkTools extends AttemptTools {
   readonly meter: Meter
   readonly health: Health
+  readonly turns: Turns
+  readonly servedModels: ServedModels
   readonly breakers: Breakers
   readonly retryBudget: RetryBudget
   readonly providers: Providers
@@ -67,7 +67,6 @@ export type WalkEnd =
     }
   | { readonly kind: 'refused'; readonly error: GatewayError }
 
-export const MOST_CALLS = 6
 const LONGEST_RETRY_DELAY_MS = 200
 /** What no other key could change. */
 const ENDS_THE_WALK: ReadonlySet<Verdict> = new Set<Verdict>(['request', 'overflow', 'model_not_found', 'forbidden'])
@@ -88,88 +87,71 @@ interface Try {
 export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Chain, isLast = true): Promise<WalkEnd> {
   const { breakers, retryBudget } = tools
   retryBudget.countRequest(exchange.provider.id)
-  let outage: OutageFacts | null = null
-  let cooldownSeconds: number | null = null
-  let blocked: { step: Exclude<Step, { kind: 'none' }>; key: BreakerKey } | null = null
-  for (;;) {
-    let step = chain.next()
-    if (step.kind === 'none') {
-      // The last target is never blocked entirely.
-      if (!blocked || !isLast || exchange.attempts > 0 || !breakers.allowsLastResort(blocked.key)) break
-      step = blocked.step
-      chain.retry(blocked.step)
-      blocked = null
-    } else {
-      const key = breakerKeyOf(targetOf(tools, exchange, step))
-      if (!breakers.allows(key)) {
-        blocked = { step, key }
-        outage = {
-          why: 'breaker',
-          repeated: false,
-          retryAfterSeconds: Math.ceil((breakers.openFor(key) ?? 0) / 1000) || 1,
-        }
-        chain.report('outage')
-        continue
-      }
-    }
-    if (exchange.attempts >= MOST_CALLS) break
-    const target = targetOf(tools, exchange, step)
-    const tried = await tryWithinLimits(tools, exchange, target).catch((error: unknown) => {
-      breakers.release(breakerKeyOf(target))
-      throw error
-    })
-    if (tried === 'capped' || tried === 'allowance_spent') {
-      breakers.release(breakerKeyOf(target))
-      chain.report(tried)
-      continue
-    }
-    const end = endOf(tools, exchange, target, tried)
-    if (end) return end
-    const fate = rememberFailure(tools, exchange, target, tried)
-    if (fate === 'outage') {
-      const { result, verdict, repeated } = tried
-      outage = outageOf(result.end, { verdict, repeated, retryAfterSeconds: retryAfterOf(result, tools.clock) })
-    }
-    if (fate === 'rate_limited') {
-      const left = (tools.health.cooldownLeft(nameOf(target), scopeOf(exchange)) ?? 5_000) / 1000
-      cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, left)
-    }
-    chain.report(fate)
+  const keyOf = (step: NamedStep): BreakerKey => breakerKeyOf(targetOf(tools, exchange, step))
+  const world: StepWorld<WalkEnd> = {
+    calls: () => exchange.attempts,
+    leftAlone: (step) => (breakers.allows(keyOf(step)) ? null : describeOpen(breakers, keyOf(step))),
+    isLastResort: (step) => breakers.allowsLastResort(keyOf(step)),
+    ask: (step) => askStep(tools, exchange, step),
   }
+  const walked = await walkSteps(chain, world, isLast)
+  if ('end' in walked) return walked.end
   // Of keys set aside as well as of those just tried.
   const waiting = earliestCooldown(tools, exchange, chain)
-  if (waiting !== null) cooldownSeconds = Math.min(cooldownSeconds ?? Infinity, waiting)
-  const error = explainRefusal(exchange, { obstacles: chain.obstacles, outage, cooldownSeconds })
+  const cooldownSeconds = Math.min(walked.cooldownSeconds ?? Infinity, waiting ?? Infinity)
+  const error = explainRefusal(exchange, {
+    obstacles: chain.obstacles,
+    outage: walked.outage,
+    cooldownSeconds: cooldownSeconds === Infinity ? null : cooldownSeconds,
+  })
   return { kind: 'refused', error }
 }
 
-/** What it may cost is held against every limit first, and becomes what it did cost afterwards. */
-async function tryWithinLimits(
-  tools: WalkTools,
-  exchange: Exchange,
-  target: Target,
-): Promise<Try | 'capped' | 'allowance_spent'> {
-  const reserved = await tools.spending.reserve(exchange, target)
-  if (typeof reserved === 'string') return reserved
-  let spent = 0
+async function askStep(tools: WalkTools, exchange: Exchange, step: NamedStep): Promise<Asked<WalkEnd>> {
+  const target = targetOf(tools, exchange, step)
+  let turn: Turn | KeyFate | null = null
   try {
-    const tried = await tryTarget(tools, exchange, target)
-    spent = tried.metered.cost.usdNanos ?? 0
-    return tried
+    turn = await tools.turns.take(target, scopeOf(exchange))
+    const tried = typeof turn === 'string' ? turn : await tryInTurn(tools, exchange, target, turn)
+    if (typeof tried === 'string') {
+      tools.breakers.release(breakerKeyOf(target))
+      return { fate: tried }
+    }
+    return learn(tools, exchange, target, tried)
+  } catch (error) {
+    tools.breakers.release(breakerKeyOf(target))
+    throw error
   } finally {
-    reserved.settle(spent)
+    exchange.answered = null
+    if (turn !== null && typeof turn !== 'string') turn.end()
   }
 }
 
+async function tryInTurn(
+  tools: WalkTools,
+  exchange: Exchange,
+  target: Target,
+  turn: Turn,
+): Promise<(Try & { readonly turn: Turn }) | LimitFate> {
+  // A stream may go on for long: its first event tells the others that the key works.
+  exchange.answered = exchange.streamed ? () => turn.served() : null
+  const tried = await tryTarget(tools, exchange, target)
+  return typeof tried === 'string' ? tried : { ...tried, turn }
+}
+
 /** One target, with at most one repeat where that is safe and within the budget. */
-async function tryTarget(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
+async function tryTarget(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try | LimitFate> {
   let tried = await callOnce(tools, exchange, target)
+  if (typeof tried === 'string') return tried
   if (hasLearned(tools, exchange, target, tried)) tried = await callOnce(tools, exchange, target)
-  if (!isSafeToRepeat(exchange, tried) || exchange.attempts >= MOST_CALLS || isClientRetrying(exchange)) return tried
+  if (typeof tried === 'string') return tried
+  const clientRetries = exchange.match.headers['x-stainless-retry-count']
+  if (!mayRepeat(isSafeToRepeat(exchange, tried), exchange.attempts, clientRetries)) return tried
   if (exchange.response.destroyed || !tools.retryBudget.take(exchange.provider.id)) return tried
   await sleep(Math.random() * LONGEST_RETRY_DELAY_MS)
-  if (!exchange.response.destroyed) tried = { ...(await callOnce(tools, exchange, target)), repeated: true }
-  return tried
+  if (exchange.response.destroyed) return tried
+  const again = await callOnce(tools, exchange, target)
+  return typeof again === 'string' ? tried : { ...again, repeated: true }
 }
 
 /** Did a 400 teach something that makes the same request pass? Then it is sent once more, as a try of its own. */
@@ -184,27 +166,48 @@ function hasLearned(
   return tools.adjustments.learn(exchange, target, result.end.error, relaysErrors)
 }
 
-async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try> {
+/** What it may cost is held against every limit first, and becomes what it did cost afterwards. */
+async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try | LimitFate> {
   const missing = tools.prepareCarrier(exchange, target)
   if (missing) await missing
+  const carrier = tools.createCarrier(exchange, target)
+  const reserved = await tools.spending.reserve(exchange, target, () => carrier)
+  if (typeof reserved === 'string') return reserved
+  let spent: number | null = 0
+  try {
+    const tried = await callWith(tools, exchange, target, carrier)
+    spent = tried.metered.cost.usdNanos
+    return tried
+  } finally {
+    reserved.settle(spent)
+  }
+}
+
+async function callWith(tools: WalkTools, exchange: Exchange, target: Target, carrier: Carrier): Promise<Try> {
   // Fails closed: a key that does not open ends the request here.
   const credential = target.key
     ? await tools.keys.openCredential(target.key)
     : (tools.providers.serverKey(target.provider.id) ?? null)
-  const carrier = tools.createCarrier(exchange, target)
   tools.meter.announce(exchange, target, carrier.dialect)
   const result = await runAttempt(tools, exchange, target, carrier, credential)
   setUpstreamRequestId(exchange.response, result.upstreamRequestId)
   const { end, status } = result
-  const verdict = end.kind === 'refused' ? judge(tools, exchange, target, status ?? 0, end.error) : null
-  const metered = tools.meter.settle(exchange, target, result, verdict)
+  const verdict = end.kind === 'refused' ? await judge(tools, exchange, target, status ?? 0, end.error) : null
+  const metered = tools.meter.settle(exchange, target, { sent: carrier, result, reason: verdict })
   return { result, metered, verdict, repeated: false, relaysErrors: carrier.relaysErrors }
 }
 
 // A vendor's "does not exist or you do not have access" means missing access only for a model that exists.
-function judge(tools: WalkTools, exchange: Exchange, target: Target, status: number, error: UpstreamError): Verdict {
+async function judge(
+  tools: WalkTools,
+  exchange: Exchange,
+  target: Target,
+  status: number,
+  error: UpstreamError,
+): Promise<Verdict> {
   const verdict = judgeRefusal(target.provider, status, error)
-  return verdict === 'restricted' && status === 404 && !isKnownModel(tools, exchange) ? 'model_not_found' : verdict
+  if (verdict !== 'restricted' || status !== 404) return verdict
+  return (await isKnownModel(tools, exchange, target)) ? verdict : 'model_not_found'
 }
 
 function isSafeToRepeat({ pass }: Exchange, { result, verdict }: Try): boolean {
@@ -214,19 +217,16 @@ function isSafeToRepeat({ pass }: Exchange, { result, verdict }: Try): boolean {
   return (verdict === 'failed' || verdict === 'overloaded') && SAFE_TO_REPEAT.has(result.status ?? 0)
 }
 
-function isClientRetrying(exchange: Exchange): boolean {
-  return Number(exchange.match.headers['x-stainless-retry-count'] ?? 0) > 0
-}
-
 /** The end of the walk where this try is one; null when the next key may be asked. */
-function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try): WalkEnd | null {
+function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try, turn: Turn): WalkEnd | null {
   const { result, verdict } = tried
   const { end } = result
   const breakerKey = breakerKeyOf(target)
   switch (end.kind) {
     case 'served':
       tools.breakers.record(breakerKey, false)
-      if (target.key) tools.keys.markStatus(target.key, 'active', null)
+      turn.served()
+      if (target.key && !isPriced(tools, exchange)) tools.servedModels.note(healthName(target.key), exchange.model)
       return { kind: 'served', result }
     case 'broken':
       tools.breakers.record(breakerKey, true)
@@ -256,55 +256,61 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try)
   }
 }
 
-/** Writes what a failed try taught into the state it belongs to, and names it. */
-function rememberFailure(tools: WalkTools, exchange: Exchange, target: Target, tried: Try): KeyFate {
-  const { health, keys, breakers } = tools
-  const name = nameOf(target)
-  const { verdict, result } = tried
-  const reason = result.end.kind === 'refused' ? (result.end.error.signals[0] ?? null) : null
+/** What a try comes to: the end, or whose turn is next and why; written into the state it belongs to. */
+async function learn(
+  tools: WalkTools,
+  exchange: Exchange,
+  target: Target,
+  tried: Try & { readonly turn: Turn },
+): Promise<Asked<WalkEnd>> {
+  const { verdict, result, turn, repeated } = tried
+  const end = endOf(tools, exchange, target, tried, turn)
+  if (end) return { end }
+  const { breakers, clock } = tools
+  const key = breakerKeyOf(target)
   switch (verdict) {
     case 'invalid':
     case 'exhausted':
-      breakers.release(breakerKeyOf(target))
-      suspendKey(tools, target, verdict, reason)
-      return verdict
+      breakers.release(key)
+      turn.suspended(verdict, result.end.kind === 'refused' ? (result.end.error.signals[0] ?? null) : null)
+      return { fate: verdict }
+    case 'unfit':
+      breakers.release(key)
+      return { fate: verdict }
     case 'cooling': {
-      breakers.release(breakerKeyOf(target))
-      const until = health.cool(name, scopeOf(exchange), retryAfterMs(result, tools.clock))
-      if (target.key) keys.markModel(target.key, { model: scopeOf(exchange), status: 'cooling', until })
-      return 'rate_limited'
+      breakers.release(key)
+      const until = turn.cooled(retryAfterMs(result, clock))
+      return { fate: 'rate_limited', cooldownSeconds: Math.max(until - clock.now(), 0) / 1000 }
     }
-    case 'restricted': {
-      breakers.release(breakerKeyOf(target))
-      if (!isKnownModel(tools, exchange)) return 'restricted'
-      const until = health.restrict(name, exchange.model)
-      if (target.key) keys.markModel(target.key, { model: exchange.model, status: 'restricted', until })
-      return 'restricted'
+    case 'restricted':
+      breakers.release(key)
+      if (await isKnownModel(tools, exchange, target)) turn.restricted()
+      return { fate: 'restricted' }
+    default: {
+      breakers.record(key, true)
+      const retryAfterSeconds = retryAfterOf(result, clock)
+      return { fate: 'outage', outage: outageOf(result.end, { verdict, repeated, retryAfterSeconds }) }
     }
-    default:
-      breakers.record(breakerKeyOf(target), true)
-      return 'outage'
   }
 }
 
-function suspendKey(
-  { health, keys }: WalkTools,
-  target: Target,
-  verdict: 'invalid' | 'exhausted',
-  reason: string | null,
-): void {
-  const { key } = target
-  const heldMs = key?.status === verdict ? (key.probe?.afterMs ?? 0) : 0
-  const probe = health.suspend(nameOf(target), verdict, heldMs)
-  if (key) keys.markStatus(key, verdict, reason, probe)
+/** Of a breaker that lets no call through. */
+export function describeOpen(breakers: Breakers, key: BreakerKey): OutageFacts {
+  const retryAfterSeconds = Math.ceil((breakers.openFor(key) ?? 0) / 1000) || 1
+  return { why: 'breaker', repeated: false, retryAfterSeconds }
 }
 
 // Names are the clients' to invent; only those that exist are remembered against a key.
-function isKnownModel(tools: WalkTools, exchange: Exchange): boolean {
+async function isKnownModel(tools: WalkTools, exchange: Exchange, { key }: Target): Promise<boolean> {
+  const { model } = exchange
+  if (isPriced(tools, exchange)) return true
+  if (!key || model === '') return false
+  return tools.servedModels.has(healthName(key), model) || (await tools.keys.listsModel(key, model))
+}
+
+function isPriced({ prices }: WalkTools, { provider, model }: Exchange): boolean {
   const zero = { input: 0, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0, output: 0, reasoning: 0, searches: null }
-  return (
-    tools.prices.priceUsage({ provider: exchange.provider.id, model: exchange.model, usage: zero }).source !== 'unknown'
-  )
+  return prices.priceUsage({ provider: provider.id, model, usage: zero }).source !== 'unknown'
 }
 
 export function targetOf(
@@ -338,10 +344,6 @@ export function breakerKeyOf(target: Target): BreakerKey {
     owner: target.key?.userId ?? 'server',
     origin: target.key?.baseUrl ?? '',
   }
-}
-
-function nameOf(target: Target): string {
-  return target.key ? healthName(target.key) : serverKeyName(target.provider.id)
 }
 
 function retryAfterMs(result: AttemptResult, clock: Clock): number | null {

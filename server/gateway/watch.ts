@@ -1,5 +1,6 @@
 // Deadlines of calls in progress, looked at twice a second by one timer for all of them: a stream of ten thousand
 // events must not pay for a timer each. Times are monotonic, so a clock that jumps ends nothing.
+import { createBag } from '../kernel/bag.ts'
 import type { Clock } from '../kernel/clock.ts'
 
 export interface Watched {
@@ -8,8 +9,9 @@ export interface Watched {
 }
 
 export interface Watch {
-  add(watched: Watched): void
-  remove(watched: Watched): void
+  /** Returns the place to remove it by, once. */
+  add(watched: Watched): number
+  remove(place: number): void
   stop(): void
   readonly size: number
 }
@@ -17,7 +19,7 @@ export interface Watch {
 const INTERVAL_MS = 500
 
 export function createWatch({ clock, intervalMs = INTERVAL_MS }: { clock: Clock; intervalMs?: number }): Watch {
-  const all = new Set<Watched>()
+  const all = createBag<Watched>()
   let timer: NodeJS.Timeout | null = null
 
   function tick(): void {
@@ -32,11 +34,11 @@ export function createWatch({ clock, intervalMs = INTERVAL_MS }: { clock: Clock;
 
   return {
     add(watched) {
-      all.add(watched)
       timer ??= setInterval(tick, intervalMs)
+      return all.add(watched)
     },
-    remove(watched) {
-      all.delete(watched)
+    remove(place) {
+      all.remove(place)
       if (all.size === 0) stop()
     },
     stop,

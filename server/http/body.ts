@@ -1,6 +1,6 @@
-// Reads a request's body within bounds, as the list of buffers it arrived in: joining them would copy every image once
-// more. Too large is refused by its announced length before a byte is read, and while reading; a compressed body is
-// bounded by what it grows to. On any refusal the rest of the body is left unread for the answer to deal with.
+// Reads a request's body within bounds. Too large is refused by its announced length before a byte is read, and while
+// reading; a compressed body is bounded by what it grows to. On any refusal the rest of the body is left unread for the
+// answer to deal with.
 import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
 import { constants, createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib'
@@ -9,7 +9,7 @@ import { createJsonDepthScan, type JsonDepthScan } from './json-depth.ts'
 import type { RequestHeaders } from './route.ts'
 
 export interface RequestBody {
-  /** Decoded, in order. */
+  /** Decoded; one at most, of any length. */
   readonly chunks: readonly Buffer[]
   readonly length: number
   /** Gives the bytes back to the budget; call it once nobody holds the chunks any more. Harmless twice. */
@@ -163,7 +163,8 @@ function createCollector({ cap, budget, checkDepth }: BodyOptions): Collector {
       }
       return undefined
     },
-    finish: () => ({ chunks, length, release }),
+    // Joined once for all who look into it.
+    finish: () => ({ chunks: chunks.length > 1 ? [Buffer.concat(chunks)] : chunks, length, release }),
     release,
   }
 }

@@ -3,6 +3,7 @@
 // where none is idle.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { createBag } from '../kernel/bag.ts'
 import { normaliseAddress } from './forwarded.ts'
 
 export interface Exchange {
@@ -23,24 +24,48 @@ export interface Connections {
   waitUntilIdle(): Promise<void>
 }
 
+interface Connection {
+  /** A socket forgets its peer's address once it is closed; we do not. */
+  readonly address: string
+  /** Under way on it, in order of arrival. */
+  readonly exchanges: Exchange[]
+  /** Grows from one connection that finishes something, or is opened, to the next. */
+  lastUse: number
+}
+
 export function createConnections(options: {
   capPerAddress: number
   /** Proxies and this machine speak for many people. */
   isExempt: (address: string) => boolean
 }): Connections {
+  const known = new WeakMap<Socket, Connection>()
   const byAddress = new Map<string, Set<Socket>>()
-  const busy = new Map<Socket, Set<Exchange>>()
-  const exchanges = new Set<Exchange>()
+  const exchanges = createBag<Exchange>()
+  let uses = 0
   let waiting: (() => void)[] = []
 
-  function end(exchange: Exchange, socket: Socket): void {
-    exchanges.delete(exchange)
-    const onSocket = busy.get(socket)
-    onSocket?.delete(exchange)
-    if (onSocket?.size === 0) busy.delete(socket)
-    // Sockets stand in the order in which they last finished something: the first idle one is the one to go.
-    const sockets = byAddress.get(addressOf(socket))
-    if (sockets?.delete(socket)) sockets.add(socket)
+  function connectionOf(socket: Socket): Connection {
+    let connection = known.get(socket)
+    if (connection === undefined) {
+      connection = { address: normaliseAddress(socket.remoteAddress ?? ''), exchanges: [], lastUse: ++uses }
+      known.set(socket, connection)
+    }
+    return connection
+  }
+
+  function findLongestIdle(sockets: ReadonlySet<Socket>): Socket | undefined {
+    let found: { socket: Socket; lastUse: number } | undefined
+    for (const socket of sockets) {
+      const { exchanges: busyWith, lastUse } = connectionOf(socket)
+      if (busyWith.length === 0 && !(found && found.lastUse < lastUse)) found = { socket, lastUse }
+    }
+    return found?.socket
+  }
+
+  function end(exchange: Exchange, connection: Connection, place: number): void {
+    exchanges.remove(place)
+    connection.exchanges.splice(connection.exchanges.indexOf(exchange), 1)
+    connection.lastUse = ++uses
     if (exchanges.size > 0) return
     for (const resolve of waiting) resolve()
     waiting = []
@@ -48,12 +73,12 @@ export function createConnections(options: {
 
   return {
     open(socket) {
-      const address = addressOf(socket)
+      const { address } = connectionOf(socket)
       if (address === '' || options.isExempt(address)) return true
       const sockets = byAddress.get(address) ?? new Set<Socket>()
       byAddress.set(address, sockets)
       if (sockets.size >= options.capPerAddress) {
-        const idle = [...sockets].find((candidate) => !busy.has(candidate))
+        const idle = findLongestIdle(sockets)
         if (!idle) {
           socket.destroy()
           return false
@@ -69,13 +94,12 @@ export function createConnections(options: {
       return true
     },
     begin(exchange) {
-      const { socket } = exchange.request
-      exchanges.add(exchange)
-      const onSocket = busy.get(socket) ?? new Set<Exchange>()
-      busy.set(socket, onSocket.add(exchange))
-      exchange.response.once('close', () => end(exchange, socket))
+      const connection = connectionOf(exchange.request.socket)
+      connection.exchanges.push(exchange)
+      const place = exchanges.add(exchange)
+      exchange.response.once('close', () => end(exchange, connection, place))
     },
-    exchangeOn: (socket) => busy.get(socket)?.values().next().value,
+    exchangeOn: (socket) => known.get(socket)?.exchanges[0],
     get inFlight() {
       return exchanges.size
     },
@@ -83,15 +107,4 @@ export function createConnections(options: {
     waitUntilIdle: () =>
       exchanges.size === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
   }
-}
-
-const addresses = new WeakMap<Socket, string>()
-
-/** A socket forgets its peer's address once it is closed; we do not. */
-function addressOf(socket: Socket): string {
-  const known = addresses.get(socket)
-  if (known !== undefined) return known
-  const address = normaliseAddress(socket.remoteAddress ?? '')
-  addresses.set(socket, address)
-  return address
 }

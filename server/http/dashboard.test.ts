@@ -77,6 +77,8 @@ describe('the page', () => {
     expect(known).toContain('/settings/provider-keys')
     const served = ['/', ...DASHBOARD_PAGES].map((page) => new RegExp(`^${page.replace('*page', '.+')}$`))
     expect(known.filter((path) => !served.some((one) => one.test(path)))).toEqual([])
+    // And nothing is served that the dashboard does not know.
+    expect(served.filter((one) => !known.some((path) => one.test(path)))).toEqual([])
   })
 
   test('is for browsers on their way to a page; programs hear that nothing is there', async () => {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { openAnswers } from '../../contract/open.ts'
 import { GatewayError } from '../kernel/errors.ts'
+import { PACKAGE_ROOT } from '../kernel/package-root.ts'
 import { type Dashboard, DASHBOARD_PAGES } from './dashboard.ts'
 import { renderDocsPage, renderPage } from './docs-page.ts'
 import { describeRoutes } from './openapi.ts'
@@ -186,7 +187,7 @@ ${offer}<p><a href="docs">Read the API</a></p>`,
 }
 
 function createStaticRoute(name: string, type: string): ControlRoute {
-  const text = readFileSync(new URL(`./static/${name}`, import.meta.url), 'utf8')
+  const text = readFileSync(new URL(`server/http/static/${name}`, PACKAGE_ROOT), 'utf8')
   return defineControlRoute({
     ...OPEN,
     method: 'GET',

@@ -129,6 +129,12 @@ export const ERRORS = {
     'A budget of this UniRoute API key, of its user or of the team is used up.',
   ),
   server_allowance_spent: row(402, 'client', false, "Today's allowance on the server's keys is used up."),
+  price_unknown: row(
+    402,
+    'client',
+    false,
+    'A limit in dollars holds, and nobody knows what this request may cost. Ask an administrator to tell the price of the model.',
+  ),
   provider_key_unreadable: row(
     503,
     'gateway',

@@ -1,9 +1,10 @@
 // Memory over a slow source: what was invalidated while it was being read is not kept, however many reads there are.
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createFreshCache } from './fresh-cache.ts'
 
 /** Reads that end when the test says so, in any order. */
-function begin(options: { max?: number; freshMs?: number; staleMs?: number } = {}) {
+function begin(options: { max?: number; freshMs?: number; staleMs?: number; patienceMs?: number } = {}) {
   const time = { now: 0 }
   const reads: { key: string; end(value: string): void; fail(error: Error): void }[] = []
   const cache = createFreshCache<string, string>({
@@ -92,4 +93,27 @@ test('holds no more than so many', async () => {
   for (const { key, end } of reads) end(key)
   await Promise.all(all)
   expect([cache.size, cache.peek('a'), cache.peek('c')]).toEqual([2, undefined, 'c'])
+})
+
+test('where reading takes too long, memory serves meanwhile, and what was dropped is waited for', async () => {
+  const { cache, reads, time } = begin({ freshMs: 1_000, staleMs: 60_000, patienceMs: 1 })
+  const first = cache.get('a')
+  reads[0]!.end('known')
+  await first
+  time.now = 5_000
+  expect(await cache.get('a')).toBe('known')
+  // The same reading is still under way, and nobody waits for it again.
+  expect(await cache.get('a')).toBe('known')
+  expect(reads).toHaveLength(2)
+  reads[1]!.fail(new Error('away'))
+  await nextTurn()
+  const newer = cache.get('a')
+  reads[2]!.end('newer')
+  expect(await newer).toBe('newer')
+  time.now = 10_000
+  const dropped = cache.get('a')
+  cache.invalidate('a')
+  expect(await Promise.race([dropped, wait(20, 'waits')])).toBe('waits')
+  reads[3]!.end('newest')
+  expect(await dropped).toBe('newest')
 })

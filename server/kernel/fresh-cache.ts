@@ -1,5 +1,6 @@
 // A bounded map of things loaded from the database, so that the serving thread need not ask for each request.
-// A value is used as it is for `freshMs`, then loaded again; while loading fails it goes on serving until `staleMs`.
+// A value is used as it is for `freshMs`, then loaded again; while loading fails, or takes longer than anybody should wait,
+// it goes on serving until `staleMs`.
 // Invariant: `invalidate` wins over a load that began before it, so a revoked entry cannot come back through a slow read,
 // whatever else is being loaded meanwhile.
 import { type Clock, systemClock } from './clock.ts'
@@ -13,7 +14,11 @@ interface Load<Value> {
   promise: Promise<Value>
   /** Invalidated since it began: what it finds is for those who wait for it, and is not kept. */
   isOutdated: boolean
+  /** Resolves when it has taken so long that what is held had better be served. */
+  readonly patience: Promise<void>
 }
+
+const PATIENCE_MS = 250
 
 export interface FreshCache<Key, Value> {
   /** The value, from memory or the loader. Rejects with the loader's error where nothing servable is held. */
@@ -31,9 +36,10 @@ export function createFreshCache<Key, Value>(options: {
   max: number
   freshMs?: number
   staleMs?: number
+  patienceMs?: number
   clock?: Clock
 }): FreshCache<Key, Value> {
-  const { load, max, freshMs = 5_000, staleMs = 60_000, clock = systemClock } = options
+  const { load, max, freshMs = 5_000, staleMs = 60_000, patienceMs = PATIENCE_MS, clock = systemClock } = options
   const entries = new Map<Key, Entry<Value>>()
   const loading = new Map<Key, Load<Value>>()
 
@@ -51,13 +57,31 @@ export function createFreshCache<Key, Value>(options: {
     }
   }
 
-  function startLoad(key: Key): Promise<Value> {
+  function startLoad(key: Key): Load<Value> {
     const running = loading.get(key)
-    if (running) return running.promise
-    const own: Load<Value> = { promise: Promise.resolve() as Promise<never>, isOutdated: false }
+    if (running) return running
+    const { promise: patience, resolve: loseIt } = Promise.withResolvers<void>()
+    const own: Load<Value> = { promise: Promise.resolve() as Promise<never>, isOutdated: false, patience }
     loading.set(key, own)
-    own.promise = loadInto(key, own)
-    return own.promise
+    const timer = setTimeout(loseIt, patienceMs).unref()
+    own.promise = loadInto(key, own).finally(() => clearTimeout(timer))
+    return own
+  }
+
+  function findServable(key: Key): Entry<Value> | undefined {
+    const held = entries.get(key)
+    return held && clock.monotonic() - held.loadedAt < staleMs ? held : undefined
+  }
+
+  /** The value loaded, or what is held where that takes too long. */
+  async function waitPatiently(key: Key, { promise, patience }: Load<Value>): Promise<Value> {
+    const loaded = await Promise.race([promise.then((value) => ({ value })), patience])
+    if (loaded) return loaded.value
+    const held = findServable(key)
+    // Dropped meanwhile: only what is loaded now counts.
+    if (!held) return promise
+    promise.catch(() => undefined)
+    return held.value
   }
 
   return {
@@ -66,10 +90,10 @@ export function createFreshCache<Key, Value>(options: {
       const age = entry ? clock.monotonic() - entry.loadedAt : Infinity
       if (entry && age < freshMs) return entry.value
       try {
-        return await startLoad(key)
+        return await waitPatiently(key, startLoad(key))
       } catch (error) {
-        const held = entries.get(key)
-        if (held && clock.monotonic() - held.loadedAt < staleMs) return held.value
+        const held = findServable(key)
+        if (held) return held.value
         throw error
       }
     },

@@ -36,6 +36,10 @@ const IS_SCALAR = new Uint8Array(256)
 for (const char of '+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ')
   IS_SCALAR[char.charCodeAt(0)] = 1
 
+/** Bytes that mean nothing below the top level: those, white space, colons, commas. */
+const IS_INSIDE = Uint8Array.from(IS_SCALAR)
+for (const char of ' \t\n\r:,') IS_INSIDE[char.charCodeAt(0)] = 1
+
 // What may come next at the top level.
 const KEY_OR_END = 0
 const KEY = 1
@@ -120,6 +124,11 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
           if (broken) break
         }
         continue
+      }
+      // Most of a nested value that is no string.
+      if (depth > 1) {
+        while (index < length && IS_INSIDE[chunk[index]!] === 1) index++
+        if (index === length) break
       }
       const byte = chunk[index]!
       if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
@@ -210,6 +219,12 @@ function unescapeKey(raw: string): string | null {
     if (error instanceof SyntaxError) return null
     throw error
   }
+}
+
+/** All bytes in one buffer: the only one itself, no copy, where there is one. */
+export function joinChunks(chunks: readonly Uint8Array[]): Buffer {
+  const [only] = chunks
+  return chunks.length === 1 && Buffer.isBuffer(only) ? only : Buffer.concat(chunks)
 }
 
 /** The bytes [start, end) of a chunk list as a new list; no byte is copied. */

@@ -4,7 +4,6 @@
 
 const LF = 0x0a
 const CR = 0x0d
-const COLON = 0x3a
 const HEAD_BYTES = 256
 const TAIL_BYTES = 4096
 const NOTHING = Buffer.alloc(0)
@@ -66,7 +65,8 @@ export class SseTap {
   atBoundary = true
   #lineBytes = 0 // bytes on the current line
   #afterCr = false
-  #head: number[] = []
+  readonly #head = Buffer.allocUnsafe(HEAD_BYTES)
+  #headBytes = 0
   #lastHead = ''
   #tail: Buffer[] = []
   #tailBytes = 0
@@ -90,34 +90,36 @@ export class SseTap {
   /** Takes the next bytes; true when an event that is no heartbeat ended in them. */
   push(chunk: Buffer): boolean {
     let progress = false
-    let head = this.#head
-    for (let index = 0; index < chunk.length; index++) {
+    let cr = -1 // the next one at or behind the place where it was looked for; length = none
+    for (let index = 0; index < chunk.length;) {
       const byte = chunk[index]!
       if (byte === LF && this.#afterCr) {
         this.#afterCr = false
-        if (head.length > 0 && head.length < HEAD_BYTES) head.push(byte)
+        if (this.#headBytes > 0) this.#keepHead(chunk, index, index + 1)
+        index++
         continue
       }
       this.#afterCr = byte === CR
       if (byte === LF || byte === CR) {
         if (this.#lineBytes === 0) {
           if (this.#endEvent()) progress = true
-          head = this.#head
         } else {
           this.#lineBytes = 0
-          if (head.length < HEAD_BYTES) head.push(byte)
+          this.#keepHead(chunk, index, index + 1)
         }
+        index++
         continue
       }
-      this.#lineBytes++
+      // Inside a line nothing happens until it ends.
+      let end = chunk.indexOf(LF, index)
+      if (end === -1) end = chunk.length
+      if (cr < index) cr = chunk.indexOf(CR, index)
+      if (cr === -1) cr = chunk.length
+      if (cr < end) end = cr
+      this.#keepHead(chunk, index, end)
+      this.#lineBytes += end - index
       this.atBoundary = false
-      if (head.length < HEAD_BYTES) head.push(byte)
-      else if (this.#lineBytes > 1) {
-        // Inside a long line nothing happens until it ends: jump there.
-        const end = endOfLine(chunk, index)
-        this.#lineBytes += end - index - 1
-        index = end - 1
-      }
+      index = end
     }
     this.#keepTail(chunk)
     if (this.#marks.length > 0 && !this.#marked) this.#lookForMarks(chunk)
@@ -125,7 +127,7 @@ export class SseTap {
   }
 
   get lastEventHead(): string {
-    return this.atBoundary ? this.#lastHead : Buffer.from(this.#head).toString('latin1')
+    return this.atBoundary ? this.#lastHead : this.#head.toString('latin1', 0, this.#headBytes)
   }
 
   get tail(): string {
@@ -133,13 +135,11 @@ export class SseTap {
   }
 
   #endEvent(): boolean {
-    const head = this.#head
     this.atBoundary = true
-    if (head.length === 0) return false
-    const isComment = head[0] === COLON
-    const text = Buffer.from(head).toString('latin1')
-    this.#head = []
-    if (isComment || isHeartbeat(text)) return false
+    if (this.#headBytes === 0) return false
+    const text = this.#head.toString('latin1', 0, this.#headBytes)
+    this.#headBytes = 0
+    if (isHeartbeat(text)) return false
     this.#lastHead = text
     return true
   }
@@ -156,6 +156,11 @@ export class SseTap {
     const ending = chunk.length < this.#longestMark ? seam : chunk
     const start = this.#marked ? ending.length : startOfCutMark(ending, this.#marks, this.#longestMark)
     this.#carry = start === ending.length ? NOTHING : Buffer.from(ending.subarray(start))
+  }
+
+  #keepHead(chunk: Buffer, from: number, to: number): void {
+    const end = Math.min(to, from + HEAD_BYTES - this.#headBytes)
+    for (let index = from; index < end; index++) this.#head[this.#headBytes++] = chunk[index]!
   }
 
   #keepTail(chunk: Buffer): void {
@@ -184,11 +189,4 @@ function isBeginningOf(mark: Buffer, bytes: Buffer, start: number): boolean {
   if (bytes.length - start >= mark.length) return false
   for (let index = start; index < bytes.length; index++) if (bytes[index] !== mark[index - start]) return false
   return true
-}
-
-function endOfLine(chunk: Buffer, from: number): number {
-  const lf = chunk.indexOf(LF, from)
-  const cr = chunk.indexOf(CR, from)
-  if (lf === -1) return cr === -1 ? chunk.length : cr
-  return cr === -1 ? lf : Math.min(lf, cr)
 }

@@ -17,9 +17,12 @@ export interface Usage {
   readonly searches: number | null
   /** What the server itself says this cost, nano-dollars; only some do, and only where its provider is known to. */
   readonly chargedUsdNanos?: number
+  /** In which tiers the provider says it was served, where they are not the standard ones; lower case. */
+  readonly tiers?: readonly string[]
+  /** Of `input` and `output`, those that are no text and have a price of their own. */
+  readonly beyondText?: Partial<Record<`input${'Audio' | 'Image' | 'Video'}` | `output${'Audio' | 'Image'}`, number>>
 }
 
-/** Usage, and the text of the provider's own usage object, which it was read from. */
 export interface ToldUsage {
   readonly usage: Usage
   readonly raw: string | null
@@ -72,13 +75,8 @@ export type MediaKind = 'image' | 'pdf' | 'file' | 'audio' | 'video'
 export type MediaSource =
   | { readonly from: 'data'; readonly mime: string; /** Standard base64. */ readonly data: string }
   | { readonly from: 'url'; readonly url: string; readonly mime?: string }
-  /** Stored at the provider of the dialect it came in. */
-  | {
-      readonly from: 'file'
-      readonly fileId: string
-      /** The dialect it came in; absent = unknown. */ readonly protocol?: string
-      readonly mime?: string
-    }
+  /** Stored at the provider of the dialect it came in, which is `protocol`; absent = unknown. */
+  | { readonly from: 'file'; readonly fileId: string; readonly protocol?: string; readonly mime?: string }
 
 export interface Citation {
   readonly url?: string
@@ -218,9 +216,10 @@ export interface Builtin {
 
 export type ToolChoice =
   | { readonly mode: 'auto' | 'none' | 'required' }
-  | { readonly mode: 'named'; readonly name: string; readonly namespace?: string }
-  /** Only these, and `required` says whether one must be called. */
-  | { readonly mode: 'allowed'; readonly names: readonly string[]; readonly required: boolean }
+  /** `builtin`: a tool of the provider's, though a function may have its name. */
+  | { readonly mode: 'named'; readonly name: string; readonly namespace?: string; readonly builtin?: true }
+  /** Only these, functions and tools of providers; `others`: and every tool of providers beside them (Gemini). */
+  | { readonly mode: 'allowed'; readonly names: readonly string[]; readonly required: boolean; readonly others?: true }
 
 export type Format =
   | { readonly kind: 'text' }

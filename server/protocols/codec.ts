@@ -15,12 +15,14 @@ import type { ChatDialect, ModelProfile } from './profile.ts'
 import type { ErrorView } from './protocol.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import type { LossName } from './losses.ts'
+import { isNoWish } from './no-wish.ts'
 import { asObject, asText, type JsonObject } from './read.ts'
 import type { KnownTool } from './tool-names.ts'
 
 /** Collects losses; the same name and action is reported once, with all that was said of it. */
 export interface LossReport {
-  drop(path: LossName, why: string): void
+  /** `value`: what is left out, where it may be one that asks for nothing; then nothing is lost. */
+  drop(path: LossName, why: string, value?: unknown): void
   approximate(path: LossName, why: string): void
   readonly losses: readonly Loss[]
 }
@@ -125,6 +127,8 @@ export interface StreamEncoder {
 export interface Codec {
   /** Must its bytes be there before this dialect can hold it, although it came by its address? Absent = never. */
   needsBytes?(media: Pick<MediaItem, 'media' | 'source'>, request: Pick<ChatRequest, 'origin'>): boolean
+  /** Arguments of calls are objects in its answers, and the clients' SDKs make one of whatever comes. */
+  readonly argumentsAreObjects?: true
   decodeRequest(
     body: Readonly<Record<string, unknown>>,
     decoding: RequestDecoding & { model: string; stream: boolean },
@@ -140,27 +144,39 @@ export interface Codec {
 const LONGEST_WHY = 300
 
 export function createLossReport(): LossReport {
-  const found = new Map<string, Loss>()
-  const note = (path: LossName, action: Loss['action'], why: string): void => {
-    const key = `${action} ${path}`
-    const known = found.get(key)
-    if (!known) found.set(key, { path, action, why })
-    else if (!known.why.includes(why) && known.why.length < LONGEST_WHY) {
-      found.set(key, { ...known, why: `${known.why}; ${why}` })
-    }
+  return new FoundLosses()
+}
+
+// A class, since one is made for every request: V8 puts the getters of object literals into old space.
+class FoundLosses implements LossReport {
+  #found: Map<string, Loss> | null = null
+
+  get losses(): Loss[] {
+    return this.#found === null ? [] : [...this.#found.values()]
   }
-  return {
-    drop: (path, why) => note(path, 'dropped', why),
-    approximate: (path, why) => note(path, 'approximated', why),
-    get losses() {
-      return [...found.values()]
-    },
+
+  drop(path: LossName, why: string, ...value: [] | [unknown]): void {
+    if (value.length === 0 || !isNoWish(path, value[0])) this.#note(path, 'dropped', why)
+  }
+
+  approximate(path: LossName, why: string): void {
+    this.#note(path, 'approximated', why)
+  }
+
+  #note(path: LossName, action: Loss['action'], why: string): void {
+    this.#found ??= new Map()
+    const key = `${action} ${path}`
+    const known = this.#found.get(key)
+    if (!known) this.#found.set(key, { path, action, why })
+    else if (!known.why.includes(why) && known.why.length < LONGEST_WHY) {
+      this.#found.set(key, { ...known, why: `${known.why}; ${why}` })
+    }
   }
 }
 
-/** The provider's own sentence on why the model refused, where it gave one beside the answer (`stop_details`). */
+/** The provider's own sentence on why there is no answer, where it gave one beside it (Anthropic, Gemini). */
 export function readExplanation({ unified, details }: Finish): string | null {
-  if (unified !== 'refusal') return null
+  if (unified !== 'refusal' && unified !== 'content_filter') return null
   const said = asText(asObject(details)?.['explanation'])
   return said === '' ? null : said
 }

@@ -2,8 +2,12 @@
 // those that the answer would be wrong without refuse the crossing.
 import type { ChatRequest, Extras } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
-import { lossOfField, type LossName } from './losses.ts'
-import { asObject } from './read.ts'
+import { lossOfField, noSuchField, type LossName } from './losses.ts'
+import { saysNothing } from './no-wish.ts'
+import { asObject, toSnake } from './read.ts'
+import { findStoredId } from './stored-references.ts'
+
+const LONGEST_ID = 60
 
 /** Fields whose loss would change what is asked for, with what to do instead. */
 const CANNOT_CROSS: Readonly<Record<string, string>> = {
@@ -41,10 +45,20 @@ const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
 }
 
 /** Left out elsewhere without a word: a client's note to its vendor, and how blocks lay whose content is carried. */
-const NOTES: ReadonlySet<string> = new Set(['billing_header', 'document_blocks'])
+const NOTES: ReadonlySet<string> = new Set(['billing_header', 'document_blocks', 'document_title'])
+/** Fields of messages whose loss would leave out what was said, with what to do instead. */
+const CANNOT_CROSS_MESSAGES: Readonly<Record<string, string>> = {
+  audio: 'What was said there is stored with its own provider. Send its words.',
+}
+
+/** Fields without a name of their own that say nothing where they say no. */
+const OFF_BY_DEFAULT: ReadonlySet<string> = new Set(['background', 'enable_enhanced_civic_answers'])
 /** Fields that hold others, each of which is a wish of its own. */
-const HOLDERS: ReadonlySet<string> = new Set(['generation_config', 'output_config'])
-const LONGEST_NAME = 60
+const HOLDERS: ReadonlySet<string> = new Set(['generation_config', 'output_config', 'tool_config'])
+/** Fields that are known, but for these of their members. */
+const PARTLY_KNOWN: ReadonlySet<string> = new Set(
+  'caller stream_options thinking thinking_config reasoning function_calling_config'.split(' '),
+)
 
 /** Reports (or refuses) every extension and extra field that is not of the dialect `own`. */
 export function reportForeignFields(request: ChatRequest, own: string, losses: LossReport): void {
@@ -52,19 +66,26 @@ export function reportForeignFields(request: ChatRequest, own: string, losses: L
     if (protocol !== own) reportFields(fields, losses)
   }
   for (const item of request.items) {
-    if (item.kind === 'opaque' && item.protocol === 'openai-responses' && own !== item.protocol) refuseItem(item.raw)
+    if (item.kind === 'opaque' && own !== item.protocol) {
+      if (item.protocol === 'openai-responses') refuseItem(item.raw)
+      // What an earlier answer left behind is only history; what the user hands in is to be read.
+      if (item.role !== 'assistant') refuseStored(item.raw)
+    }
     // The name beside a result is the function's, which the item carries itself.
     const carried = item.kind === 'result' && item.name !== undefined ? 'name' : null
     reportExtra(item.extra, own, losses, 'message_fields', carried)
     if (item.kind !== 'result') continue
-    for (const part of item.parts) if (part.kind !== 'opaque') reportExtra(part.extra, own, losses, 'message_fields')
+    for (const part of item.parts) {
+      if (part.kind !== 'opaque') reportExtra(part.extra, own, losses, 'message_fields')
+      else if (part.protocol !== own) refuseStored(part.raw)
+    }
   }
   for (const tool of request.tools) reportExtra(tool.extra, own, losses, 'tool_fields')
 }
 
 function reportFields(fields: Readonly<Record<string, unknown>>, losses: LossReport): void {
   for (const [field, value] of Object.entries(fields)) {
-    if (value === undefined || value === null || value === false || NOTES.has(field)) continue
+    if (NOTES.has(field) || (saysNothing(value) && !isUnknownNo(field, value))) continue
     const inner = HOLDERS.has(field) ? asObject(value) : null
     if (inner) {
       reportFields(inner, losses)
@@ -78,7 +99,7 @@ function reportFields(fields: Readonly<Record<string, unknown>>, losses: LossRep
         `The model asked for is served in a dialect without \`${field}\`${named}. ${instead}`,
       )
     }
-    losses.drop(lossOfField(field), noSuchField(field))
+    drop(field, value, lossOfField(field), losses)
   }
 }
 
@@ -93,6 +114,13 @@ function refuseItem(raw: unknown): void {
   )
 }
 
+function refuseStored(raw: unknown): void {
+  const id = findStoredId(raw)
+  if (id === null) return
+  const named = id.length > LONGEST_ID ? `${id.slice(0, LONGEST_ID).toWellFormed()}…` : id
+  throw new CannotCross('file_id', `The file "${named}" is stored at another provider. Send its content.`)
+}
+
 function reportExtra(
   extra: Extras | undefined,
   own: string,
@@ -102,12 +130,30 @@ function reportExtra(
 ): void {
   for (const [protocol, fields] of Object.entries(extra ?? {})) {
     if (protocol === own) continue
-    for (const field of Object.keys(fields)) {
-      if (!NOTES.has(field) && field !== carried) losses.drop(lossOfField(field, kind), noSuchField(field))
+    for (const [field, value] of Object.entries(fields)) {
+      if (NOTES.has(field) || field === carried) continue
+      const instead = kind === 'message_fields' ? CANNOT_CROSS_MESSAGES[field] : undefined
+      if (instead !== undefined) throw new CannotCross('messages', `\`${field}\` cannot cross. ${instead}`)
+      drop(field, value, lossOfField(field, kind), losses)
     }
   }
 }
 
-function noSuchField(field: string): string {
-  return `the provider has no field \`${field.length > LONGEST_NAME ? `${field.slice(0, LONGEST_NAME)}…` : field}\``
+/** Nobody knows what happens where a field is not there that nobody knows, so "no" may be a wish. */
+function isUnknownNo(field: string, value: unknown): boolean {
+  return value === false && lossOfField(field) === 'other_fields' && !OFF_BY_DEFAULT.has(toSnake(field))
+}
+
+function drop(field: string, value: unknown, name: LossName, losses: LossReport): void {
+  if (isUnknownNo(field, value)) losses.drop(name, missing(field, value))
+  else losses.drop(name, missing(field, value), value)
+}
+
+function missing(field: string, value: unknown): string {
+  return noSuchField(field, membersOf(field, value))
+}
+
+function membersOf(field: string, value: unknown): string[] {
+  if (!PARTLY_KNOWN.has(toSnake(field))) return []
+  return Object.entries(asObject(value) ?? {}).flatMap(([name, inner]) => [name, ...membersOf(name, inner)])
 }

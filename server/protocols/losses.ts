@@ -1,6 +1,7 @@
 // The names of everything that may get lost on the way between two dialects, and what each means. They stand in
 // `x-uniroute-warnings`, in receipts and in the refusals of strict mode, so a fact has one name whichever pair of
 // dialects loses it; `docs/warnings.md` is this table. Snake case; where a field has the name, its commonest one.
+import { toSnake } from './read.ts'
 
 export const LOSS_GROUPS = {
   'How the answer is drawn': {
@@ -42,9 +43,9 @@ export const LOSS_GROUPS = {
     assistant_media: 'Pictures or files of the assistant: sent as the user’s.',
     compaction: 'The summary of a conversation that was made short: passed on as text.',
     provider_items: 'What a provider’s own tools did, and kinds of content that only its dialect has.',
-    message_fields: 'Fields of single messages, parts, calls and results that only one dialect has.',
+    message_fields: 'Fields of messages, parts, calls and results that only one dialect has, or nobody knows.',
     image_detail: 'How closely to look at an image.',
-    filename: 'The name of a file.',
+    filename: 'The name of a file, or of a picture.',
     media_resolution: 'At which resolution media are read.',
     video_metadata: 'Which part of a video is read, and at how many frames.',
     audio_timestamp: 'Time marks in sound.',
@@ -57,8 +58,8 @@ export const LOSS_GROUPS = {
     strict: 'Arguments strictly by their schema.',
     web_search: 'The provider’s own search of the web, or limits on it.',
     builtin_tools: 'Tools that only their own provider runs.',
-    tool_config: 'Further settings of tools that one dialect has.',
-    tool_fields: 'Fields of a tool that only one dialect has.',
+    tool_config: 'Further settings of tools, and of the choice among them, that one dialect has, or nobody knows.',
+    tool_fields: 'Fields of a tool that only one dialect has, or nobody knows.',
     max_tool_calls: 'The most calls of the provider’s own tools.',
     defer_loading: 'Tools that are loaded only when they are searched for: all are declared.',
     input_examples: 'Examples of a tool’s input.',
@@ -93,7 +94,7 @@ export const LOSS_GROUPS = {
     truncation: 'Whether a conversation that is too long is cut.',
     task_type: 'What vectors are for.',
     title: 'The title of a text or document.',
-    other_fields: 'Fields that UniRoute does not know; the refusal of strict mode names them.',
+    other_fields: 'Fields elsewhere that UniRoute does not know; the refusal of strict mode names them.',
   },
   'What was learned': {
     anthropic_beta: 'The server refused beta flags of Anthropic’s; they were left out.',
@@ -131,10 +132,28 @@ const FIELD_NAMES: Readonly<Record<string, LossName>> = {
 
 /** The name for the loss of a field that only one dialect has, as the client wrote it; `fallback` where it is none of the table's. */
 export function lossOfField(field: string, fallback: LossName = 'other_fields'): LossName {
-  const snake = field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  const snake = toSnake(field)
   if (Object.hasOwn(FIELD_NAMES, snake)) return FIELD_NAMES[snake]!
   if (isLossName(snake)) return snake
   return snake.startsWith('reasoning_') ? 'reasoning_options' : snake.startsWith('text_') ? 'text_options' : fallback
+}
+
+/** Most characters of a name in words. */
+const LONGEST_NAME = 60
+const MOST_MEMBERS = 5
+
+/**
+ * Why a field is lost that the other dialect does not have; `members`: those of it that are meant. Names are the client's, so they
+ * are cut short and printable, and only a few are said.
+ */
+export function noSuchField(field: string, members: readonly string[] = []): string {
+  const which = members.slice(0, MOST_MEMBERS).map((name) => printable(name))
+  return `the provider has no field \`${printable(field)}\`${which.length > 0 ? ` (${which.join(', ')})` : ''}`
+}
+
+function printable(name: string): string {
+  const said = name.replace(/[^\x20-\x7e]/g, '?')
+  return said.length > LONGEST_NAME ? `${said.slice(0, LONGEST_NAME)}…` : said
 }
 
 function isLossName(name: string): name is LossName {

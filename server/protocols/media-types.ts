@@ -1,5 +1,6 @@
 // What a file is: by its first bytes where they tell, else by what its server says of it.
 import type { MediaKind } from './canonical.ts'
+import { CannotCross } from './codec.ts'
 
 /** Known beginnings: text at a place, and what it means. */
 const BEGINNINGS: readonly (readonly [mime: string, ...parts: readonly (readonly [at: number, text: string])[]])[] = [
@@ -53,4 +54,17 @@ export function fitsKind(kind: MediaKind, mime: string): boolean {
     case 'file':
       return mime !== UNKNOWN
   }
+}
+
+const LONGEST_NAMED = 60
+
+/** Refuses what stands in the place of an address and is none, for who would send it to a provider as one. */
+export function requireAddress(url: string): string {
+  if (/^https?:\/\/./i.test(url)) return url
+  const named = url.length > LONGEST_NAMED ? `${url.slice(0, LONGEST_NAMED).toWellFormed()}…` : url
+  throw new CannotCross(
+    'messages',
+    `"${named}" is no address. Send one that begins with https://, or a data URL.`,
+    'bad_request',
+  )
 }

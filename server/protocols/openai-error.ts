@@ -1,6 +1,6 @@
 // OpenAI's error envelope, shared by its two dialects.
 import type { ErrorView, UpstreamError } from './protocol.ts'
-import { readErrorBody } from './read.ts'
+import { asCount, asObject, parseJson, readErrorBody } from './read.ts'
 
 const TYPES: Readonly<Record<number, string>> = {
   402: 'insufficient_quota',
@@ -26,7 +26,15 @@ export function encodeOpenaiError(error: ErrorView): { status: number; body: str
 
 export function decodeOpenaiError(_status: number, body: string): UpstreamError {
   const { signals, message } = readErrorBody(body)
-  return { signals, message, retryAfterMs: readTryAgain(message) }
+  return { signals, message, retryAfterMs: readTryAgain(message), ...readCounts(body) }
+}
+
+/** llama.cpp counts a prompt that is too long beside its words. */
+function readCounts(body: string): Pick<UpstreamError, 'overflow'> {
+  const root = asObject(parseJson(body))
+  const error = asObject(root?.['error']) ?? root
+  const [tokens, limit] = [asCount(error?.['n_prompt_tokens']), asCount(error?.['n_ctx'])]
+  return tokens === null && limit === null ? {} : { overflow: { tokens, limit } }
 }
 
 /** OpenAI's "Please try again in 1.2s", "… in 340ms", "… in 1m30s". */

@@ -58,6 +58,8 @@ export interface UpstreamError {
   readonly retryAfterMs: number | null
   /** The status it names itself, where it came with a good one. */
   readonly status?: number
+  /** Of a prompt that is too long: its tokens and how many fit, where the body says so in fields of their own. */
+  readonly overflow?: { readonly tokens: number | null; readonly limit: number | null }
 }
 
 export interface StreamFacts {
@@ -69,8 +71,13 @@ export interface StreamFacts {
   readonly marks: readonly string[]
   /** Did the stream end as the dialect ends? Judged from the head of its last events and the tail of its bytes. */
   isComplete(end: StreamEnd): boolean
-  /** Usage from the first event and the tail; null values where unsaid. */
-  readUsage(firstEvent: string, tail: string): ToldUsage
+  /**
+   * Objects and texts that tell usage and may stand so far in front that the tail does not hold them (behind them a
+   * response repeats its tools and metadata), by their keys, and what tells the one that is meant.
+   */
+  readonly usageMembers?: Readonly<Record<string, (value: unknown) => boolean>>
+  /** Usage from the first event and the tail; null values where unsaid. `members`: the latest of those, as written. */
+  readUsage(firstEvent: string, tail: string, members?: ReadonlyMap<string, string>): ToldUsage
   /** The dialect's own error event, complete with its blank line, fitting a stream of which so much was seen. */
   encodeError(error: ErrorView, seen: StreamSeen): string
   readonly keepAlive: string
@@ -118,12 +125,12 @@ export interface Protocol {
 
 /** Where a dialect keeps reasoning state, for who must find or remove it without reading the rest. */
 export interface StateSlots {
-  /** How a sealed envelope begins in its slots. */
-  readonly envelopeMark: string
   /** Keys whose text values in answers are state as the vendor writes it. */
   readonly answerKeys: readonly string[]
   /** Keys that stand for nothing else in requests; empty where only sealed envelopes are looked for. */
   readonly requestKeys: readonly string[]
+  /** Threads that a provider stores: how their ids look in answers, and which keys name one in requests. */
+  readonly threads?: { readonly id: RegExp; readonly requestKeys: readonly string[] }
   /** Where this text stands in a request, state stands behind other keys too, and `list` has to look. */
   readonly rareMark?: string
   /** One spelling for what may be written in several. */

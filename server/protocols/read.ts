@@ -11,9 +11,25 @@ export function asText(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
+/** A text that says something. */
+export function asWord(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}
+
 /** A whole number of at least 0; an explicit 0 is a 0, anything else is unknown. */
 export function asCount(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+}
+
+/** A bound as lenient servers read it, who take a number written as text as well; rounded up. null where there is none. */
+export function boundOf(value: unknown): number | null {
+  const number = Math.ceil(numberOf(value, true) ?? -1)
+  return number >= 0 ? Math.min(number, Number.MAX_SAFE_INTEGER) : null
+}
+
+/** `maxTokens` as `max_tokens`. */
+export function toSnake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 declare const exact: unique symbol

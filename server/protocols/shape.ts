@@ -1,8 +1,8 @@
 // What a dialect's own API takes in a field, as tables: a known field of a wrong type, or of a value that cannot be, is
-// refused before anything is read of it, since what a reader cannot use would vanish without a word. Fields that stand
-// in no table are nobody's business here: they are carried, or told as lost. `null` says that a field is left out.
+// refused before anything is read of it, since what a reader cannot use would vanish without a word. A member of an object
+// that stands in none of its tables is read by nobody: `unread.ts` tells it as lost. `null` says that a field is left out.
 import { CannotCross } from './codec.ts'
-import { asObject, isExactNumber, numberOf } from './read.ts'
+import { asObject, isExactNumber, numberOf, type JsonObject } from './read.ts'
 
 /** What a value must be; `check` throws `CannotCross` naming the path, never the value. */
 export interface Shape {
@@ -10,6 +10,30 @@ export interface Shape {
   readonly expected: string
   readonly required?: boolean
   check(value: unknown, path: string): void
+  /** What is known of the inside of a value that passed `check`; absent: nothing, as of a text. */
+  inside?(value: unknown): Inside
+}
+
+/** What the tables know of the members of an object, or of the entries of a list. */
+export interface Inside {
+  readonly members: readonly Fields[]
+  readonly entries: readonly Shape[]
+  /** What stands in no table goes along with the rest, as the codec carries it. */
+  readonly open: boolean
+}
+
+const NOTHING: Inside = { members: [], entries: [], open: false }
+const EVERYTHING: Inside = { ...NOTHING, open: true }
+
+/** What several shapes know together. */
+export function insideOf(value: unknown, shapes: readonly Shape[]): Inside {
+  const known = shapes.map((shape) => shape.inside?.(value) ?? NOTHING)
+  if (known.length === 1) return known[0]!
+  return {
+    members: known.flatMap(({ members }) => members),
+    entries: known.flatMap(({ entries }) => entries),
+    open: known.some(({ open }) => open),
+  }
 }
 
 /** Refuses the body where a field of the table does not fit. */
@@ -46,10 +70,14 @@ function shapeOf(expected: string, fits: (value: unknown) => boolean): Shape {
   }
 }
 
-export const anything: Shape = { expected: 'anything', check: () => undefined }
+/** Carried as it is, whatever stands in it; so is `object`. */
+export const anything: Shape = { expected: 'anything', check: () => undefined, inside: () => EVERYTHING }
 export const text = shapeOf('a text', (value) => typeof value === 'string')
 export const flag = shapeOf('true or false', (value) => typeof value === 'boolean')
-export const object = shapeOf('an object', (value) => asObject(value) !== null)
+export const object: Shape = {
+  ...shapeOf('an object', (value) => asObject(value) !== null),
+  inside: () => EVERYTHING,
+}
 
 /** `strings`: numbers may be written as texts (JSON of protocol buffers). */
 interface Range {
@@ -91,6 +119,7 @@ export function listOf(entry: Shape): Shape {
       if (!Array.isArray(value)) refuse(path, 'a list', value)
       for (const [at, one] of (value as unknown[]).entries()) entry.check(one, `${path}[${at}]`)
     },
+    inside: () => ({ ...NOTHING, entries: [entry] }),
   }
 }
 
@@ -102,6 +131,7 @@ export function mapOf(entry: Shape): Shape {
       const found = asObject(value) ?? refuse(path, 'an object', value)
       for (const [name, one] of Object.entries(found)) entry.check(one, where(path, name))
     },
+    inside: () => EVERYTHING,
   }
 }
 
@@ -110,9 +140,19 @@ export function required(shape: Shape): Shape {
   return { ...shape, required: true }
 }
 
-type Fields = Readonly<Record<string, Shape>>
+/** The same, but that what stands in none of its tables is carried: as extras of the dialect, told where it cannot go. */
+export function open(shape: Shape): Shape {
+  return { ...shape, inside: (value) => ({ ...(shape.inside?.(value) ?? NOTHING), open: true }) }
+}
 
-/** An object with these fields, among others. */
+/** The same, but carried as it is, with all that stands in it (an item that only its own provider reads). */
+export function whole(shape: Shape): Shape {
+  return { ...shape, inside: () => EVERYTHING }
+}
+
+export type Fields = Readonly<Record<string, Shape>>
+
+/** An object with these fields. */
 export function fields(table: Fields): Shape {
   const entries = Object.entries(table)
   return {
@@ -125,20 +165,48 @@ export function fields(table: Fields): Shape {
         else if (shape.required) refuse(where(path, name), shape.expected, given)
       }
     },
+    inside: () => ({ ...NOTHING, members: [table] }),
   }
 }
 
-/** An object whose `by` says which fields it has; `other` where the word is none of the table. */
-export function tagged(by: string, table: Fields, other: Shape): Shape {
+/**
+ * An object whose `by` says which fields it has; `other` where the word is none of the table. `unsaid`: the shape where
+ * there is no word.
+ */
+export function tagged(
+  by: string,
+  table: Fields,
+  other: Shape,
+  unsaid: (value: JsonObject) => Shape = () => other,
+): Shape {
+  const word = fields({ [by]: text })
+  const choose = (found: JsonObject): Shape => {
+    const tag = found[by] ?? null
+    if (tag === null) return unsaid(found)
+    return typeof tag === 'string' && Object.hasOwn(table, tag) ? table[tag]! : other
+  }
   return {
     expected: 'an object',
     check(value, path) {
       const found = asObject(value) ?? refuse(path, 'an object', value)
-      const tag = found[by]
-      if (tag !== undefined && tag !== null) text.check(tag, where(path, by))
-      const shape = typeof tag === 'string' && Object.hasOwn(table, tag) ? table[tag]! : other
-      shape.check(value, path)
+      const tag = found[by] ?? null
+      if (tag !== null) text.check(tag, where(path, by))
+      choose(found).check(value, path)
     },
+    inside(value) {
+      const found = asObject(value) ?? {}
+      return insideOf(value, [word, choose(found)])
+    },
+  }
+}
+
+/** An object of one of two forms, told apart by whether this field stands in it. */
+export function having(field: string, form: Shape, otherwise: Shape): Shape {
+  const choose = (value: unknown): Shape => (asObject(asObject(value)?.[field]) ? form : otherwise)
+  return {
+    expected: 'an object',
+    check: (value, path) => choose(value).check(value, path),
+    inside: (value) => insideOf(value, [choose(value)]),
   }
 }
 
@@ -153,26 +221,24 @@ interface Kinds {
 export function either(kinds: Kinds): Shape {
   const { text: word, list, object: whole, flag: said } = kinds
   const expected = [said, word, whole, list].flatMap((shape) => shape?.expected ?? []).join(' or ')
+  const choose = (value: unknown): Shape | undefined => {
+    if (typeof value === 'string') return word
+    if (Array.isArray(value)) return list
+    if (typeof value === 'boolean') return said
+    return asObject(value) ? whole : undefined
+  }
   return {
     expected,
     check(value, path) {
-      const shape =
-        typeof value === 'string'
-          ? word
-          : Array.isArray(value)
-            ? list
-            : typeof value === 'boolean'
-              ? said
-              : asObject(value)
-                ? whole
-                : undefined
+      const shape = choose(value)
       if (shape) shape.check(value, path)
       else refuse(path, expected, value)
     },
+    inside: (value) => insideOf(value, [choose(value) ?? anything]),
   }
 }
 
-/** Both must fit. */
+/** Both must fit, and know the inside together. */
 export function both(one: Shape, other: Shape): Shape {
   return {
     expected: one.expected,
@@ -180,6 +246,7 @@ export function both(one: Shape, other: Shape): Shape {
       one.check(value, path)
       other.check(value, path)
     },
+    inside: (value) => insideOf(value, [one, other]),
   }
 }
 

@@ -4,7 +4,7 @@ import { parseJsonTree } from '../kernel/json-tree.ts'
 import type { StateSlots } from './protocol.ts'
 import { PROTOCOLS } from './registry.ts'
 
-const isForeign = (value: string): boolean => value.startsWith('foreign')
+const isForeign = (value: string): boolean => value.startsWith('foreign') || value.startsWith('urs1.')
 
 function slotsOf(id: keyof typeof PROTOCOLS): StateSlots {
   const { stateSlots } = PROTOCOLS[id]
@@ -90,6 +90,13 @@ describe('Responses', () => {
     expect(removed.listed).toEqual(['foreign', 'own'])
     expect(remove('openai-responses', '{"input":"foreign"}').text).toBe('{"input":"foreign"}')
   })
+
+  test('an envelope in the place of a compacted conversation is none', () => {
+    const sealed = '{"type":"compaction","encrypted_content":"urs1.sealed"}'
+    expect(remove('openai-responses', `{"input":[${sealed},{"role":"user","content":"a"}]}`).text).toBe(
+      '{"input":[{"role":"user","content":"a"}]}',
+    )
+  })
 })
 
 describe('Gemini', () => {
@@ -147,6 +154,51 @@ describe('Chat', () => {
     const more = call(',"extra_content":{"google":{"thought_signature":"foreign","x":1}}')
     expect(remove('openai-chat', `{"messages":[{"role":"assistant","tool_calls":[${more}]}]}`).text).toBe(
       `{"messages":[{"role":"assistant","tool_calls":[${call(',"extra_content":{"google":{"x":1}}')}]}]}`,
+    )
+  })
+
+  const said = '"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]'
+  test.each<[string, string, string]>([
+    [
+      'a signature of a detail',
+      '"content":"a","reasoning_details":[{"type":"reasoning.text","text":"t","signature":"foreign"},{"type":"reasoning.summary","summary":"s"}]',
+      '"content":"a","reasoning_details":[{"type":"reasoning.summary","summary":"s"}]',
+    ],
+    [
+      'the only one',
+      '"reasoning_details":[{"type":"reasoning.text","text":"t","signature":"foreign"}],"content":"a"',
+      '"content":"a"',
+    ],
+    [
+      'thinking blocks',
+      `"content":null,"thinking_blocks":[{"type":"thinking","thinking":"t","signature":"foreign"},{"type":"redacted_thinking","data":"foreign"}],${said}`,
+      `"content":null,${said}`,
+    ],
+    [
+      'thinking parts',
+      '"content":[{"type":"thinking","thinking":[{"type":"text","text":"t"}],"signature":"foreign"}, {"type":"text","text":"foreign"}]',
+      '"content":[{"type":"text","text":"foreign"}]',
+    ],
+    [
+      'thinking parts alone, beside calls',
+      `"content":[{"type":"thinking","thinking":"t","signature":"foreign"}],${said}`,
+      said,
+    ],
+    [
+      'slots that libraries have',
+      `"content":"foreign","provider_specific_fields":{"thought_signatures":["foreign"],"x":1},"reasoning_signature":"foreign"`,
+      `"content":"foreign","provider_specific_fields":{"x":1}`,
+    ],
+  ])('%s go; what was said stays', (_what, before, after) => {
+    const body = (fields: string): string =>
+      `{"model":"m","messages":[{"role":"user","content":"foreign"},{"role":"assistant",${fields}}],"stream":false}`
+    expect(remove('openai-chat', body(before)).text).toBe(body(after))
+  })
+
+  test('a message that held nothing else goes', () => {
+    const alone = '{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"foreign"}]}'
+    expect(remove('openai-chat', `{"messages":[{"role":"user","content":"a"},${alone}]}`).text).toBe(
+      '{"messages":[{"role":"user","content":"a"}]}',
     )
   })
 })

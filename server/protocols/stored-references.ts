@@ -22,26 +22,40 @@ const OWN_DATA: ReadonlySet<string> = new Set(
 
 /** `body`: a parsed request of any dialect. */
 export function namesStoredThings(body: unknown): boolean {
-  if (Array.isArray(body)) return body.some(namesStoredThings)
-  const object = asObject(body)
-  if (!object) return false
+  return findStoredId(body) !== null
+}
+
+/** The id of the first stored thing that a request, or a part of one, names. */
+export function findStoredId(value: unknown): string | null {
+  if (Array.isArray(value)) return firstOf(value, findStoredId)
+  const object = asObject(value)
+  if (!object) return null
   const type = asText(object['type'])
-  if (type === 'item_reference') return true
+  if (type === 'item_reference') return asText(object['id']) ?? ''
   const isCall = type === 'tool_use' || type === 'server_tool_use'
-  return Object.entries(object).some(([name, value]) => {
-    if (OWN_DATA.has(name) || (isCall && name === 'input')) return false
-    if (IDS.has(name) && isId(name, value)) return true
-    if (FILE_URIS.has(name) && typeof value === 'string' && /(?:^|\/)files\//.test(value)) return true
+  return firstOf(Object.entries(object), ([name, inner]) => {
+    if (OWN_DATA.has(name) || (isCall && name === 'input')) return null
+    const id = IDS.has(name) ? readId(name, inner) : null
+    if (id !== null) return id
+    if (FILE_URIS.has(name) && typeof inner === 'string' && /(?:^|\/)files\//.test(inner)) return inner
     // What a function answered is the user's own as well.
-    return name !== 'functionResponse' && name !== 'function_response' && namesStoredThings(value)
+    return name === 'functionResponse' || name === 'function_response' ? null : findStoredId(inner)
   })
 }
 
-function isId(name: string, value: unknown): boolean {
-  if (typeof value === 'string') return value !== '' && !(name === 'container' && value === 'auto')
-  if (Array.isArray(value)) return value.some((entry) => typeof entry === 'string')
-  const id = asText(asObject(value)?.['id'])
-  return id !== null && (name === 'conversation' || name === 'prompt' || name === 'container')
+function readId(name: string, value: unknown): string | null {
+  if (typeof value === 'string') return value === '' || (name === 'container' && value === 'auto') ? null : value
+  if (Array.isArray(value)) return value.find((entry) => typeof entry === 'string') ?? null
+  const isHolder = name === 'conversation' || name === 'prompt' || name === 'container'
+  return isHolder ? asText(asObject(value)?.['id']) : null
+}
+
+function firstOf<Entry>(entries: readonly Entry[], find: (entry: Entry) => string | null): string | null {
+  for (const entry of entries) {
+    const found = find(entry)
+    if (found !== null) return found
+  }
+  return null
 }
 
 /** A model that belongs to an account: fine-tuned or tuned there. */

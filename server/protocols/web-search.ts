@@ -43,6 +43,7 @@ export function readSearch(
   const settings: Record<string, unknown> = {}
   for (const [field, value] of Object.entries(fields)) {
     if (value === undefined || value === null || NAMES.has(field)) continue
+    if (field === 'user_location') reportPlace(value, losses)
     const read = readSetting(field, value)
     if (read !== undefined && (has as ReadonlySet<string>).has(field)) settings[field] = read
     else losses.approximate('web_search', `the provider's search has no \`${field.slice(0, 60)}\``)
@@ -64,6 +65,13 @@ function readSetting(field: string, value: unknown): unknown {
     default:
       return undefined
   }
+}
+
+function reportPlace(value: unknown, losses: LossReport): void {
+  const { approximate, ...place } = asObject(value) ?? {}
+  const named = ['type', ...PLACE_FIELDS]
+  for (const name of Object.keys({ ...asObject(approximate), ...place }))
+    if (!named.includes(name)) losses.approximate('web_search', `a place has no \`${name.slice(0, 60)}\``)
 }
 
 function readPlace(value: unknown): Record<string, string> | undefined {

@@ -27,6 +27,7 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
     { statuses: [400, 403], message: /api key (?:not valid|expired|not found|was reported)/i, verdict: 'invalid' },
     { statuses: [403], signal: 'api_key_service_blocked', verdict: 'invalid' },
     { statuses: [403], signal: 'service_disabled', verdict: 'invalid' },
+    { statuses: [403], signal: /^api_key_(?:ip_address|http_referrer|android_app|ios_app)_blocked$/, verdict: 'unfit' },
     { statuses: [403], message: /unregistered callers/i, verdict: 'invalid' },
     {
       statuses: [400, 403, 429],
@@ -34,8 +35,10 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
         /billing (?:account|details)?.*(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
       verdict: 'exhausted',
     },
-    // The same sentence stands for a minute's limit and a day's: the quota's id tells. None at all never comes back.
-    { statuses: [429], signal: /perday/, verdict: 'exhausted' },
+    // The same sentence stands for a minute's limit and a day's, the project's and one model's: the quota's id tells. None
+    // at all never comes back; of one model it leaves the others.
+    { statuses: [429], message: /limit: 0, model:/i, verdict: 'restricted' },
     { statuses: [429], message: /limit: 0\b/i, verdict: 'exhausted' },
+    { statuses: [429], signal: /^(?!.*permodel).*perday/, verdict: 'exhausted' },
   ],
 }

@@ -69,11 +69,8 @@ export const openai: Omit<Provider, 'origin' | 'basePath'> = {
     { signal: 'billing_hard_limit_reached', verdict: 'exhausted' },
     { signal: 'billing_not_active', verdict: 'exhausted' },
     { signal: 'account_deactivated', verdict: 'invalid' },
-    // A key made for some addresses only is a good key at those.
-    {
-      statuses: [401, 403],
-      message: /insufficient permissions for this operation|missing scopes/i,
-      verdict: 'forbidden',
-    },
+    // A key made for some addresses only is a good key at those, and one for some networks only in those.
+    { statuses: [401, 403], message: /insufficient permissions for this operation|missing scopes/i, verdict: 'unfit' },
+    { statuses: [401, 403], signal: 'ip_not_authorized', verdict: 'unfit' },
   ],
 }

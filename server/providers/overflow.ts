@@ -49,7 +49,7 @@ export const CHAT_SERVER_OVERFLOW: readonly ErrorRule[] = [
   rule(/passed (?<tokens>\d+) input tokens .{0,200}context length is only (?<limit>\d+) tokens/i),
   rule(/prompt \(length (?<tokens>\d+)\) is longer than the maximum model length of (?<limit>\d+)/i),
   rule(/input length \((?<tokens>\d+)\) exceeds model's maximum context length \((?<limit>\d+)\)/i),
-  // docs: Ollama, and the server inside it.
+  // docs: Ollama, and the server inside it (llama.cpp), which also counts in fields of its own.
   rule(/input length exceeds (?:the |maximum |the maximum )?context length|prompt (?:is )?too long/i),
   rule(/request \((?<tokens>\d+) tokens\) exceeds the available context size \((?<limit>\d+) tokens\)/i),
   { statuses: STATUSES, signal: 'exceed_context_size_error', verdict: 'overflow' },

@@ -12,6 +12,7 @@ export type Verdict =
   | 'exhausted' // the account has no credit or quota
   | 'cooling' // a rate limit, gone after a while
   | 'restricted' // this account may not use this model
+  | 'unfit' // the key is good, but not for this address, or not from here
   | 'model_not_found'
   | 'forbidden' // account or region, not the key
   | 'overloaded'

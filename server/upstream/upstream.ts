@@ -115,11 +115,17 @@ function closeOldest(map: Map<string, Pool>): void {
   pool.close().catch(() => undefined)
 }
 
+function passOn(call: Call): void {
+  call.passOnPieces()
+}
+
 class Call implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #sink: UpstreamSink
   #controller: Dispatcher.DispatchController | null = null
   #over = false
   #decoder: Decoder | null = null
+  /** Pieces of one read of the socket, which come in one turn: they go on together. */
+  #pieces: Buffer[] = []
 
   constructor(sink: UpstreamSink) {
     this.#sink = sink
@@ -147,17 +153,27 @@ class Call implements Dispatcher.DispatchHandler, UpstreamCall {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return
-    if (this.#decoder) this.#decoder.write(chunk)
-    else this.#sink.data(chunk)
+    if (this.#decoder) return void this.#decoder.write(chunk)
+    if (this.#pieces.push(chunk) === 1) process.nextTick(passOn, this)
+  }
+
+  /** Every chunk of a chunked body by itself would cost a write of its own. */
+  passOnPieces(): void {
+    const pieces = this.#pieces
+    if (pieces.length === 0 || this.#over) return
+    this.#pieces = []
+    this.#sink.data(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
   }
 
   onResponseEnd(): void {
+    this.passOnPieces()
     if (this.#over) return
     if (this.#decoder) this.#decoder.end()
     else this.#finish()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.passOnPieces()
     const sent = this.#controller !== null
     const code = (error as { code?: unknown }).code
     const guard = error instanceof AddressRefused || error.cause instanceof AddressRefused

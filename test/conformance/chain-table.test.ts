@@ -7,7 +7,7 @@ import type { FallbackReason } from '../../contract/common.ts'
 import { createJobLease } from '../../server/database/job-lease.ts'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
-import { createCallLog, type Actor, type Stage, type TableCase } from '../support/chain-table/bring-about.ts'
+import { createCallLog, failOften, type Actor, type Stage, type TableCase } from '../support/chain-table/bring-about.ts'
 import type { Given, Policy } from '../support/chain-table/expected.ts'
 import {
   describeRow,
@@ -21,7 +21,10 @@ import {
 } from '../support/chain-table/grants.ts'
 import {
   ACTIVE,
+  INVALID_STATE,
   KEY_STATES,
+  LEFT_ALONE,
+  LEFT_ALONE_RECOVERED,
   nameOf,
   SERVER_STATES,
   SILENT,
@@ -150,6 +153,9 @@ const ROWS = [...SINGLE_ROWS, ...PAIRWISE_ROWS]
  */
 const ROWS_PER_WAY = process.env['CHAIN_ROWS'] === 'all' ? ROWS.length : 4
 
+/** Each case of an open breaker takes twenty requests to bring about. */
+const WAYS_OF_BREAKERS = process.env['CHAIN_ROWS'] === 'all' ? 'all' : 'some'
+
 function casesOf(states: readonly (KeyState | null)[]): { operator: Operator; one: TableCase }[] {
   return states.flatMap((state, index) =>
     WAYS.flatMap(({ lane, streamed }, way) =>
@@ -236,6 +242,58 @@ describe('one key', { timeout: PATIENCE_MS }, () => {
     report(wrong)
   })
 
+  test('a provider that failed too often is left alone: the server’s key serves where granted, or it is asked once in a while', async () => {
+    let count = 0
+    const wrong: string[] = []
+    for (const operator of ['all', 'default', 'never'] as const) {
+      const stage = await openStage(operator)
+      const rows = ROWS.filter((row) => row.operator === operator)
+      const all = [LEFT_ALONE, LEFT_ALONE_RECOVERED].flatMap((state) =>
+        WAYS.filter((_, way) => WAYS_OF_BREAKERS === 'all' || way % 4 === rows.length % 4).map(
+          ({ lane, streamed }, way) => singleCase(lane, streamed, state, rows[way % rows.length]!),
+        ),
+      )
+      count += all.length
+      wrong.push(...(await runAll(stage, all)))
+    }
+    console.info(`Chain table: ${count} cases of a provider that is left alone`)
+    report(wrong)
+  })
+
+  test('so is the server’s, on its own side; where both are, the server’s key is asked', async () => {
+    const stage = await openStage('all', { serverKeys: createServerKeys('closed') })
+    const { apiKey } = await stage.app.createCaller()
+    const serverState = (recovered: boolean): KeyState => ({
+      ...(recovered ? LEFT_ALONE_RECOVERED : LEFT_ALONE),
+      name: `server left alone${recovered ? ', recovered' : ''}`,
+    })
+    const calls = new Map<string, number>()
+    const row = SINGLE_ROWS.find(({ operator }) => operator === 'all')!
+    const all = [null, INVALID_STATE, LEFT_ALONE].flatMap((state, at) =>
+      WAYS.filter((_, way) => WAYS_OF_BREAKERS === 'all' || way % 6 === at).map(({ lane, streamed }, way) => ({
+        ...singleCase(lane, streamed, state, row, serverState(way % 2 === 0)),
+        twice: false,
+      })),
+    )
+    const recovered = new Set(
+      all.filter(({ given }) => given.server.leftAlone === 'recovered').map(({ model }) => model),
+    )
+    for (const vendor of vendors) {
+      fake.behave(stage.serverKeys[vendor]!, (_call, { model }) => {
+        calls.set(model, (calls.get(model) ?? 0) + 1)
+        return recovered.has(model) && calls.get(model)! > 20 ? undefined : 'down500'
+      })
+    }
+    const wrong: string[] = []
+    // One after the other: a breaker does not stay open for long.
+    for (const one of all) {
+      await failOften(stage, one, apiKey)
+      wrong.push(...(await runAll(stage, [one])))
+    }
+    console.info(`Chain table: ${all.length} cases of a server's key whose provider is left alone`)
+    report(wrong)
+  })
+
   test('where it is safe, a provider that failed is asked once more with the same key, then with the server’s', async () => {
     const stage = await openStage('all')
     // So many repeats are in the budget of a provider at once.
@@ -306,6 +364,42 @@ describe('several keys', { timeout: PATIENCE_MS }, () => {
       }),
     )
     console.info(`Chain table: ${count} cases of two own keys`)
+    report(wrong.flat())
+  })
+
+  test('of many keys at most six are called, repeats and the server’s included', async () => {
+    const [known, unknown] = [
+      present.filter(({ course }) => course !== 'provider-down'),
+      present.filter(({ knownModel }) => !knownModel),
+    ]
+    const failing = unknown.filter(({ called, course }) => called && course !== 'serves')
+    let count = 0
+    const wrong = await Promise.all(
+      (['all', 'default', 'never'] as const).map(async (operator, at) => {
+        const all = Array.from({ length: ROWS_PER_WAY * 15 }, (_, index): TableCase => {
+          const { lane, streamed } = WAYS[(index + at) % WAYS.length]!
+          const length = 5 + (index % 5)
+          // Every third list is of keys that all fail when called, so that the bound is met; the others are of any kind.
+          const among = index % 3 === 0 ? failing : index % 3 === 1 ? known : unknown
+          const step = 1 + ((index + at) % 5)
+          const states = Array.from({ length }, (_each, place) => among[(index + place * step) % among.length]!)
+          const given: Given = {
+            own: states.map((state) => ({ state, policy: 'allow' })),
+            shared: null,
+            server: ACTIVE,
+            operator: OPERATORS[operator],
+            account: 'allow',
+            apiKey: 'allow',
+            header: 'allow',
+          }
+          const name = `${lane.name}, keys ${states.map(nameOf).join(' | ')}, operator ${operator}`
+          return { name, lane, streamed, given, model: pairModel(lane, states), twice: false }
+        })
+        count += all.length
+        return runAll(await openStage(operator), all)
+      }),
+    )
+    console.info(`Chain table: ${count} cases of five keys and more`)
     report(wrong.flat())
   })
 

@@ -58,6 +58,13 @@ const TABLE: readonly [Verdict, Vendor, number, object | string][] = [
   ['invalid', 'compat', 401, { error: { message: 'Invalid API Key', code: 401 } }],
   ['invalid', 'compat', 403, oc('Invalid API key')],
 
+  // The key is good, but not here.
+  ['unfit', 'openai', 401, oc('You have insufficient permissions for this operation. Missing scopes: model.request')],
+  ['unfit', 'openai', 403, oc('You have insufficient permissions for this operation.')],
+  ['unfit', 'openai', 401, oc('Your IP is not authorized for this project.', 'ip_not_authorized')],
+  ['unfit', 'google', 403, gm(403, 'PERMISSION_DENIED', 'Blocked.', [info('API_KEY_IP_ADDRESS_BLOCKED')])],
+  ['unfit', 'google', 403, gm(403, 'PERMISSION_DENIED', 'Blocked.', [info('API_KEY_HTTP_REFERRER_BLOCKED')])],
+
   // Its money.
   ['exhausted', 'openai', 429, oc(QUOTA, 'insufficient_quota', 'insufficient_quota')],
   ['exhausted', 'openai', 429, oc(QUOTA)],
@@ -68,7 +75,7 @@ const TABLE: readonly [Verdict, Vendor, number, object | string][] = [
   ['exhausted', 'anthropic', 402, an('billing_error', 'Payment required.')],
   ['exhausted', 'anthropic', 403, an('billing_error', 'Payment required.')],
   ['exhausted', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', QUOTA, [quota('GenerateRequestsPerDayPerProject')])],
-  ['exhausted', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', `${QUOTA} limit: 0, model: gemini-x`)],
+  ['exhausted', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', `${QUOTA} limit: 0`)],
   ['exhausted', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', 'Your prepayment credits are depleted.')],
   ['exhausted', 'google', 403, gm(403, 'PERMISSION_DENIED', 'The billing account for the project is disabled.')],
   ['exhausted', 'compat', 402, { error: { message: 'Insufficient credits', code: 402 } }],
@@ -84,11 +91,27 @@ const TABLE: readonly [Verdict, Vendor, number, object | string][] = [
   ],
   ['cooling', 'anthropic', 429, an('rate_limit_error', 'This would exceed the rate limit of your organization.')],
   ['cooling', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', QUOTA, [quota('InputTokensPerModelPerMinute')])],
+  // A day's quota of one model says nothing about the others.
+  [
+    'cooling',
+    'google',
+    429,
+    gm(429, 'RESOURCE_EXHAUSTED', QUOTA, [quota('GenerateRequestsPerDayPerProjectPerModel-FreeTier')]),
+  ],
+  ['cooling', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', QUOTA, [quota('GenerateRequestsPerModelPerDay')])],
   ['cooling', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', `${QUOTA} limit: 1000000, model: x`)],
   ['cooling', 'compat', 429, { error: { message: 'Provider returned error', code: 429 } }],
   ['cooling', 'compat', 429, '<html>'],
 
   // This model, this account, this region.
+  [
+    'restricted',
+    'google',
+    429,
+    gm(429, 'RESOURCE_EXHAUSTED', `${QUOTA} limit: 0, model: gemini-x`, [
+      quota('GenerateRequestsPerDayPerProjectPerModel-FreeTier'),
+    ]),
+  ],
   ['restricted', 'openai', 403, oc('Project `p` does not have access to model `gpt-x`', 'model_not_found')],
   ['restricted', 'openai', 403, oc('You are not allowed to sample from this model')],
   ['restricted', 'openai', 404, oc('The model `x` does not exist or you do not have access to it.', 'model_not_found')],

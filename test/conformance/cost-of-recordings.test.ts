@@ -82,12 +82,17 @@ let fake: FakeProvider
 let app: InProcessApp
 let caller: Caller
 let asked = 0
+/** Of the last request that the provider got. */
+let sentBytes = 0
 
 describe.skipIf(!recordingsAvailable)('the cost of what was recorded', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'uniroute-costs-'))
     fake = await startFakeProvider({
-      replay: ({ rawBody }) => answers.get(/question \d+ of cost/.exec(rawBody.toString())?.[0] ?? ''),
+      replay: ({ rawBody }) => {
+        sentBytes = rawBody.length
+        return answers.get(/question \d+ of cost/.exec(rawBody.toString())?.[0] ?? '')
+      },
     })
     const file = join(folder, 'providers.json')
     const others = ['xai', 'llama-cpp', 'openrouter', 'avian']
@@ -122,7 +127,7 @@ describe.skipIf(!recordingsAvailable)('the cost of what was recorded', () => {
     const reply = await app.call('POST', client.path(model, streamed), { headers: client.auth(caller.apiKey), body })
     if (reply.status !== 200) throw new Error(`${one.name}: ${reply.status} ${reply.text.slice(0, 300)}`)
     const receipt = await app.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
-    return { receipt, sentBytes: Buffer.byteLength(JSON.stringify(body)) }
+    return { receipt, sentBytes }
   }
 
   async function spendAll(cases: readonly CostCase[]): Promise<string[]> {

@@ -4,37 +4,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CannotCross, createLossReport } from '../../server/protocols/codec.ts'
-import { asObject } from '../../server/protocols/read.ts'
 import { decodeRequest, type Dialect, encodeRequest, type Json, PAIRS } from '../support/cross-dialect.ts'
+import { at, type Path, placesIn, replace, written } from '../support/places.ts'
 import { PLAIN_REQUESTS, REQUEST_FIELDS } from '../support/request-fields.ts'
 import { CONVERSATIONS, USERS_OWN } from '../support/request-fields/conversations.ts'
-
-type Path = readonly (string | number)[]
-
-/** Where values stand in a body; what is the user's own (schemas, arguments, labels) is one value. */
-function placesIn(value: unknown, own: RegExp, path: Path = []): Path[] {
-  if (path.length > 0 && own.test(String(path.at(-1)))) return [path]
-  const entries: [string | number, unknown][] = Array.isArray(value)
-    ? (value as unknown[]).map((one, at) => [at, one])
-    : Object.entries(asObject(value) ?? {})
-  const inside = entries.flatMap(([key, one]) => placesIn(one, own, [...path, key]))
-  return path.length === 0 ? inside : [path, ...inside]
-}
-
-function at(body: unknown, path: Path): unknown {
-  return path.reduce<unknown>((holder, key) => (holder as Json)[key], body)
-}
-
-/** The body with another value there; `undefined` takes it out. */
-function replace(body: unknown, [key, ...rest]: Path, value: unknown): unknown {
-  if (key === undefined) return value
-  const copy = (Array.isArray(body) ? [...(body as unknown[])] : { ...(body as Json) }) as Json
-  const inner = replace(copy[key], rest, value)
-  if (inner !== undefined) copy[key] = inner
-  else if (Array.isArray(copy)) copy.splice(Number(key), 1)
-  else delete copy[key]
-  return copy
-}
 
 const typeOf = (value: unknown): string => (Array.isArray(value) ? 'list' : value === null ? 'null' : typeof value)
 
@@ -61,10 +34,6 @@ function cross(from: Dialect, to: Dialect, body: Json): Crossed {
   }
 }
 
-/** A place as a path in a message says it: `tools[0].function.name`. */
-const written = (path: Path): string =>
-  path.map((key, depth) => (typeof key === 'number' ? `[${key}]` : depth === 0 ? key : `.${key}`)).join('')
-
 const isEmpty = (value: unknown): boolean =>
   typeof value === 'string'
     ? value.trim() === ''
@@ -81,8 +50,8 @@ function expectHeard(from: Dialect, to: Dialect, body: Json, path: Path, wrong: 
   if (asked instanceof CannotCross) {
     expect(asked.message.length, what).toBeLessThan(400)
     const named = asked.path.split(/[.[]/)[0]
-    // Without the tools it is the choice among them that makes no sense.
-    const isAboutIt = named === path[0] || (path[0] === 'tools' && named === 'tool_choice')
+    // Without the tools it is the choice among them that makes no sense; an address is judged where it is sent.
+    const isAboutIt = named === path[0] || named === 'url' || (path[0] === 'tools' && named === 'tool_choice')
     if (asked.code === 'bad_request') expect(isAboutIt, `${what}: ${asked.message}`).toBe(true)
     return
   }

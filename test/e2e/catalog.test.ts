@@ -296,13 +296,12 @@ describe('an override', () => {
       .orderBy('sequence', 'desc')
       .limit(1)
       .execute()
-    expect(rows).toEqual([
-      {
-        action: 'model-override.saved',
-        target_id: 'google/gemini-x',
-        details: JSON.stringify({ price: { input: 3, output: 4 }, enabled: true, hidden: true }),
-      },
-    ])
+    expect(rows).toHaveLength(1)
+    expect(rows[0]).toMatchObject({ action: 'model-override.saved', target_id: 'google/gemini-x' })
+    expect(JSON.parse(rows[0]!.details!)).toMatchObject({
+      from: null,
+      to: { price: { input: 3, output: 4 }, enabled: true, hidden: true },
+    })
   })
 })
 

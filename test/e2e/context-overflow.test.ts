@@ -79,6 +79,21 @@ const REFUSALS: readonly Refusal[] = [
     numbers: null,
   },
   {
+    name: 'llama.cpp, which counts in fields',
+    model: 'conservative-like/llama',
+    own: ['chat'],
+    body: {
+      error: {
+        code: 400,
+        message: 'the request exceeds the available context size, try increasing it',
+        type: 'exceed_context_size_error',
+        n_prompt_tokens: 9012,
+        n_ctx: 4096,
+      },
+    },
+    numbers: [9012, 4096],
+  },
+  {
     name: 'a server that knows OpenAI’s code',
     model: 'conservative-like/llama',
     own: ['chat'],

@@ -280,6 +280,24 @@ describe('a team', () => {
     await manage(team.member, 'POST', '/auth/api-keys', 404, { name: 'again', team_id: team.id })
   })
 
+  test('has API keys that read the receipts of what the team’s keys asked for, and none of their maker’s other requests', async () => {
+    const team = await makeTeam()
+    await share(team)
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map((name) => uniroute.createApiKey(team.member.token, { name, team_id: team.id })),
+    )
+    const idOf = async (apiKey: string) => (await ask(apiKey)).headers.get('x-request-id')!
+    const receiptStatus = async (apiKey: string, id: string) =>
+      (await uniroute.call('GET', `/v1/generations/${id}`, { token: apiKey })).status
+    const byTeamKey = await idOf(one!.key)
+    // Borrowed from the team, but with a key of their own.
+    const byOwnKey = await idOf(team.member.apiKey)
+    expect(await receiptStatus(two!.key, byTeamKey)).toBe(200)
+    expect(await receiptStatus(team.member.apiKey, byTeamKey)).toBe(200)
+    expect(await receiptStatus(team.member.apiKey, byOwnKey)).toBe(200)
+    expect(await receiptStatus(one!.key, byOwnKey)).toBe(404)
+  })
+
   test('has API keys that use what is shared with it, and none of their maker’s own', async () => {
     const team = await makeTeam()
     const { key: teamKey } = await uniroute.createApiKey(team.owner.token, { name: 'team', team_id: team.id })

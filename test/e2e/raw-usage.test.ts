@@ -10,6 +10,8 @@ import {
   messageStart,
   outputText,
   response,
+  responsesStream,
+  responseStart,
   textBlock,
 } from '../support/scripted-answers.ts'
 import type { Json } from '../support/uniroute-client.ts'
@@ -18,7 +20,12 @@ const gateway = useRegressionGateway()
 const receiptOf = (headers: Headers): Promise<Json> =>
   gateway.app.readReceipt(gateway.caller.apiKey, headers.get('x-request-id')!)
 
-const counted = { input_tokens: 9, output_tokens: 7, server_tool_use: { web_search_requests: 3 }, service_tier: 'x' }
+const counted = {
+  input_tokens: 9,
+  output_tokens: 7,
+  server_tool_use: { web_search_requests: 3 },
+  service_tier: 'standard',
+}
 const bodyOf = (client: Client, model: string): Json =>
   client === 'responses'
     ? { model, input: 'news?', store: false }
@@ -67,4 +74,40 @@ test('searches that the Responses API counts reach a client of Messages', async 
   expect(body.usage.server_tool_use).toEqual({ web_search_requests: 2 })
   const receipt = await receiptOf(headers)
   expect(receipt).toMatchObject({ usage: { searches: 2 }, attempts: [{ raw_usage: usage }] })
+})
+
+test('a relayed stream of Responses is counted however much of its request its last event repeats', async () => {
+  const tools = Array.from({ length: 40 }, (_, at) => ({
+    type: 'function',
+    name: `f${at}`,
+    description: 'd'.repeat(200),
+    parameters: { type: 'object', properties: { usage: { type: 'string' }, service_tier: { type: 'string' } } },
+  }))
+  const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`label_${at}`, 'm'.repeat(500)]))
+  const usage = { input_tokens: 9, output_tokens: 7, total_tokens: 16 }
+  const { usage: _usage, ...rest } = response([outputText('Hi')])
+  const whole = {
+    ...rest,
+    service_tier: 'priority',
+    tool_usage: { web_search: { num_requests: 3 } },
+    tools,
+    usage,
+    metadata,
+  }
+  gateway.answerWith(
+    responsesStream([
+      ...responseStart(),
+      { type: 'response.output_text.delta', output_index: 0, content_index: 0, delta: 'Hi' },
+      { type: 'response.completed', response: whole },
+    ]),
+  )
+  const reply = await gateway.ask('responses', { ...bodyOf('responses', 'gpt-5'), stream: true })
+  expect([reply.status, reply.text.includes('label_15')]).toEqual([200, true])
+  const receipt = await receiptOf(reply.headers)
+  expect(receipt).toMatchObject({
+    usage: { input_tokens: 9, output_tokens: 7, searches: 3 },
+    attempts: [{ raw_usage: usage }],
+  })
+  // The dearer tier, and not the list's own price of 9×1.25 + 7×10 dollars a million and 3 searches at 10 a thousand.
+  expect(receipt.cost.usd_micros).toBeGreaterThan(30_082)
 })

@@ -5,7 +5,11 @@ import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '
 import { type DrillFigures, runRotationDrill } from '../support/rotation-drill.ts'
 import type { Json } from '../support/uniroute-client.ts'
 
-const KEYS = 10_000
+/** How often the server is killed; in `npm run test:nightly` ten times, with so many more keys that each hits the middle. */
+const NIGHTLY_KILLS = Number(process.env['ROTATION_KILLS'] ?? 0)
+const KEYS = NIGHTLY_KILLS > 0 ? 30_000 : 10_000
+const timeout = NIGHTLY_KILLS > 0 ? 30 * 60_000 : 300_000
+const KILLS = { sqlite: NIGHTLY_KILLS || 3, postgres: NIGHTLY_KILLS || 2 }
 
 function expectGoodDrill(figures: DrillFigures, kills: number): void {
   expect(figures.failed).toEqual([])
@@ -43,20 +47,21 @@ function expectGoodDrill(figures: DrillFigures, kills: number): void {
 }
 
 test(
-  'on SQLite, killed three times in the middle, and all the way back and there again',
-  { timeout: 300_000 },
+  `on SQLite, killed ${KILLS.sqlite} times in the middle, and all the way back and there again`,
+  { timeout },
   async () => {
-    const figures = await runRotationDrill({ keys: KEYS, kills: 3, patient: false, rollback: true })
-    expectGoodDrill(figures, 3)
+    const figures = await runRotationDrill({ keys: KEYS, kills: KILLS.sqlite, patient: false, rollback: true })
+    expectGoodDrill(figures, KILLS.sqlite)
     expect(figures.rolledBack).toEqual({ done: KEYS + 1, total: KEYS + 1, left: 0 })
   },
 )
 
 describePostgres('on PostgreSQL', () => {
-  test('killed twice in the middle', { timeout: 300_000 }, async () => {
+  test(`killed ${KILLS.postgres} times in the middle`, { timeout }, async () => {
     const databaseUrl = await createPostgresDatabase()
     try {
-      expectGoodDrill(await runRotationDrill({ keys: KEYS, kills: 2, patient: false, databaseUrl }), 2)
+      const figures = await runRotationDrill({ keys: KEYS, kills: KILLS.postgres, patient: false, databaseUrl })
+      expectGoodDrill(figures, KILLS.postgres)
     } finally {
       await dropPostgresDatabase(databaseUrl)
     }

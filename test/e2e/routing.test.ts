@@ -435,7 +435,7 @@ describe('an alias with several targets', () => {
 
   test('after the first failed, a conversation goes on where it was served', async () => {
     const key = createFakeKey('openai')
-    fake.behave(key, (call) => (call <= 2 ? 'down503' : undefined))
+    fake.behave(key, (_call, { body }) => (JSON.stringify(body).includes('A long story') ? 'down503' : undefined))
     const caller = await app.createCaller({ keys: { openai: key, anthropic: createFakeKey('anthropic') } })
     await put(caller, 'cheapest', {
       targets: [{ model: 'gpt-4o-mini' }, { model: 'claude-opus-4-5' }],

@@ -2,7 +2,7 @@
 // stands inside another one: it is taken out where such state stands, and refused anywhere else.
 import { expect, test } from 'vitest'
 import { useRegressionGateway } from '../support/regression-gateway.ts'
-import { jsonAnswer } from '../support/scripted-answers.ts'
+import { completion, jsonAnswer } from '../support/scripted-answers.ts'
 import type { Json, Reply } from '../support/uniroute-client.ts'
 
 const gateway = useRegressionGateway()
@@ -86,6 +86,61 @@ test.each<[string, string, Json]>([
   const reply = await post(path, body)
   expect([reply.status, reply.body.error.message]).toEqual([400, expect.stringContaining('urs1.')])
   expect(reply.text).not.toContain(ENVELOPE.slice(5))
+  expect(gateway.sent()).toEqual([])
+})
+
+const asked = (more: Json): Json => ({ messages: [hello, { role: 'assistant', content: 'Said.', ...more }, hello] })
+const signed = { type: 'thinking', thinking: 'hm', signature: ENVELOPE }
+
+test.each<[string, string, Json]>([
+  [
+    'a signature of details',
+    '/v1/chat/completions',
+    asked({ reasoning_details: [{ ...signed, type: 'reasoning.text' }] }),
+  ],
+  ['thinking blocks', '/v1/chat/completions', asked({ thinking_blocks: [signed] })],
+  ['thinking parts', '/v1/chat/completions', asked({ content: [signed, { type: 'text', text: 'Said.' }] })],
+  [
+    'a conversation made short',
+    '/v1/responses',
+    {
+      model: 'gpt-5',
+      input: [
+        { type: 'compaction', encrypted_content: ENVELOPE },
+        { role: 'user', content: 'Said.' },
+      ],
+    },
+  ],
+  [
+    'Gemini’s slot, as text instead of bytes',
+    `${GEMINI}:generateContent`,
+    { contents: [...contents, { role: 'model', parts: [{ text: 'Said.', thoughtSignature: ENVELOPE }] }, contents[0]] },
+  ],
+])('%s of a relayed request: it is taken out', async (_what, path, body) => {
+  gateway.answerWith(jsonAnswer({ choices: [], output: [], candidates: [] }))
+  const reply = await post(path, { ...(path.includes('chat') && { model: 'openrouter-like/some-model' }), ...body })
+  expect([reply.status, reply.headers.get('x-uniroute-warnings')]).toEqual([200, 'dropped=reasoning_state'])
+  expect(sentText()).not.toMatch(/urs1\.|dXJzMS/)
+  expect(sentText()).toContain('Said.')
+})
+
+test('it is taken out of a field that only the provider’s dialect knows, where the request is translated to the same', async () => {
+  const body = asked({ thinking_blocks: [signed] })
+  // Cursor's shape of a tool, so that the body is written anew.
+  const tools = [{ name: 'f', input_schema: { type: 'object', properties: {} } }]
+  gateway.answerWith(jsonAnswer(completion({ content: 'x' }, 'stop')))
+  const reply = await post('/v1/chat/completions', { model: 'openrouter-like/some-model', tools, ...body })
+  expect([reply.status, reply.headers.get('x-uniroute-warnings')]).toEqual([200, 'dropped=reasoning_state'])
+  expect(sentText()).not.toMatch(/urs1\./)
+  expect(sentText()).toContain('Said.')
+})
+
+test.each<[string, Json]>([
+  ['relayed', { model: 'openrouter-like/some-model', messages: [hello], odd: { signature: ENVELOPE } }],
+  ['translated', { model: 'claude-sonnet-5', messages: [{ role: 'user', content: ENVELOPE }] }],
+])('anywhere else in a request that is %s it is a 400, and nothing is sent', async (_how, body) => {
+  const reply = await post('/v1/chat/completions', body)
+  expect([reply.status, reply.body.error.message]).toEqual([400, expect.stringContaining('urs1.')])
   expect(gateway.sent()).toEqual([])
 })
 

@@ -5,6 +5,7 @@ import { createFakeKey, createFakePassword, randomText, rememberSecret } from '.
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
 import { CHAT_DIALECTS, expectError } from '../support/dialects.ts'
+import { answerGreedily, GREEDY_REQUESTS } from '../support/greedy-requests.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
 import type { Reply } from '../support/uniroute-client.ts'
 
@@ -28,7 +29,9 @@ function holdBudgets({ processes }: { processes: 1 | 2 }): void {
   let servers: UniRoute[]
   beforeAll(async () => {
     if (processes > 1) databaseUrl = await createPostgresDatabase()
-    fake = await startFakeProvider()
+    fake = await startFakeProvider({
+      replay: (request) => (request.key.includes('greedy') ? answerGreedily(request) : undefined),
+    })
     const options = {
       fake,
       ...(databaseUrl === undefined ? {} : { databaseUrl }),
@@ -80,6 +83,29 @@ function holdBudgets({ processes }: { processes: 1 | 2 }): void {
   }
 
   const patient = { timeout: 120_000 }
+
+  test.for(GREEDY_REQUESTS)(
+    'the budget of an API key, each answer as dear as it may be: $name',
+    patient,
+    async (one) => {
+      const { path, headers, body, vendor } = one
+      const caller = await servers[0]!.createCaller({ keys: { [vendor]: createFakeKey(vendor, 'greedy') } })
+      const { key } = await servers[0]!.createApiKey(caller.token, { budget: { usd: 1, period: 'day' } })
+      const ask = (at: number) => servers[at % processes]!.call('POST', path, { headers: headers(key), body })
+      const replies = await Promise.all(Array.from({ length: 200 }, (_, at) => ask(at)))
+      const refused = replies.filter(({ status }) => status !== 200)
+      expect(refused.length).toBeGreaterThan(0)
+      for (const { status, text } of refused) expect([status, text]).toEqual([402, expect.stringMatching(/budget/)])
+      const served = replies.length - refused.length
+      const spent = await spentMicros(caller.token)
+      console.info(
+        `${processes} process(es), ${one.name}: ${served} of ${replies.length} served, ${spent} µ$ of ${MICROS}`,
+      )
+      expect(served).toBeGreaterThan(0)
+      expect(spent).toBeGreaterThan(0)
+      expect(spent).toBeLessThanOrEqual(MICROS)
+    },
+  )
 
   test('the budget of an API key', patient, async () => {
     const caller = await servers[0]!.createCaller({ keys: { openai: createFakeKey('openai', 'big') } })

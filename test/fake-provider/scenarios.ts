@@ -6,6 +6,7 @@ export const SCENARIOS = {
   ok: 'answers well',
   invalid: "401 in the vendor's envelope (Google: 400 API_KEY_INVALID)",
   quota: "the vendor's out-of-credit body on generation; model lists still answer",
+  broke: "the vendor's out-of-credit body on every call",
   ratelimit: '429 with retry-after (number = seconds, default 7)',
   'forbidden-model': '403 that names the model; model lists still answer',
   'forbidden-region': '403 for the whole account or region',

@@ -96,16 +96,12 @@ function quota({ vendor }: Place): Answer {
       'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.'
     return anthropic(400, 'invalid_request_error', message)
   }
-  const message = 'You exceeded your current quota, please check your plan and billing details.'
   if (vendor === 'google') {
-    const violation = {
-      quotaMetric: 'generativelanguage.googleapis.com/generate_content_free_tier_requests',
-      quotaId: 'GenerateRequestsPerDayPerProjectPerModel-FreeTier',
-      quotaValue: '0',
-    }
-    const details = [{ '@type': 'type.googleapis.com/google.rpc.QuotaFailure', violations: [violation] }]
-    return google(429, 'RESOURCE_EXHAUSTED', message, details)
+    const message =
+      'Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing.'
+    return google(429, 'RESOURCE_EXHAUSTED', message)
   }
+  const message = 'You exceeded your current quota, please check your plan and billing details.'
   return openai(429, message, 'insufficient_quota', 'insufficient_quota')
 }
 
@@ -164,6 +160,7 @@ const ANSWERS: Partial<Record<ScenarioName, (place: Place) => Answer>> = {
   invalid,
   leaky,
   quota,
+  broke: quota,
   ratelimit,
   'forbidden-model': forbiddenModel,
   'forbidden-region': forbiddenRegion,

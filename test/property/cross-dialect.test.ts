@@ -5,6 +5,8 @@ import { describe, expect, test } from 'vitest'
 import type { ChatRequest, Item, ResultPart } from '../../server/protocols/canonical.ts'
 import { CannotCross, createLossReport } from '../../server/protocols/codec.ts'
 import { CODECS } from '../../server/protocols/codecs.ts'
+import { lossOfField } from '../../server/protocols/losses.ts'
+import { isNoWish } from '../../server/protocols/no-wish.ts'
 import { parseJson } from '../../server/protocols/read.ts'
 import { restoreTool } from '../../server/protocols/tool-names.ts'
 import { anyRequest } from '../support/any-request.ts'
@@ -188,7 +190,8 @@ function checkNothingSilent(
   enforced: readonly string[],
 ): void {
   for (const [name, read, words] of FIELDS) {
-    if (read(before) === undefined || read(after) !== undefined) continue
+    const wish = read(before)
+    if (wish === undefined || read(after) !== undefined || isNoWish(lossOfField(name), wish)) continue
     expect(
       paths.some((path) => words.test(path)),
       `${name} is gone, and only ${paths.join(', ') || 'nothing'} reported`,

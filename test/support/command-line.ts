@@ -11,12 +11,18 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** Runs `uniroute <words>` with this environment and nothing else; `cwd` should hold no .env. */
+/** Runs `uniroute <words>` with this environment and nothing else; `cwd` should hold no .env, `program` is the sources' own. */
 export async function runCommandLine(
   words: readonly string[],
-  options: { cwd: string; env?: Readonly<Record<string, string>>; input?: string; killAfterMs?: number },
+  options: {
+    cwd: string
+    env?: Readonly<Record<string, string>>
+    input?: string
+    killAfterMs?: number
+    program?: string
+  },
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [CLI, ...words], {
+  const child = spawn(process.execPath, [options.program ?? CLI, ...words], {
     cwd: options.cwd,
     env: { PATH: process.env['PATH'] ?? '', HOME: options.cwd, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

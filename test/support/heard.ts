@@ -168,10 +168,16 @@ const FINISH: Readonly<Record<Dialect, Readonly<Record<Ending, string>>>> = {
 /** Dialects that know functions only; a freeform tool is one with the field `input` there. */
 const FUNCTIONS_ONLY: ReadonlySet<Dialect> = new Set(['anthropic-messages', 'gemini'])
 
+/** A provider's sentence on why there is no answer is a refusal in dialects that have those. */
+const REFUSING: ReadonlySet<Dialect> = new Set(['openai-chat', 'openai-responses'])
+
 /** `ending`: what the recording's own word means. */
-export function expectHeard({ items, usage }: ChatResponse, ending: Ending, to: Dialect): Heard {
+export function expectHeard({ items, usage, finish }: ChatResponse, ending: Ending, to: Dialect): Heard {
+  const said = items.map((item) => (item.kind === 'text' || item.kind === 'refusal' ? item.text : ''))
+  const hasRefusal = items.some(({ kind }) => kind === 'refusal')
+  const explanation = REFUSING.has(to) && !hasRefusal ? (asObject(finish.details)?.['explanation'] ?? '') : ''
   return {
-    text: items.map((item) => (item.kind === 'text' || item.kind === 'refusal' ? item.text : '')).join(''),
+    text: said.join('') + String(explanation),
     calls: items.flatMap((item) => (item.kind === 'call' ? [{ name: nameOf(item), args: argsOf(item, to) }] : [])),
     finish: FINISH[to][ending],
     usage: {

@@ -11,7 +11,7 @@ import { type Database, openDatabase } from '../../server/database/database.ts'
 import { migrate } from '../../server/database/migrator.ts'
 import { bootVault } from '../../server/features/admin/vault-boot.ts'
 import type { Timers } from '../../server/gateway/watch.ts'
-import { systemClock } from '../../server/kernel/clock.ts'
+import { type Clock, systemClock } from '../../server/kernel/clock.ts'
 import { createFakePassword } from '../fake-provider/fake-keys.ts'
 import type { FakeProvider } from '../fake-provider/fake-provider.ts'
 import { createUniRouteClient, type UniRouteClient } from './uniroute-client.ts'
@@ -21,6 +21,9 @@ export interface InProcessOptions {
   readonly fake?: FakeProvider
   readonly timers?: Partial<Timers>
   readonly env?: Readonly<Record<string, string>>
+  /** A migrated one that outlives the app, instead of a file of its own. */
+  readonly database?: Database
+  readonly clock?: Clock
 }
 
 export interface InProcessApp extends UniRouteClient {
@@ -31,6 +34,11 @@ export interface InProcessApp extends UniRouteClient {
   /** What was logged, as lines. */
   readonly logged: string[]
   close(): Promise<void>
+}
+
+const SHARED = {
+  master: Buffer.alloc(32, 7).toString('base64url'),
+  jwt: Buffer.alloc(32, 9).toString('base64url'),
 }
 
 export async function startInProcess(options: InProcessOptions = {}): Promise<InProcessApp> {
@@ -46,14 +54,16 @@ export async function startInProcess(options: InProcessOptions = {}): Promise<In
       ANTHROPIC_BASE_URL: fake.urlOf('anthropic'),
       GOOGLE_BASE_URL: fake.urlOf('google'),
     }),
+    // A database that is handed in may be shared, and its processes share their secrets.
+    ...(options.database && { PROVIDER_KEY_ENCRYPTION_KEY: SHARED.master, JWT_SECRET: SHARED.jwt }),
     ...options.env,
   }
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const config = loadConfig(environment, { cwd: dataDir })
-  const mode = { production: false, databaseKind: 'sqlite', cwd: dataDir } as const
+  const mode = { production: false, databaseKind: options.database?.kind ?? 'sqlite', cwd: dataDir } as const
   const secrets = resolveSecrets(environment, dataDir, mode)
-  const database = await openDatabase({ file: join(dataDir, 'uniroute.db'), log })
+  const database = options.database ?? (await openDatabase({ file: join(dataDir, 'uniroute.db'), log }))
   const booted = await bootVault({
     database,
     secrets,
@@ -70,6 +80,7 @@ export async function startInProcess(options: InProcessOptions = {}): Promise<In
     log,
     publicUrl: () => url,
     ...(options.timers && { timers: options.timers }),
+    ...(options.clock && { clock: options.clock }),
   })
   await app.recover()
   await app.accounts.ensureEnvironmentAdmin(config.admin!)
@@ -87,7 +98,7 @@ export async function startInProcess(options: InProcessOptions = {}): Promise<In
       await app.http.drain(1)
       await app.close()
       await booted.stop()
-      await database.close()
+      if (!options.database) await database.close()
       rmSync(dataDir, { recursive: true, force: true })
     },
   }

@@ -165,7 +165,12 @@ export async function runRotationDrill(options: DrillOptions): Promise<DrillFigu
   const rotationMs = performance.now() - begun - lostMs
   await sleep(500)
   const during = load.lap()
-  const metrics = (await uniroute.call('GET', '/metrics')).text
+  let metrics = (await uniroute.call('GET', '/metrics')).text
+  // Figures that stand in the database are left out while it is too busy to count.
+  for (let tries = 0; tries < 20 && !metrics.includes('uniroute_vault_dependents{'); tries++) {
+    await sleep(500)
+    metrics = (await uniroute.call('GET', '/metrics')).text
+  }
   let rolledBack: DrillFigures['rolledBack'] = null
   if (options.rollback) {
     const moveUnder = async (env: Record<string, string>): Promise<Json> => {

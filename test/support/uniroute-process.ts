@@ -20,6 +20,8 @@ export interface UniRouteOptions {
   /** Keys of the operator, by vendor. */
   readonly serverKeys?: { readonly openai?: string; readonly anthropic?: string; readonly google?: string }
   readonly env?: Readonly<Record<string, string>>
+  /** The program to run: the sources' own, or one of a built package. */
+  readonly program?: string
   /** A folder of an earlier process; a new one is made otherwise and removed at the end. */
   readonly dataDir?: string
   readonly databaseUrl?: string
@@ -47,7 +49,7 @@ export interface UniRoute extends UniRouteClient {
 export async function startUniRoute(options: UniRouteOptions = {}): Promise<UniRoute> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'uniroute-'))
   const adminAccount = options.adminAccount ?? { email: 'admin@example.com', password: createFakePassword() }
-  const child = spawn(chooseNode(), [MAIN], {
+  const child = spawn(chooseNode(), [options.program ?? MAIN], {
     // A folder without .env and package.json: nothing but this environment counts.
     cwd: dataDir,
     env: writeEnvironment(options, dataDir, adminAccount),

@@ -15,6 +15,8 @@ import { createTransactionScopes, type TransactionScopes } from './transaction-s
 const POOL_SIZE = 10
 const GRACE_MS = 1_000
 const IDLE_IN_TRANSACTION_MS = 60_000
+/** How often a server that hangs is asked whether it answers again. */
+const PROBE_MS = 1_000
 
 export async function openPostgres(url: string, limitMs: number, log: Log | undefined): Promise<Database> {
   const pool = createPool(url, limitMs, log)
@@ -103,23 +105,58 @@ function parseNumber(text: string): number {
   return value
 }
 
+/**
+ * Knows when the server hangs. Then one question a second finds out whether it answers again; all others are refused at
+ * once, so that what can do without the database waits for it once and not each time.
+ */
+function createLookout() {
+  let hangsUntil = 0
+  return {
+    refuseWhileHanging(): void {
+      const now = performance.now()
+      if (hangsUntil === 0) return
+      if (now < hangsUntil) throw storageUnavailable('The database does not answer. Try again.')
+      hangsUntil = now + PROBE_MS
+    },
+    noteHang(): void {
+      hangsUntil = performance.now() + PROBE_MS
+    },
+    noteAnswer(): void {
+      hangsUntil = 0
+    },
+  }
+}
+
+type Lookout = ReturnType<typeof createLookout>
+
+/** Not: refused, which is quick; and not: waiting for one of our own connections, which are only busy. */
+function isHang(error: unknown, pool: pg.Pool): boolean {
+  return error instanceof Error && /timeout/i.test(error.message) && pool.totalCount < POOL_SIZE
+}
+
 /** The pool as Kysely sees it: refuses use inside a transaction, limits waiting, turns errors into ours. */
 function guardPool(pool: pg.Pool, scopes: TransactionScopes, usualLimitMs: number): PostgresPool {
+  const lookout = createLookout()
   return {
     options: pool.options,
     end: () => pool.end(),
     async connect() {
       scopes.refuseInside()
+      lookout.refuseWhileHanging()
       try {
-        return guardClient(await pool.connect(), scopes, usualLimitMs)
+        return guardClient(await pool.connect(), { scopes, lookout, usualLimitMs })
       } catch (error) {
+        if (isHang(error, pool)) lookout.noteHang()
         throw fromPostgresError(error)
       }
     },
   }
 }
 
-function guardClient(client: pg.PoolClient, scopes: TransactionScopes, usualLimitMs: number): PostgresPoolClient {
+function guardClient(
+  client: pg.PoolClient,
+  { scopes, lookout, usualLimitMs }: { scopes: TransactionScopes; lookout: Lookout; usualLimitMs: number },
+): PostgresPoolClient {
   let broken = false
 
   async function query(text: string, parameters: readonly unknown[]): Promise<unknown> {
@@ -130,11 +167,14 @@ function guardClient(client: pg.PoolClient, scopes: TransactionScopes, usualLimi
     const tooSlow = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         broken = true
+        lookout.noteHang()
         reject(storageUnavailable('The database does not answer in time. Try again.'))
       }, limitMs)
     })
     try {
-      return await Promise.race([client.query(text, [...parameters]), tooSlow])
+      const answer = await Promise.race([client.query(text, [...parameters]), tooSlow])
+      lookout.noteAnswer()
+      return answer
     } catch (error) {
       throw fromPostgresError(error)
     } finally {

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { Log } from '../../kernel/log.ts'
+import { entryUrl } from '../../kernel/package-root.ts'
 import { DatabaseOpenError, StorageError, storageFull, storageUnavailable } from '../errors.ts'
 import {
   CODE_EXPIRED,
@@ -62,9 +63,7 @@ interface Pending {
 
 /** Starts the worker and waits until it has opened the file. */
 export async function startSqliteThread(file: string, log: Log | undefined): Promise<SqliteThread> {
-  // The release bundle has the worker beside itself under the same name.
-  const entry = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js'
-  const worker = new Worker(new URL(entry, import.meta.url), {
+  const worker = new Worker(entryUrl('server/database/internal/sqlite-worker'), {
     name: 'sqlite',
     // Flags of the main program (--input-type, --watch, …) are not meant for this file.
     execArgv: [],

@@ -18,6 +18,8 @@ const SESSION_LIFETIME_MS = 30 * 86_400_000
 /** Two tabs that refresh together, or an answer that was lost on the way. */
 const REFRESH_GRACE_MS = 30_000
 const MAX_CACHED = 20_000
+/** With a query, a session ended on another instance is noticed within five seconds. */
+const FRESH_MS = 3_000
 
 /** A session and what its owner is handed: the access token, and the refresh token for the cookie. */
 export interface SignedIn {
@@ -65,6 +67,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
     load: async (id) => holdState(await sessions.findState(id)),
     tags: (value) => (value ? [value.principal.userId, value.principal.sessionId!] : []),
     max: MAX_CACHED,
+    freshMs: FRESH_MS,
     clock,
   })
 

@@ -1,14 +1,17 @@
 // Users as they see themselves (profile) and as administrators manage them.
 // Invariants: whatever is switched off or demoted acts at once, sessions included; the last active administrator can
 // neither be demoted nor switched off, not even by two administrators at the same moment.
+import type { Transaction } from 'kysely'
+import type { Schema } from '../../database/schema.ts'
 import type { StoredFallback } from '../../kernel/fallback.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid } from '../../kernel/ids.ts'
 import type { LimitColumns } from '../../kernel/limits.ts'
+import { describeChanges } from '../../kernel/changes.ts'
 import type { AccountsContext } from './context.ts'
 import { insertUser } from './new-user.ts'
 import { assertAcceptablePassword } from './password.ts'
-import type { UserRow } from './user-store.ts'
+import type { UserChange, UserRow } from './user-store.ts'
 
 export interface Actor {
   readonly actorId: string
@@ -34,14 +37,14 @@ export interface Users {
 export function createUsers(context: AccountsContext): Users {
   const { database, clock, audit, settings, users, sessions, passwords } = context
 
-  async function get(id: string): Promise<UserRow> {
-    const user = isUuid(id) ? await users.findById(id) : undefined
+  async function get(id: string, tx?: Transaction<Schema>): Promise<UserRow> {
+    const user = isUuid(id) ? await users.findById(id, tx) : undefined
     if (!user) throw new GatewayError('not_found', { message: 'There is no such user.' })
     return user
   }
 
   return {
-    get,
+    get: (id) => get(id),
 
     async updateProfile(change, { actorId, ip }) {
       const fallback = change.fallback === undefined ? undefined : JSON.stringify(withoutRepeats(change.fallback))
@@ -49,6 +52,7 @@ export function createUsers(context: AccountsContext): Users {
       const now = clock.now()
       await database.transaction(async (tx) => {
         const set = { ...(name === undefined ? {} : { name }), ...(fallback === undefined ? {} : { fallback }) }
+        const before = await get(actorId, tx)
         await users.update(actorId, set, now, tx)
         await audit.record(
           {
@@ -58,7 +62,7 @@ export function createUsers(context: AccountsContext): Users {
             action: 'user.changed',
             targetType: 'user',
             targetId: actorId,
-            details: set,
+            details: { changes: describeChanges(before, set, ['fallback']) },
           },
           tx,
         )
@@ -108,6 +112,7 @@ export function createUsers(context: AccountsContext): Users {
             })
           }
         }
+        const before = await get(id, tx)
         await users.update(id, change, now, tx)
         if (change.isActive === false) {
           await users.raiseGeneration(id, tx)
@@ -121,7 +126,7 @@ export function createUsers(context: AccountsContext): Users {
             action: 'user.changed',
             targetType: 'user',
             targetId: id,
-            details: { ...change },
+            details: { changes: describeChanges(before, toColumns(change), ['fallback']) },
           },
           tx,
         )
@@ -130,6 +135,11 @@ export function createUsers(context: AccountsContext): Users {
       return get(id)
     },
   }
+}
+
+/** The same change as columns, in whose names it stands in the audit log. */
+function toColumns({ isActive, limits, ...change }: UserChange): Partial<UserRow> {
+  return { ...change, ...(isActive === undefined ? {} : { is_active: isActive }), ...limits }
 }
 
 function withoutRepeats(fallback: StoredFallback): StoredFallback {

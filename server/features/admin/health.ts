@@ -38,6 +38,16 @@ export function createHealthRoutes(options: HealthOptions): ControlRoute[] {
   ]
 }
 
+/** What balancers are told: can this instance serve? */
+export async function checkReady(database: Pick<Database, 'ping'>): Promise<{ ready: boolean; reasons: string[] }> {
+  try {
+    await database.ping()
+    return { ready: true, reasons: [] }
+  } catch (error) {
+    return { ready: false, reasons: [error instanceof Error ? error.message : 'the database does not answer'] }
+  }
+}
+
 async function readHealth(options: HealthOptions, startedAt: number): Promise<AdminHealth> {
   const { clock, database, ledger, registry, instanceId } = options
   const [latency, schema, alive, disk] = await Promise.all([

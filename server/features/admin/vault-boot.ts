@@ -41,6 +41,8 @@ export interface BootedVault {
   readonly opens: ReadonlyMap<string, number>
   /** Tells the other instances what this one has, and looks which key to seal under. */
   readonly report: () => Promise<void>
+  /** How many instances share the database, as of the last look ten seconds ago at most. */
+  readonly countInstances: () => number
   /** Takes the instance off the list and writes the last counts. */
   stop(): Promise<void>
 }
@@ -161,7 +163,7 @@ function assemble(
   { keyring, jwtKey, fingerprintKey, instance, instanceId, registry }: BootedParts,
   picture: RegistryPicture,
 ): BootedVault {
-  const { chooseSealingKid, countWrap, report } = instance
+  const { chooseSealingKid, countWrap, report, countInstances } = instance
   const opens = new Map<string, number>()
   const countOpen = (result: string): void => void opens.set(result, (opens.get(result) ?? 0) + 1)
   return {
@@ -170,6 +172,7 @@ function assemble(
     registry,
     opens,
     report,
+    countInstances,
     jwtKey,
     fallback: secrets.current?.source === 'jwt-fallback',
     warnings: [...secrets.warnings, ...(listOverusedKids(picture).length > 0 ? (['wraps_high'] as const) : [])],

@@ -13,6 +13,8 @@ export interface RunningInstance {
   readonly report: () => Promise<void>
   /** Adds one use and answers how many there were before. */
   readonly countWrap: (kid: string) => number
+  /** How many were alive at the last look, this one included. */
+  readonly countInstances: () => number
   readonly stop: () => Promise<void>
 }
 
@@ -32,6 +34,7 @@ export function createVaultInstance(options: {
   let timer: NodeJS.Timeout | undefined
   let beating: Promise<void> = Promise.resolve()
   let stopped = false
+  let instances = 1
 
   async function writeWraps(): Promise<void> {
     const counts = used
@@ -51,6 +54,7 @@ export function createVaultInstance(options: {
     known = new Map(keys.map((key) => [key.kid, key.wraps]))
     const active = keys.find((key) => key.state === 'active')?.kid
     const alive = await registry.listAlive()
+    instances = Math.max(alive.length, 1)
     const isRetired = keys.some((key) => key.kid === keyring.configuredKid && key.state === 'retired')
     const everyoneHas = !isRetired && alive.every((instance) => instance.kids.includes(keyring.configuredKid))
     const chosen = everyoneHas || active === undefined || !keyring.find(active) ? keyring.configuredKid : active
@@ -82,6 +86,7 @@ export function createVaultInstance(options: {
       schedule()
     },
     report: beatNext,
+    countInstances: () => instances,
     chooseSealingKid: () => sealingKid,
     countWrap(kid) {
       const before = used.get(kid) ?? 0

@@ -6,8 +6,9 @@ import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid, parsePublicId } from '../../kernel/ids.ts'
-import { NO_LIMITS, toLimitColumns } from '../../kernel/limits.ts'
+import { describeLimits, NO_LIMITS, toLimitColumns } from '../../kernel/limits.ts'
 import type { Audit } from '../audit/audit.ts'
+import { describeChanges } from '../../kernel/changes.ts'
 import { digestApiKey, generateApiKey } from './key-format.ts'
 import type { ApiKeyChange, ApiKeyRow, ApiKeyStore } from './store.ts'
 
@@ -41,12 +42,14 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
     action: string,
     id: string,
     { userId, ip }: Owner,
-    details: object,
+    describe: (before: ApiKeyRow) => object,
     write: (...[tx]: Parameters<Parameters<Database['transaction']>[0]>) => Promise<boolean>,
     explain: () => Promise<GatewayError>,
   ): Promise<void> {
     const done = await database.transaction(async (tx) => {
-      if (!(await write(tx))) return false
+      const before = await store.find(id, userId, tx)
+      if (!before || !(await write(tx))) return false
+      const details = { name: before.name, team_id: before.team_id, ...describe(before) }
       await audit.record(
         { actorType: 'user', actorId: userId, ip, action, targetType: 'api-key', targetId: id, details },
         tx,
@@ -107,7 +110,7 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
             action: 'api-key.created',
             targetType: 'api-key',
             targetId: row.id,
-            details: { name: row.name, last4: row.last4, team_id: row.team_id },
+            details: { name: row.name, last4: row.last4, team_id: row.team_id, settings: describeSettings(row) },
           },
           tx,
         )
@@ -132,7 +135,7 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
         'api-key.changed',
         id,
         owner,
-        columns,
+        (before) => ({ changes: describeChanges(before, columns, JSON_COLUMNS) }),
         (tx) => store.update({ id, userId: owner.userId, version }, columns, now, tx),
         async () => {
           const row = await store.find(id, owner.userId)
@@ -151,7 +154,7 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
         'api-key.rotated',
         id,
         owner,
-        { overlap_seconds: overlapSeconds, last4 },
+        (before) => ({ overlap_seconds: overlapSeconds, changes: describeChanges(before, { last4 }) }),
         (tx) =>
           store.rotate({ id, userId: owner.userId }, { digest: digestApiKey(key), last4, previousExpiresAt }, now, tx),
         async () => notFound(),
@@ -164,12 +167,27 @@ export function createApiKeyService(options: ApiKeyServiceOptions): ApiKeyServic
         'api-key.revoked',
         id,
         owner,
-        {},
+        (before) => ({ last4: before.last4, settings: describeSettings(before) }),
         (tx) => store.revoke({ id, userId: owner.userId }, clock.now(), tx),
         async () => notFound(),
       )
     },
   }
+}
+
+const JSON_COLUMNS = ['allowed_models', 'allowed_payers', 'fallback'] as const
+
+/** Whatever of its settings bounds it. */
+function describeSettings(row: ApiKeyRow): object {
+  const parse = (text: string | null): unknown => (text === null ? null : JSON.parse(text))
+  const settings = {
+    ...describeLimits(row),
+    expires_at: row.expires_at,
+    allowed_models: parse(row.allowed_models),
+    allowed_payers: parse(row.allowed_payers),
+    fallback: parse(row.fallback),
+  }
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null))
 }
 
 /** Somebody else's key, a revoked one and none at all are told apart by nobody. */

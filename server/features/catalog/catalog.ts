@@ -11,7 +11,7 @@ import { createCatalogRoutes } from './routes.ts'
 import { createCatalogService } from './service.ts'
 import { createCatalogStore } from './store.ts'
 
-export interface Catalog extends Pick<CatalogMemory, 'overrides' | 'resolveModel' | 'aliasesFor'> {
+export interface Catalog extends Pick<CatalogMemory, 'overrides' | 'resolveModel' | 'aliasesFor' | 'forget'> {
   /** Loads what is held, so that the first request finds it. */
   start(): Promise<void>
   createRoutes(listReachable: (userId: string) => Promise<ReachableModel[]>): readonly ControlRoute[]
@@ -22,15 +22,16 @@ export function createCatalog(options: {
   providers: Providers
   audit: Audit
   clock: Clock
+  announce?: (userId: string | null) => void
 }): Catalog {
-  const { providers, clock } = options
   const store = createCatalogStore(options.database)
-  const memory = createCatalogMemory({ store, providers, clock })
+  const memory = createCatalogMemory({ ...options, store })
   const service = createCatalogService({ ...options, store, memory })
   return {
     overrides: memory.overrides,
     resolveModel: memory.resolveModel,
     aliasesFor: memory.aliasesFor,
+    forget: memory.forget,
     start: memory.refresh,
     createRoutes: (listReachable) => createCatalogRoutes(service, listReachable),
   }

@@ -35,14 +35,18 @@ export interface CatalogMemory {
   refresh(): Promise<void>
   /** A change was committed here: of one user's aliases, or (null) of what holds for all. */
   changed(userId: string | null): Promise<void>
+  /** The same was committed on another instance. */
+  forget(userId: string | null): void
 }
 
 export function createCatalogMemory(options: {
   store: CatalogStore
   providers: Pick<Providers, 'has' | 'routable'>
   clock: Clock
+  /** Told what changed, after the commit: for other instances. */
+  announce?: (userId: string | null) => void
 }): CatalogMemory {
-  const { store, providers, clock } = options
+  const { store, providers, clock, announce = () => undefined } = options
   const names = createModelNames(providers.routable)
   let latest: Shared = { aliases: NO_ALIASES, overrides: NO_OVERRIDES, anyOwn: false }
   let loads = 0
@@ -109,6 +113,11 @@ export function createCatalogMemory(options: {
     return mine && { own: mine, shared: held.aliases }
   }
 
+  function forget(userId: string | null): void {
+    if (userId !== null) own.invalidate(userId)
+    shared.invalidate('all')
+  }
+
   return {
     overrides: { find: (provider, model) => latest.overrides.find(provider, model) },
     resolveModel(userId, name, vendor) {
@@ -124,9 +133,10 @@ export function createCatalogMemory(options: {
       await shared.get('all')
     },
     async changed(userId) {
-      if (userId !== null) own.invalidate(userId)
-      shared.invalidate('all')
+      forget(userId)
+      announce(userId)
       await shared.get('all')
     },
+    forget,
   }
 }

@@ -12,7 +12,7 @@ import type { Audit } from '../audit/audit.ts'
 import { describeAlias, toAliasRow } from './alias-shapes.ts'
 import type { CatalogMemory } from './memory.ts'
 import { describeOverride, toOverrideRow } from './override-shapes.ts'
-import type { AliasOwner, CatalogStore } from './store.ts'
+import type { AliasOwner, AliasRow, CatalogStore, OverrideRow } from './store.ts'
 
 export interface CatalogActor {
   readonly userId: string
@@ -76,10 +76,10 @@ function createAliasRules({ database, store, memory, providers, audit, clock }: 
       const row = toAliasRow(names, providers.names, { name, body, at: clock.now() })
       const most = owner === null ? MOST_ALIASES : MOST_OWN_ALIASES
       await database.transaction(async (tx) => {
+        const before = await store.findAlias(owner, name, tx)
         await store.putAlias(owner, row, actor.userId, tx)
         if ((await store.countAliases(owner, tx)) > most) throw tooMany('aliases', most)
-        const { target, targets, strategy } = describeAlias(row)
-        const details = targets ? { targets, strategy } : { target }
+        const details = { from: before ? describeChoice(before) : null, to: describeChoice(row) }
         await audit.record(entryFor(owner, actor, 'alias.saved', name, details), tx)
       })
       await memory.changed(owner)
@@ -87,8 +87,10 @@ function createAliasRules({ database, store, memory, providers, audit, clock }: 
     },
     async removeAlias(owner, name, actor) {
       await database.transaction(async (tx) => {
-        if (!(await store.removeAlias(owner, name, tx))) throw noSuchAlias()
-        await audit.record(entryFor(owner, actor, 'alias.removed', name, {}), tx)
+        const before = await store.findAlias(owner, name, tx)
+        if (!before || !(await store.removeAlias(owner, name, tx))) throw noSuchAlias()
+        const details = { from: describeChoice(before), to: null }
+        await audit.record(entryFor(owner, actor, 'alias.removed', name, details), tx)
       })
       await memory.changed(owner)
     },
@@ -126,9 +128,11 @@ function createOverrideRules(options: CatalogServiceOptions): OverrideRules {
       const name = { provider, model: bareModelName(model) }
       const row = toOverrideRow(name, body, { at: clock.now(), by: actor.userId })
       await database.transaction(async (tx) => {
+        const before = await store.findOverride(name.provider, name.model, tx)
         await store.putOverride(row, tx)
         if ((await store.countOverrides(tx)) > MOST_OVERRIDES) throw tooMany('overrides', MOST_OVERRIDES)
-        await audit.record(entryFor(actor, 'model-override.saved', name, body), tx)
+        const details = { from: before ? describeFacts(before) : null, to: describeFacts(row) }
+        await audit.record(entryFor(actor, 'model-override.saved', name, details), tx)
       })
       await memory.changed(null)
       return describeOverride(row)
@@ -136,12 +140,24 @@ function createOverrideRules(options: CatalogServiceOptions): OverrideRules {
     async removeOverride(provider, model, actor) {
       const name = { provider, model: bareModelName(model) }
       await database.transaction(async (tx) => {
-        if (!(await store.removeOverride(name.provider, name.model, tx))) throw noSuchOverride()
-        await audit.record(entryFor(actor, 'model-override.removed', name, {}), tx)
+        const before = await store.findOverride(name.provider, name.model, tx)
+        if (!before || !(await store.removeOverride(name.provider, name.model, tx))) throw noSuchOverride()
+        const details = { from: describeFacts(before), to: null }
+        await audit.record(entryFor(actor, 'model-override.removed', name, details), tx)
       })
       await memory.changed(null)
     },
   }
+}
+
+function describeChoice(row: AliasRow): object {
+  const { target, targets, strategy } = describeAlias(row)
+  return targets ? { targets, strategy } : { target }
+}
+
+function describeFacts(row: OverrideRow): object {
+  const { price, profile, enabled, hidden } = describeOverride(row)
+  return { price, profile, enabled, hidden }
 }
 
 function refuse(path: string, message: string): GatewayError {

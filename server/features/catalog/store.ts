@@ -14,14 +14,14 @@ export interface CatalogStore {
   /** By name. */
   listAliases(owner: AliasOwner): Promise<AliasRow[]>
   hasUserAliases(): Promise<boolean>
-  findAlias(owner: AliasOwner, name: string): Promise<AliasRow | undefined>
+  findAlias(owner: AliasOwner, name: string, tx?: Tx): Promise<AliasRow | undefined>
   countAliases(owner: AliasOwner, query: Kysely<Schema>): Promise<number>
   /** Puts a row in the place of one of the same name. */
   putAlias(owner: AliasOwner, row: AliasRow, by: string, tx: Tx): Promise<void>
   removeAlias(owner: AliasOwner, name: string, tx: Tx): Promise<boolean>
   /** By provider and model. */
   listOverrides(): Promise<OverrideRow[]>
-  findOverride(provider: string, model: string): Promise<OverrideRow | undefined>
+  findOverride(provider: string, model: string, tx?: Tx): Promise<OverrideRow | undefined>
   countOverrides(query: Kysely<Schema>): Promise<number>
   putOverride(row: CatalogOverrideTable, tx: Tx): Promise<void>
   removeOverride(provider: string, model: string, tx: Tx): Promise<boolean>
@@ -30,16 +30,19 @@ export interface CatalogStore {
 const ALIAS_COLUMNS = ['name', 'provider', 'model', 'choice', 'updated_at'] as const
 
 export function createCatalogStore({ query: own }: Pick<Database, 'query'>): CatalogStore {
-  const shared = own.selectFrom('catalog_aliases').select(ALIAS_COLUMNS)
-  const ofUser = (userId: string) => own.selectFrom('user_aliases').select(ALIAS_COLUMNS).where('user_id', '=', userId)
+  const shared = (query: Kysely<Schema> = own) => query.selectFrom('catalog_aliases').select(ALIAS_COLUMNS)
+  const ofUser = (userId: string, query: Kysely<Schema> = own) =>
+    query.selectFrom('user_aliases').select(ALIAS_COLUMNS).where('user_id', '=', userId)
 
   return {
-    listAliases: (owner) => (owner === null ? shared.orderBy('name') : ofUser(owner).orderBy('name')).execute(),
+    listAliases: (owner) => (owner === null ? shared().orderBy('name') : ofUser(owner).orderBy('name')).execute(),
     async hasUserAliases() {
       return (await own.selectFrom('user_aliases').select('name').limit(1).executeTakeFirst()) !== undefined
     },
-    findAlias: (owner, name) =>
-      (owner === null ? shared.where('name', '=', name) : ofUser(owner).where('name', '=', name)).executeTakeFirst(),
+    findAlias: (owner, name, tx) =>
+      owner === null
+        ? shared(tx).where('name', '=', name).executeTakeFirst()
+        : ofUser(owner, tx).where('name', '=', name).executeTakeFirst(),
     async countAliases(owner, query) {
       const rows =
         owner === null
@@ -76,8 +79,8 @@ export function createCatalogStore({ query: own }: Pick<Database, 'query'>): Cat
       return result.numDeletedRows === 1n
     },
     listOverrides: () => own.selectFrom('catalog_overrides').selectAll().orderBy('provider').orderBy('model').execute(),
-    findOverride: (provider, model) =>
-      own
+    findOverride: (provider, model, tx = undefined) =>
+      (tx ?? own)
         .selectFrom('catalog_overrides')
         .selectAll()
         .where('provider', '=', provider)

@@ -24,8 +24,8 @@ export interface ReservedCall {
 }
 
 export interface Reservation {
-  /** Turns it into what was spent; later calls do nothing. */
-  settle(usdNanos: number): void
+  /** Turns it into what was spent; null, where nobody knows, spends what was held. Later calls do nothing. */
+  settle(usdNanos: number | null): void
 }
 
 export type BudgetVerdict =

@@ -80,7 +80,7 @@ export function createMemoryBudgets(options: {
             open = false
             for (const account of held) {
               account.reserved -= usdNanos
-              account.spent += spent
+              account.spent += spent ?? usdNanos
               account.usedAt = clock.monotonic()
             }
           },

@@ -139,7 +139,7 @@ export function createSharedBudgets(options: {
       const outcome = await ask({ id, limits: accounts, usdNanos, requestId, firstAttempt })
       if (outcome.kind === 'held') {
         held++
-        return { ok: true, reservation: createReservation(id) }
+        return { ok: true, reservation: createReservation(id, usdNanos) }
       }
       const limit = byName.get(outcome.account)!
       if (outcome.kind === 'refused') return { ok: false, limit, resetsAt: endOfPeriod(limit.period, clock.now()) }
@@ -147,13 +147,13 @@ export function createSharedBudgets(options: {
     }
   }
 
-  function createReservation(id: string) {
+  function createReservation(id: string, heldUsdNanos: number) {
     let isOpen = true
     return {
-      settle(spentUsdNanos: number) {
+      settle(spentUsdNanos: number | null) {
         if (!isOpen) return
         isOpen = false
-        settle({ id, spentUsdNanos })
+        settle({ id, spentUsdNanos: spentUsdNanos ?? heldUsdNanos })
       },
     }
   }

@@ -14,6 +14,7 @@ import type { KeyStates, OnKeyChange } from './key-states.ts'
 import type { ReadHealth } from './model-health.ts'
 import { describeBinding, type StoredProviderKey } from './record.ts'
 import type { Shredder } from './shredder.ts'
+import type { CountStandIns } from './stand-in.ts'
 import type { ProviderKeyStore } from './store.ts'
 
 /** Who asks, as the audit log notes it. */
@@ -55,6 +56,7 @@ export interface ProviderKeysOptions {
   readCap?: ReadCap
   /** Sums over what one key paid for, whoever asked. */
   readKeyUsage?: (keyId: string, query: UsageQuery) => Promise<UsageAnswer>
+  countStandIns?: CountStandIns
   notify?: Notify
   onKeyChange?: OnKeyChange
   /** With whom each of a user's keys is shared, by bare key id. */

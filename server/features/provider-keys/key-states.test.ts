@@ -233,12 +233,13 @@ describeOnEachDatabase('the keys a request may use', (open) => {
       const { database, keys, userId, first, time } = await begin()
       const died = time.now
       const hour = 3_600_000
-      keys.markStatus(first, 'invalid', 'rejected', { at: died + hour, afterMs: hour })
+      keys.markStatus(first, 'invalid', 'rejected', { probe: { at: died + hour, afterMs: hour } })
       await keys.flush()
       time.now += hour
       const [again] = await reload({ keys, userId })
       expect(again!.probe).toEqual({ at: died + hour, afterMs: hour })
-      keys.markStatus(again!, 'invalid', 'rejected', { at: time.now + 6 * hour, afterMs: 6 * hour })
+      const probe = { at: time.now + 6 * hour, afterMs: 6 * hour }
+      keys.markStatus(again!, 'invalid', 'rejected', { probe })
       expect((await keys.chainFor(userId))[0]!.probe).toEqual({ at: time.now + 6 * hour, afterMs: 6 * hour })
       await keys.flush()
       const [longer] = await reload({ keys, userId })
@@ -247,6 +248,54 @@ describeOnEachDatabase('the keys a request may use', (open) => {
       keys.markStatus(longer!, 'active', null)
       await keys.flush()
       expect((await reload({ keys, userId }))[0]).toMatchObject({ status: 'active', probe: null })
+    })
+
+    test('of calls that began before the pause lengthen it on no instance, and end it on none', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      const minute = 60_000
+      const begunAt = time.now
+      time.now += 1_000
+      keys.markStatus(first, 'exhausted', 'quota', {
+        probe: { at: time.now + 10 * minute, afterMs: 10 * minute },
+        begunAt,
+      })
+      await keys.flush()
+      const entered = (await rows(database))[0]!
+      // Another instance knows the key as it was, and hears of its failure a little later.
+      time.now += 2_000
+      const other = setUp(await open({ sameAs: database })).keys
+      other.markStatus(first, 'exhausted', 'quota', {
+        probe: { at: time.now + 20 * minute, afterMs: 20 * minute },
+        begunAt,
+      })
+      other.markStatus(first, 'active', null, { begunAt })
+      await other.flush()
+      expect((await rows(database))[0]).toEqual({ ...entered, worked_at: null })
+      const [record] = await reload({ keys, userId })
+      keys.markStatus(record!, 'active', null, { begunAt })
+      expect((await keys.chainFor(userId))[0]).toMatchObject({ status: 'exhausted', workedAt: time.now })
+      await keys.flush()
+      expect((await rows(database))[0]).toEqual({ ...entered, worked_at: time.now })
+      await other.close()
+    })
+
+    test('whose pause is over are probed by one instance; a probe that told nothing is the next one’s', async () => {
+      const { database, keys, userId, first, time } = await begin()
+      const minute = 60_000
+      keys.markStatus(first, 'exhausted', 'quota', { probe: { at: time.now + 10 * minute, afterMs: 10 * minute } })
+      await keys.flush()
+      time.now += 10 * minute
+      const [due] = await reload({ keys, userId })
+      const other = setUp(await open({ sameAs: database })).keys
+      const until = time.now + minute
+      expect([await keys.claimProbe(due!, until), await other.claimProbe(due!, until)]).toEqual([true, false])
+      expect((await reload({ keys, userId }))[0]!.probe).toEqual({ at: until, afterMs: 10 * minute })
+      keys.releaseProbe(due!, until)
+      await keys.flush()
+      const [released] = await reload({ keys, userId })
+      expect(released!.probe).toEqual({ at: time.now, afterMs: 10 * minute })
+      expect(await other.claimProbe(released!, until)).toBe(true)
+      await other.close()
     })
 
     test('of models reach other instances, end by themselves, and are not those of the next secret', async () => {

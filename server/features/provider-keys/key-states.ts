@@ -19,9 +19,12 @@ import {
   type ProviderKeyRecord,
   type ProviderKeyStatus,
 } from './record.ts'
-import type { ModelMark, ProviderKeyStore, StatusMark } from './store.ts'
+import type { ModelMark, StatusMark } from './state-store.ts'
+import type { ProviderKeyStore } from './store.ts'
 
 const CACHED_USERS = 10_000
+/** With a query, a key deleted on another instance is noticed within five seconds. */
+const FRESH_MS = 3_000
 const WRITE_STATUS_MS = 100
 const RETRY_MS = 1_000
 const WRITE_USE_MS = 10_000
@@ -35,6 +38,14 @@ interface Pending extends StatusMark {
 /** Told that a user's keys are no longer as they were: which one and how, where that is known. */
 export type OnKeyChange = (change: { userId: string; keyId: string | null; status: string | null }) => void
 
+/** Of the call that found a state. */
+export interface Found {
+  /** Of a key set aside: when it may be tried again. */
+  readonly probe?: Probe | null
+  /** What was begun before a state was entered changes nothing about it; epoch ms, left out = now. */
+  readonly begunAt?: number
+}
+
 export interface KeyStates {
   chainFor(userId: string): Promise<readonly ProviderKeyRecord[]>
   /** A key as it is now, with what is still on its way to the database. */
@@ -44,16 +55,25 @@ export interface KeyStates {
   opens(record: ProviderKeyRecord): boolean
   /** Opens without counting it as a use: for the owner's own test. */
   openForTest(record: ProviderKeyRecord): Secret
-  /** `probe`: of a key set aside, when it may be tried again. */
-  markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null, probe?: Probe): void
+  markStatus(record: ProviderKeyRecord, status: ProviderKeyStatus, reason: string | null, found?: Found): void
   /** A model this key does not serve for a while: for other instances, this one's health knows already. */
   markModel(record: ProviderKeyRecord, health: ModelHealth): void
+  /** Moves the end of a key's pause to then, for the one request that probes it; false: another instance was faster. */
+  claimProbe(record: ProviderKeyRecord, until: number): Promise<boolean>
+  /** The probe claimed until then told nothing: the next may be made now. In the background. */
+  releaseProbe(record: ProviderKeyRecord, until: number): void
+  /** Was the model in the list that the key's last check got? */
+  listsModel(record: ProviderKeyRecord, model: string): Promise<boolean>
   /** The user's keys have changed: whatever memory holds of them is dropped. */
   invalidate(userId: string): void
+  /** The same, where another instance changed them. */
+  forget(userId: string): void
   /** Writes what is still to be written. */
   flush(): Promise<void>
   close(): Promise<void>
 }
+
+const isSetAside = (status: ProviderKeyStatus): boolean => status === 'invalid' || status === 'exhausted'
 
 export function createKeyStates(options: {
   store: ProviderKeyStore
@@ -68,10 +88,11 @@ export function createKeyStates(options: {
   const cache = createFreshCache<string, readonly ProviderKeyRecord[]>({
     load: async (userId) => store.withModels(await store.list(userId), clock.now()),
     max: CACHED_USERS,
+    freshMs: FRESH_MS,
     clock,
   })
   const pending = new Map<string, Pending>()
-  const pendingModels = new Map<string, ModelMark>()
+  const pendingModels = new Map<string, { mark: ModelMark; userId: string }>()
   const used = new Map<string, number>()
   /** How many states have been written. */
   let writes = 0
@@ -92,7 +113,7 @@ export function createKeyStates(options: {
     record: ProviderKeyRecord,
     status: ProviderKeyStatus,
     reason: string | null,
-    probe: Probe | null = null,
+    { probe = null, begunAt = clock.now() }: Found = {},
   ): void {
     const shown = overlay(record)
     const isLonger = probe !== null && probe.at > (shown.probe?.at ?? 0)
@@ -102,14 +123,17 @@ export function createKeyStates(options: {
     const workedAt = status === 'active' ? at : shown.workedAt
     const before = pending.get(record.id)?.before ?? record.status
     const { id, keyVersion } = record
-    pending.set(id, { id, keyVersion, status, reason, at, workedAt, probe, record, before })
+    const isOld = status === 'active' && isSetAside(shown.status) && (shown.statusAt ?? 0) > begunAt
+    const mark = isOld
+      ? { status: shown.status, reason: shown.statusReason, at: shown.statusAt ?? at, probe: shown.probe }
+      : { status, reason, at, probe }
+    pending.set(id, { id, keyVersion, ...mark, workedAt, begunAt, record, before })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
   function markModel({ id, keyVersion, userId }: ProviderKeyRecord, health: ModelHealth): void {
     if (health.model.length > LONGEST_MODEL) return
-    pendingModels.set(`${id} ${health.model}`, { id, keyVersion, ...health })
-    options.onKeyChange?.({ userId, keyId: id, status: null })
+    pendingModels.set(`${id} ${health.model}`, { mark: { id, keyVersion, ...health }, userId })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
 
@@ -123,9 +147,10 @@ export function createKeyStates(options: {
   async function writePending(): Promise<void> {
     try {
       for (const mark of pending.values()) await writeStatus(mark)
-      for (const [name, mark] of pendingModels) {
-        await store.markModel(mark, clock.now())
-        if (pendingModels.get(name) === mark) pendingModels.delete(name)
+      for (const [name, one] of pendingModels) {
+        await store.markModel(one.mark, clock.now())
+        if (pendingModels.get(name) === one) pendingModels.delete(name)
+        options.onKeyChange?.({ userId: one.userId, keyId: one.mark.id, status: null })
       }
     } catch (error) {
       log.warn({ err: error }, 'the states of provider keys could not be written')
@@ -181,6 +206,33 @@ export function createKeyStates(options: {
     }
   }
 
+  async function claimProbe({ id, keyVersion, userId, probe }: ProviderKeyRecord, until: number): Promise<boolean> {
+    if (probe === null) return true
+    try {
+      return await store.moveProbe({ id, keyVersion, from: probe.at, to: until })
+    } catch (error) {
+      // One probe too many is better than a key that nobody tries again.
+      log.warn({ err: error }, 'the probe of a provider key could not be noted')
+      return true
+    } finally {
+      cache.invalidate(userId)
+    }
+  }
+
+  function releaseProbe(record: ProviderKeyRecord, until: number): void {
+    writing = writing.then(() => writeRelease(record, until))
+  }
+
+  async function writeRelease({ id, keyVersion, userId }: ProviderKeyRecord, until: number): Promise<void> {
+    try {
+      await store.moveProbe({ id, keyVersion, from: until, to: clock.now() })
+      cache.invalidate(userId)
+    } catch (error) {
+      // It lapses by itself within a minute.
+      log.warn({ err: error }, 'the end of a probe could not be noted')
+    }
+  }
+
   return {
     async chainFor(userId) {
       let records: readonly ProviderKeyRecord[]
@@ -211,10 +263,14 @@ export function createKeyStates(options: {
     openForTest: open,
     markStatus,
     markModel,
+    claimProbe,
+    releaseProbe,
+    listsModel: ({ id }, model) => store.listsModel(id, model),
     invalidate(userId) {
       cache.invalidate(userId)
       options.onKeyChange?.({ userId, keyId: null, status: null })
     },
+    forget: (userId) => cache.invalidate(userId),
     async flush() {
       await writeStatuses()
       await writeUses()

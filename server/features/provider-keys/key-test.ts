@@ -75,4 +75,5 @@ const FINDINGS: Partial<Record<Verdict, Finding>> = {
   },
   restricted: RESTRICTED,
   forbidden: RESTRICTED,
+  unfit: RESTRICTED,
 }

@@ -8,6 +8,7 @@ import {
   providerKeyImpactSchema,
   providerKeyListSchema,
   providerKeyParamsSchema,
+  providerKeyStandInSchema,
   providerKeyTestSchema,
   providerKeyUsageSchema,
   replaceProviderKeyBodySchema,
@@ -168,6 +169,17 @@ export function createProviderKeyRoutes(keys: ProviderKeyService): ControlRoute[
       answers: { 200: { description: 'The impact of losing it', schema: providerKeyImpactSchema }, 404: unknown },
       async handle({ principal, params }) {
         return { status: 200, body: await keys.previewImpact(principal.userId, params.ref) }
+      },
+    }),
+    defineControlRoute({
+      ...OWN,
+      method: 'GET',
+      path: `${ONE}/stand-in`,
+      summary: 'How many requests the server paid for since a key was rejected or ran out of credit',
+      params: providerKeyParamsSchema,
+      answers: { 200: { description: 'What stood in for the key', schema: providerKeyStandInSchema }, 404: unknown },
+      async handle({ principal, params }) {
+        return { status: 200, body: await keys.readStandIn(principal.userId, params.ref) }
       },
     }),
   ]

@@ -438,6 +438,19 @@ describeOnEachDatabase('provider keys', (open) => {
       expect(await rows(database)).toMatchObject([{ status: 'invalid', status_at: died, last_tested_at: time.now }])
     })
 
+    test('a rejected key that is tested again and again is looked at no later for that', async () => {
+      const { database, keys, actor, userId, tested, time } = await begin()
+      await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
+      tested.answer = { valid: false, status: 'invalid', latencyMs: 5, message: 'rejected' }
+      const hour = 3_600_000
+      const due = time.now + hour
+      for (let index = 0; index < 4; index++) await keys.testProviderKey(userId, 'openai')
+      expect(await rows(database)).toMatchObject([{ probe_at: due, probe_after_ms: hour }])
+      time.now = due
+      await keys.testProviderKey(userId, 'openai')
+      expect(await rows(database)).toMatchObject([{ probe_at: due + 6 * hour, probe_after_ms: 6 * hour }])
+    })
+
     test.each(['cooling', 'restricted', 'exhausted'] as const)(
       '%s is no pass, whatever else is said',
       async (status) => {

@@ -7,6 +7,7 @@ import type {
   EditProviderKeyBody,
   ProviderKey,
   ProviderKeyImpact,
+  ProviderKeyStandIn,
   ProviderKeyTest,
   ProviderKeyUsage,
   ReplaceProviderKeyBody,
@@ -25,13 +26,24 @@ import { withModelHealth } from './model-health.ts'
 import { readPastedKey } from './pasted-key.ts'
 import type { StoredProviderKey } from './record.ts'
 import { createShredder } from './shredder.ts'
+import { describeStandIn } from './stand-in.ts'
 import { createProviderKeyStore } from './store.ts'
 import { editKey, insertKey, removeKey, replaceSecret } from './write-key.ts'
 
 /** What the gateway uses of a user's keys. */
 type GatewaySide = Pick<
   KeyStates,
-  'chainFor' | 'openCredential' | 'opens' | 'markStatus' | 'markModel' | 'invalidate' | 'flush'
+  | 'chainFor'
+  | 'openCredential'
+  | 'opens'
+  | 'markStatus'
+  | 'markModel'
+  | 'claimProbe'
+  | 'releaseProbe'
+  | 'listsModel'
+  | 'invalidate'
+  | 'forget'
+  | 'flush'
 >
 
 export interface ProviderKeyService extends GatewaySide {
@@ -51,6 +63,8 @@ export interface ProviderKeyService extends GatewaySide {
   testProviderKey(userId: string, ref: string): Promise<ProviderKeyTest>
   testUnsavedKey(input: TestProviderKeyBody): Promise<ProviderKeyTest>
   previewImpact(userId: string, ref: string): Promise<ProviderKeyImpact>
+  /** What the server paid for in the place of a key that stopped serving. */
+  readStandIn(userId: string, ref: string): Promise<ProviderKeyStandIn>
   /** What one key paid for: by day, model and payer, its borrowers' requests included. */
   readUsage(userId: string, ref: string, query: KeyUsageQuery): Promise<ProviderKeyUsage>
   readonly care: Pick<KeyCare, 'runOnce'>
@@ -132,6 +146,10 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       return describeImpact(key, await store.readUsage(userId, key.id, from), { from, to }, options.explain)
     },
 
+    async readStandIn(userId, ref) {
+      return describeStandIn(states.overlay(await findKey(context, userId, ref)), options.countStandIns)
+    },
+
     async readUsage(userId, ref, query) {
       const key = await findKey(context, userId, ref)
       const read = options.readKeyUsage ?? (() => Promise.reject(new GatewayError('not_found')))
@@ -149,7 +167,11 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
     opens: states.opens,
     markStatus: states.markStatus,
     markModel: states.markModel,
+    claimProbe: states.claimProbe,
+    releaseProbe: states.releaseProbe,
+    listsModel: states.listsModel,
     invalidate: states.invalidate,
+    forget: states.forget,
     flush: states.flush,
     care,
     async start() {

@@ -16,7 +16,11 @@ export function readSettings(input: Omit<EditProviderKeyBody, 'version'>): KeySe
 }
 
 /** Before and after of each field, for the audit log. */
-export function describeChanges(key: StoredProviderKey, settings: KeySettings, position: number | undefined): object {
+export function describeSettingChanges(
+  key: StoredProviderKey,
+  settings: KeySettings,
+  position: number | undefined,
+): object {
   const before: KeySettings = {
     label: key.label,
     isActive: key.isActive,

@@ -1,15 +1,13 @@
 // The rows of provider keys, in SQL. Every read and write of the control plane names the owner, so no call can reach a
-// row of somebody else; states are written by id and key version, so they never land on a key that was replaced.
-import { sql, type Kysely, type Transaction } from 'kysely'
+// row of somebody else.
+import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, UserProviderKeyTable } from '../../database/schema.ts'
 import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
-import type { ModelHealth, Probe, ProviderKeyStatus, StoredProviderKey } from './record.ts'
+import type { ProviderKeyStatus, StoredProviderKey } from './record.ts'
+import { createKeyStateStore, type KeyStateStore } from './state-store.ts'
 
 type Query = Kysely<Schema>
-
-/** The names are the clients', so they are bounded per key. */
-const MODELS_PER_KEY = 256
 
 export interface NewSecret {
   readonly sealed: string
@@ -29,24 +27,6 @@ export interface KeySettings {
   readonly cap?: { readonly usdNanos: number; readonly period: string } | null
 }
 
-export interface StatusMark {
-  readonly id: string
-  readonly keyVersion: number
-  readonly status: ProviderKeyStatus
-  readonly reason: string | null
-  readonly at: number
-  /** When it last passed a test or served; null = not known to have. */
-  readonly workedAt: number | null
-  /** When a key that is set aside may be tried again. */
-  readonly probe: Probe | null
-}
-
-/** A model that a key does not serve until then. */
-export interface ModelMark extends ModelHealth {
-  readonly id: string
-  readonly keyVersion: number
-}
-
 export interface UsageByKey {
   readonly apiKeyId: string | null
   readonly apiKeyName: string | null
@@ -59,7 +39,7 @@ export interface UsageByKey {
   readonly lastAt: number
 }
 
-export interface ProviderKeyStore {
+export interface ProviderKeyStore extends KeyStateStore {
   /** All keys of a user, by provider and in order. */
   list(userId: string, query?: Query): Promise<StoredProviderKey[]>
   find(userId: string, id: string, query?: Query): Promise<StoredProviderKey | undefined>
@@ -75,16 +55,6 @@ export interface ProviderKeyStore {
   /** Numbers the keys of one provider from 1 in the order given. */
   setOrder(userId: string, ids: readonly string[], tx: Transaction<Schema>): Promise<void>
   remove(userId: string, id: string, tx: Transaction<Schema>): Promise<boolean>
-  /** False if nothing changed: another key version, or in that state already. */
-  markStatus(mark: StatusMark): Promise<boolean>
-  /** The same keys, with the models they do not serve just now. */
-  withModels(keys: readonly StoredProviderKey[], now: number): Promise<StoredProviderKey[]>
-  markModel(mark: ModelMark, now: number): Promise<void>
-  /** The status the test led to, where it was another one before; null where nothing changed. */
-  markTested(
-    mark: Omit<StatusMark, 'status' | 'workedAt'> & { passed: boolean; rejected: boolean },
-  ): Promise<ProviderKeyStatus | null>
-  markUsed(times: ReadonlyMap<string, number>): Promise<void>
   /** What one key paid for since a time, by API key and model. */
   readUsage(userId: string, id: string, since: number): Promise<UsageByKey[]>
 }
@@ -95,6 +65,8 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
     query.selectFrom('user_provider_keys').selectAll().where('user_id', '=', userId)
 
   return {
+    ...createKeyStateStore(database),
+
     async list(userId, query = own) {
       const rows = await ofUser(userId, query).orderBy('provider').orderBy('position').orderBy('id').execute()
       return rows.map(toKey)
@@ -184,102 +156,6 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
         .where('user_id', '=', userId)
         .executeTakeFirst()
       return result.numDeletedRows === 1n
-    },
-
-    async withModels(keys, now) {
-      if (keys.length === 0) return []
-      const ids = keys.map(({ id }) => id)
-      const rows = await own
-        .selectFrom('key_model_states')
-        .selectAll()
-        .where('provider_key_id', 'in', ids)
-        .where('ends_at', '>', now)
-        .execute()
-      if (rows.length === 0) return [...keys]
-      return keys.map((key) => {
-        const models = rows
-          .filter((row) => row.provider_key_id === key.id && row.key_version === key.keyVersion)
-          .map(({ model, state, ends_at: until }) => ({ model, status: state, until }))
-        return { ...key, models }
-      })
-    },
-
-    async markModel({ id, keyVersion, model, status, until }, now) {
-      const ofKey = own.deleteFrom('key_model_states').where('provider_key_id', '=', id)
-      await ofKey.where('ends_at', '<=', now).execute()
-      await sql`
-        INSERT INTO key_model_states (provider_key_id, model, key_version, state, ends_at)
-        SELECT id, ${model}, ${keyVersion}, ${status}, ${until} FROM user_provider_keys
-        WHERE id = ${id} AND key_version = ${keyVersion}
-          AND (SELECT COUNT(*) FROM key_model_states WHERE provider_key_id = ${id}) < ${MODELS_PER_KEY}
-        ON CONFLICT (provider_key_id, model)
-        DO UPDATE SET key_version = excluded.key_version, state = excluded.state, ends_at = excluded.ends_at`.execute(
-        own,
-      )
-    },
-
-    async markStatus({ id, keyVersion, status, reason, at, workedAt, probe }) {
-      const worked = status === 'active'
-      const result = await own
-        .updateTable('user_provider_keys')
-        .set({
-          status,
-          status_reason: reason,
-          ...(workedAt === null ? {} : { worked_at: workedAt }),
-          probe_at: probe?.at ?? null,
-          probe_after_ms: probe?.afterMs ?? null,
-        })
-        // Set aside once more: it is the same state, for longer.
-        .set((column) => ({
-          status_at: column.case().when('status', '=', status).then(column.ref('status_at')).else(at).end(),
-        }))
-        .where('id', '=', id)
-        .where('key_version', '=', keyVersion)
-        .where((where) =>
-          where.or([
-            where('status', '<>', status),
-            ...(worked ? [where('worked_at', 'is', null)] : []),
-            ...(probe ? [where('probe_at', 'is', null), where('probe_at', '<', probe.at)] : []),
-          ]),
-        )
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
-
-    async markTested({ id, keyVersion, reason, at, passed, rejected, probe }) {
-      const tested = () =>
-        own.updateTable('user_provider_keys').where('id', '=', id).where('key_version', '=', keyVersion)
-      await tested()
-        .set({ last_tested_at: at, ...(passed ? { worked_at: at } : {}) })
-        .execute()
-      if (passed) {
-        // A free test cannot see credit or limits, so it clears none of those states.
-        const result = await tested()
-          .set({ status: 'active', status_reason: null, status_at: at, probe_at: null, probe_after_ms: null })
-          .where('status', 'in', ['untested', 'invalid', 'undecryptable'])
-          .executeTakeFirst()
-        return result.numUpdatedRows === 1n ? 'active' : null
-      }
-      if (!rejected) return null
-      const pause = { probe_at: probe?.at ?? null, probe_after_ms: probe?.afterMs ?? null }
-      const result = await tested()
-        .set({ status: 'invalid', status_reason: reason, status_at: at, ...pause })
-        .where('status', '<>', 'invalid')
-        .executeTakeFirst()
-      if (result.numUpdatedRows === 1n) return 'invalid'
-      await tested().set(pause).where('status', '=', 'invalid').execute()
-      return null
-    },
-
-    async markUsed(times) {
-      for (const [id, at] of times) {
-        await own
-          .updateTable('user_provider_keys')
-          .set({ last_used_at: at })
-          .where('id', '=', id)
-          .where((where) => where.or([where('last_used_at', 'is', null), where('last_used_at', '<', at)]))
-          .execute()
-      }
     },
 
     async readUsage(userId, id, since) {

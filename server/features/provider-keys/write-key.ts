@@ -13,11 +13,12 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid, toPublicId } from '../../kernel/ids.ts'
 import { revealSecret, type Secret } from '../../kernel/secret.ts'
 import { VaultError } from '../../vault/vault-error.ts'
+import { describeChanges } from '../../kernel/changes.ts'
 import { entryFor, type KeyActor, type KeyContext } from './context.ts'
 import { noSuchKey, readDestination } from './find-key.ts'
 import { lastFour, readPastedKey } from './pasted-key.ts'
 import { bindingOf, type StoredProviderKey } from './record.ts'
-import { describeChanges, readSettings } from './settings.ts'
+import { describeSettingChanges, readSettings } from './settings.ts'
 import type { KeySettings, NewSecret } from './store.ts'
 
 type BoundFields = Pick<StoredProviderKey, 'id' | 'userId' | 'provider' | 'baseUrl' | 'keyVersion'>
@@ -65,7 +66,9 @@ export async function replaceSecret(
   const sealed = sealSecret(context, next, secret)
   const replaced = await refusingDuplicates(context, actor.userId, key.provider, sealed, async (tx) => {
     if (!(await store.replaceSecret(key, sealed, clock.now(), tx))) return false
-    await context.audit.record(entryFor(actor, 'key.replaced', next), tx)
+    const { last4, prefix, fingerprint } = sealed
+    const changes = describeChanges(key, { baseUrl, last4, prefix, fingerprint, keyVersion: next.keyVersion })
+    await context.audit.record(entryFor(actor, 'key.replaced', next, { changes }), tx)
     return true
   })
   if (!replaced) return undefined
@@ -83,7 +86,7 @@ export async function editKey(
 ): Promise<StoredProviderKey | undefined> {
   const { store, clock, database } = context
   const settings = readSettings(input)
-  const changes = describeChanges(key, settings, input.position)
+  const changes = describeSettingChanges(key, settings, input.position)
   const changed = await database.transaction(async (tx) => {
     await store.lockOwner(actor.userId, tx)
     if (!(await store.edit(key, settings, clock.now(), tx))) return false
@@ -103,10 +106,17 @@ export async function removeKey(context: KeyContext, actor: KeyActor, key: Store
     if (!(await store.remove(actor.userId, key.id, tx))) throw noSuchKey()
     const rest = await listSiblings(context, key, tx)
     await store.setOrder(actor.userId, rest, tx)
-    await context.audit.record(entryFor(actor, 'key.deleted', key), tx)
+    await context.audit.record(entryFor(actor, 'key.deleted', key, describeKey(key)), tx)
   })
   context.states.invalidate(actor.userId)
   await context.shredder.shred(entryFor(actor, 'key.shredded', key))
+}
+
+/** What was there, but for the key. */
+function describeKey(key: StoredProviderKey): object {
+  const { last4, position, isActive, expiresAt, fallback, allowedModels, capUsdNanos, capPeriod, status } = key
+  const cap = capUsdNanos === null ? null : { usdNanos: capUsdNanos, period: capPeriod }
+  return { last4, position, isActive, expiresAt, fallback, allowedModels, cap, status }
 }
 
 /** Runs a change; the same secret twice at one provider is answered with the key that has it. */

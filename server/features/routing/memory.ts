@@ -27,14 +27,18 @@ export interface RoutingMemory {
   refresh(): Promise<void>
   /** A change was committed here: of one user's settings, or (null) of the default. */
   changed(owner: RoutingOwner): Promise<void>
+  /** The same was committed on another instance. */
+  forget(owner: RoutingOwner): void
 }
 
 export function createRoutingMemory(options: {
   store: Pick<RoutingStore, 'find' | 'hasOwn'>
   providers: Pick<Providers, 'has' | 'routable'>
   clock: Clock
+  /** Told what changed, after the commit: for other instances. */
+  announce?: (owner: RoutingOwner) => void
 }): RoutingMemory {
-  const { store, providers, clock } = options
+  const { store, providers, clock, announce = () => undefined } = options
   const names = createModelNames(providers.routable)
 
   const compile = (row: { settings: string } | undefined): RoutingSettings | null =>
@@ -62,6 +66,11 @@ export function createRoutingMemory(options: {
     return isLocked || !anyOwn ? settings : ((await own.get(userId)) ?? settings)
   }
 
+  function forget(owner: RoutingOwner): void {
+    if (owner !== null) own.invalidate(owner)
+    shared.invalidate('all')
+  }
+
   return {
     settingsFor(userId) {
       const held = shared.peek('all')
@@ -74,9 +83,10 @@ export function createRoutingMemory(options: {
       await shared.get('all')
     },
     async changed(owner) {
-      if (owner !== null) own.invalidate(owner)
-      shared.invalidate('all')
+      forget(owner)
+      announce(owner)
       await shared.get('all')
     },
+    forget,
   }
 }

@@ -10,7 +10,7 @@ import { createRoutingRoutes } from './routes.ts'
 import { createRoutingService } from './service.ts'
 import { createRoutingStore } from './store.ts'
 
-export interface Routing extends Pick<RoutingMemory, 'settingsFor'> {
+export interface Routing extends Pick<RoutingMemory, 'settingsFor' | 'forget'> {
   readonly routes: readonly ControlRoute[]
   /** Loads what is held, so that the first request finds it. */
   start(): Promise<void>
@@ -21,11 +21,13 @@ export function createRouting(options: {
   providers: Providers
   audit: Audit
   clock: Clock
+  announce?: (owner: string | null) => void
 }): Routing {
   const store = createRoutingStore(options.database)
   const memory = createRoutingMemory({ ...options, store })
   return {
     settingsFor: memory.settingsFor,
+    forget: memory.forget,
     routes: createRoutingRoutes(createRoutingService({ ...options, store, memory })),
     start: memory.refresh,
   }

@@ -41,6 +41,11 @@ const SUMMARIES: Readonly<Record<Strategy, string>> = {
   custom: 'Your rules decide, the first that fits; targets in the order they are listed.',
 }
 
+const describeRow = ({ settings, isLocked }: RoutingRow): object => ({
+  ...readStoredSettings(settings),
+  locked: isLocked,
+})
+
 export function createRoutingService(options: {
   database: Database
   store: RoutingStore
@@ -54,6 +59,7 @@ export function createRoutingService(options: {
 
   async function write(owner: RoutingOwner, actor: RoutingActor, row: RoutingRow | null): Promise<void> {
     await database.transaction(async (tx) => {
+      const before = await store.find(owner, tx)
       if (row) await store.put(owner, row, actor.userId, tx)
       else if (!(await store.remove(owner, tx))) return
       await audit.record(
@@ -64,7 +70,7 @@ export function createRoutingService(options: {
           action: row ? 'routing.saved' : 'routing.removed',
           targetType: owner === null ? 'routing-default' : 'user-routing',
           targetId: owner ?? 'default',
-          details: row ? { ...readStoredSettings(row.settings), locked: row.isLocked } : {},
+          details: { from: before ? describeRow(before) : null, to: row ? describeRow(row) : null },
         },
         tx,
       )

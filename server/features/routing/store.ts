@@ -14,7 +14,7 @@ export interface RoutingRow {
 }
 
 export interface RoutingStore {
-  find(owner: RoutingOwner): Promise<RoutingRow | undefined>
+  find(owner: RoutingOwner, tx?: Transaction<Schema>): Promise<RoutingRow | undefined>
   /** Does any user have settings of their own? */
   hasOwn(): Promise<boolean>
   put(owner: RoutingOwner, row: RoutingRow, by: string, tx: Transaction<Schema>): Promise<void>
@@ -27,8 +27,11 @@ const idOf = (owner: RoutingOwner): string => (owner === null ? DEFAULT : `user:
 export function createRoutingStore({ query }: Pick<Database, 'query'>): RoutingStore {
   const rows = (from: Kysely<Schema>) => from.selectFrom('routing_settings')
   return {
-    async find(owner) {
-      const row = await rows(query).selectAll().where('id', '=', idOf(owner)).executeTakeFirst()
+    async find(owner, tx = undefined) {
+      const row = await rows(tx ?? query)
+        .selectAll()
+        .where('id', '=', idOf(owner))
+        .executeTakeFirst()
       return row && { settings: row.settings, isLocked: row.is_locked, updatedAt: row.updated_at }
     },
     async hasOwn() {

@@ -45,7 +45,7 @@ interface Held {
 
 const MOST_USERS = 50_000
 /** With a query, a lease that ended elsewhere is noticed within five seconds. */
-const FRESH_MS = 3_500
+const FRESH_MS = 3_000
 const NOTHING: readonly BorrowedKey[] = Object.freeze([])
 
 export function createBorrowed(options: {

@@ -10,9 +10,11 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import { startOfPeriod } from '../../kernel/periods.ts'
 import type { Audit } from '../audit/audit.ts'
+import { describeChanges } from '../../kernel/changes.ts'
 import type { Actor } from './actor.ts'
 import type { LeaseRow, LeaseStore, LeaseTerms } from './lease-store.ts'
 import { noSuchTeam } from './memberships.ts'
+import { mayInTeam } from './rights.ts'
 import type { TeamStore } from './team-store.ts'
 
 export interface Leases {
@@ -98,7 +100,7 @@ export function createLeases(options: LeaseOptions): Leases {
         created_at: now,
         updated_at: now,
       }
-      const details = { provider: key.provider, ...readTerms(fields, now) }
+      const details = { provider: key.provider, terms: readable(termsOf(lease)) }
       if (!(await change(actor, 'lease.created', lease, details, (tx) => leases.insert(lease, tx)))) {
         throw new GatewayError('conflict', { message: 'This key is shared with them already. Change that lease.' })
       }
@@ -118,17 +120,19 @@ export function createLeases(options: LeaseOptions): Leases {
       const now = clock.now()
       const terms = readTerms(fields, now)
       const write = (tx: Transaction<Schema>) => leases.update(id, version ?? lease.version, terms, now, tx)
-      if (!(await change(actor, 'lease.changed', lease, terms, write))) throw new GatewayError('version_conflict')
+      const changes = describeChanges(termsOf(lease), terms, JSON_COLUMNS)
+      if (!(await change(actor, 'lease.changed', lease, { changes }, write))) throw new GatewayError('version_conflict')
       return (await describe([(await leases.find(id))!], actor.userId))[0]!
     },
 
     async end(actor, id) {
       const lease = await findVisible(actor.userId, id)
       const role = await teams.roleOf(lease.team_id, actor.userId)
-      if (lease.owner_id !== actor.userId && role !== 'owner' && role !== 'admin') {
+      if (lease.owner_id !== actor.userId && !mayInTeam(role, 'unshare')) {
         throw new GatewayError('forbidden', { message: "Only the key's owner and the team's admins may end a lease." })
       }
-      const isDone = await change(actor, 'lease.ended', lease, {}, (tx) => leases.end(id, clock.now(), tx))
+      const details = { terms: readable(termsOf(lease)) }
+      const isDone = await change(actor, 'lease.ended', lease, details, (tx) => leases.end(id, clock.now(), tx))
       if (!isDone) throw noSuchLease()
     },
 
@@ -183,6 +187,16 @@ function readTerms(fields: UpdateLeaseBody, now: number): LeaseTerms {
     ...(cap !== undefined && { cap_usd_nanos: cap && Math.round(cap.usd * 1e9), cap_period: cap && cap.period }),
     ...(expiry !== undefined && { expires_at: expiry === null ? null : Date.parse(expiry) }),
   }
+}
+
+const JSON_COLUMNS = ['allowed_models'] as const
+
+function termsOf({ allowed_models, cap_usd_nanos, cap_period, expires_at }: LeaseTable): Required<LeaseTerms> {
+  return { allowed_models, cap_usd_nanos, cap_period, expires_at }
+}
+
+function readable({ allowed_models: models, ...terms }: Required<LeaseTerms>): object {
+  return { ...terms, allowed_models: models === null ? null : JSON.parse(models) }
 }
 
 function periodOf({ cap_period: period }: LeaseTable): 'day' | 'month' | 'total' {

@@ -1,7 +1,7 @@
 // The rules of teams: who is in them, who lets others in, and how one leaves.
 // Invariants: a team one is not in does not exist for one; a team always has an owner; an invitation makes one member;
 // whoever leaves takes along the leases of their own keys, those made to them, and the API keys they made for the team.
-import type { CreateTeamInviteBody, TeamRole, UpdateTeamBody } from '../../../contract/teams.ts'
+import type { CreateTeamInviteBody, TeamAct, TeamRole, UpdateTeamBody } from '../../../contract/teams.ts'
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, TeamInviteTable } from '../../database/schema.ts'
@@ -10,9 +10,11 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { NO_LIMITS, toLimitColumns } from '../../kernel/limits.ts'
 import type { Audit } from '../audit/audit.ts'
+import { describeChanges } from '../../kernel/changes.ts'
 import type { Actor } from './actor.ts'
 import { digestTeamCode, generateTeamCode } from './invite-code.ts'
 import type { LeaseStore } from './lease-store.ts'
+import { leastRole, mayInTeam } from './rights.ts'
 import type { MemberRow, TeamRow, TeamStore } from './team-store.ts'
 
 type Tx = Transaction<Schema>
@@ -44,7 +46,16 @@ export interface MembershipOptions {
   readonly changed: (ids: readonly string[]) => void
 }
 
-const RANK: Readonly<Record<TeamRole, number>> = { member: 0, admin: 1, owner: 2 }
+function assertMay(role: TeamRole, act: TeamAct): void {
+  if (mayInTeam(role, act)) return
+  throw new GatewayError('forbidden', { message: `Only the team's ${leastRole(act)}s may do this.` })
+}
+
+/** Whom else a change touches, and what the audit log says of it besides. */
+interface Done {
+  readonly ids?: readonly string[]
+  readonly details?: object
+}
 
 export function createMemberships(options: MembershipOptions): Memberships {
   const { database, clock, audit, teams, leases, revokeTeamKeys, changed } = options
@@ -53,18 +64,16 @@ export function createMemberships(options: MembershipOptions): Memberships {
   async function change(
     actor: Actor,
     teamId: string,
-    least: TeamRole,
+    act: TeamAct,
     entry: { action: string; details?: object },
-    write: (tx: Tx, role: TeamRole) => Promise<readonly string[] | void>,
+    write: (tx: Tx, role: TeamRole) => Promise<Done | void>,
   ): Promise<void> {
     const ids = await database.transaction(async (tx) => {
       await teams.lock(teamId, tx)
       const role = await teams.roleOf(teamId, actor.userId, tx)
       if (role === undefined) throw noSuchTeam()
-      if (RANK[role] < RANK[least]) {
-        throw new GatewayError('forbidden', { message: `Only the team's ${least}s may do this.` })
-      }
-      const touched = await write(tx, role)
+      assertMay(role, act)
+      const done = await write(tx, role)
       await audit.record(
         {
           actorType: 'user',
@@ -73,11 +82,11 @@ export function createMemberships(options: MembershipOptions): Memberships {
           action: entry.action,
           targetType: 'team',
           targetId: teamId,
-          details: entry.details ?? {},
+          details: { ...entry.details, ...done?.details },
         },
         tx,
       )
-      return touched ?? []
+      return done?.ids ?? []
     })
     changed([teamId, ...ids])
   }
@@ -119,53 +128,55 @@ export function createMemberships(options: MembershipOptions): Memberships {
 
     async describe(userId, teamId) {
       const team = await getTeam(userId, teamId)
-      const invites = RANK[team.role] >= RANK.admin ? await teams.listInvites(teamId, clock.now()) : []
+      const invites = mayInTeam(team.role, 'invite') ? await teams.listInvites(teamId, clock.now()) : []
       return { team, members: await teams.listMembers(teamId), invites }
     },
 
     async update(actor, teamId, { name, ...limits }) {
       const columns = { ...(name === undefined ? {} : { name }), ...toLimitColumns(limits) }
-      await change(actor, teamId, 'admin', { action: 'team.changed', details: columns }, (tx) =>
-        teams.update(teamId, columns, clock.now(), tx),
-      )
+      await change(actor, teamId, 'settings', { action: 'team.changed' }, async (tx) => {
+        const before = await teams.find(teamId, tx)
+        await teams.update(teamId, columns, clock.now(), tx)
+        return { details: { changes: before ? describeChanges(before, columns) : {} } }
+      })
       return getTeam(actor.userId, teamId)
     },
 
     async remove(actor, teamId) {
-      await change(actor, teamId, 'owner', { action: 'team.deleted' }, async (tx) => {
+      await change(actor, teamId, 'dissolve', { action: 'team.deleted' }, async (tx) => {
+        const before = await teams.find(teamId, tx)
+        const members = await teams.listMembers(teamId, tx)
         await leases.endAllOf({ teamId }, clock.now(), tx)
-        const keys = await revokeTeamKeys(teamId, null, tx)
+        const ids = await revokeTeamKeys(teamId, null, tx)
         await teams.remove(teamId, tx)
-        return keys
+        const had = members.map(({ id, role }) => ({ user_id: id, role }))
+        return { ids, details: { name: before?.name, members: had, revoked_api_keys: ids } }
       })
     },
 
     async setRole(actor, teamId, userId, role) {
-      const entry = { action: 'team.role-changed', details: { user_id: userId, role } }
-      await change(actor, teamId, 'admin', entry, async (tx, own) => {
+      const entry = { action: 'team.role-changed', details: { user_id: userId } }
+      await change(actor, teamId, 'people', entry, async (tx, own) => {
         const before = await targetRole(teamId, userId, tx)
         // Owners alone make and unmake owners.
-        if ((role === 'owner' || before === 'owner') && own !== 'owner') {
-          throw new GatewayError('forbidden', { message: "Only the team's owners may do this." })
-        }
+        if (role === 'owner' || before === 'owner') assertMay(own, 'owners')
         if (before === 'owner' && role !== 'owner') await assertOwnerRemains(teamId, userId, tx)
         await teams.setRole(teamId, userId, role, tx)
+        return { details: { changes: describeChanges({ role: before }, { role }) } }
       })
     },
 
     async removeMember(actor, teamId, userId) {
       const isLeaving = actor.userId === userId
       const entry = { action: isLeaving ? 'team.left' : 'team.member-removed', details: { user_id: userId } }
-      await change(actor, teamId, isLeaving ? 'member' : 'admin', entry, async (tx, own) => {
+      await change(actor, teamId, isLeaving ? 'leave' : 'people', entry, async (tx, own) => {
         const role = await targetRole(teamId, userId, tx)
-        if (!isLeaving && RANK[role] > RANK[own]) {
-          throw new GatewayError('forbidden', { message: "Only the team's owners may do this." })
-        }
+        if (!isLeaving && role === 'owner') assertMay(own, 'owners')
         if (role === 'owner') await assertOwnerRemains(teamId, userId, tx)
         await leases.endAllOf({ teamId, userId }, clock.now(), tx)
         const keys = await revokeTeamKeys(teamId, userId, tx)
         await teams.removeMember(teamId, userId, tx)
-        return [userId, ...keys]
+        return { ids: [userId, ...keys], details: { role, revoked_api_keys: keys } }
       })
     },
 
@@ -183,13 +194,13 @@ export function createMemberships(options: MembershipOptions): Memberships {
         expires_at: now + hours * 3_600_000,
       }
       const details = { invite_id: invite.id, email: invite.email, role }
-      await change(actor, teamId, 'admin', { action: 'team.invited', details }, (tx) => teams.insertInvite(invite, tx))
+      await change(actor, teamId, 'invite', { action: 'team.invited', details }, (tx) => teams.insertInvite(invite, tx))
       return { invite, code }
     },
 
     async withdrawInvite(actor, teamId, inviteId) {
       const details = { invite_id: inviteId }
-      await change(actor, teamId, 'admin', { action: 'team.invite-withdrawn', details }, async (tx) => {
+      await change(actor, teamId, 'invite', { action: 'team.invite-withdrawn', details }, async (tx) => {
         if (await teams.removeInvite(inviteId, teamId, tx)) return
         throw new GatewayError('not_found', { message: 'The team has no such open invitation.' })
       })

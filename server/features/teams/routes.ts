@@ -24,6 +24,7 @@ import type { Actor } from './actor.ts'
 import type { InviteMails } from './invite-mails.ts'
 import { noSuchTeam, type Memberships } from './memberships.ts'
 import type { MemberRow, TeamRow } from './team-store.ts'
+import { describeRights } from './rights.ts'
 
 const SIGNED_IN = { credential: 'session', role: 'user', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
 const NOT_IN_IT = { description: 'You are in no such team' }
@@ -74,6 +75,7 @@ function createOwnRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
           team: describeTeam(team),
           members: members.map(describeMember),
           invites: invites.map(describeInvite),
+          rights: describeRights(),
         }
         return { status: 200, body }
       },

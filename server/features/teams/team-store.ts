@@ -29,6 +29,7 @@ export interface TeamStore {
   insert(team: TeamTable, query: Query): Promise<void>
   update(id: string, change: TeamChange, now: number, query: Query): Promise<void>
   remove(id: string, query: Query): Promise<void>
+  find(id: string, query: Query): Promise<Readonly<TeamTable> | undefined>
   listOf(userId: string): Promise<TeamRow[]>
   findOf(id: string, userId: string): Promise<TeamRow | undefined>
   roleOf(id: string, userId: string, query?: Query): Promise<TeamRole | undefined>
@@ -78,6 +79,8 @@ export function createTeamStore(database: Database): TeamStore {
     async insert(team, query) {
       await query.insertInto('teams').values(team).execute()
     },
+    find: (id, query) => query.selectFrom('teams').selectAll().where('id', '=', id).executeTakeFirst(),
+
     async update(id, change, now, query) {
       await query
         .updateTable('teams')

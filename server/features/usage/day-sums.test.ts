@@ -103,6 +103,43 @@ describeOnEachDatabase('sums of days that are over', (openDatabase) => {
     }
   })
 
+  test('over everybody are read where no one is told apart; days that lack them are added up again', async () => {
+    const database = await openDatabase()
+    const random = createRandom(37)
+    await insertWithCalls(
+      database,
+      Array.from({ length: 200 }, () => makeRequest(random)),
+      random,
+    )
+    const { daySums, usage, plain } = open(database)
+    const builds = { time_zone: 'UTC', built_at: NOW, has_totals: false }
+    const starts_at = Date.parse('2026-11-01T00:00:00Z')
+    const lacking = { ...builds, id: 'of-an-earlier-release', starts_at, ends_at: starts_at + 86_400_000 }
+    await database.query.insertInto('usage_day_builds').values(lacking).execute()
+    const everyone = { everyone: true } as const
+    const truth = await plain.summarise(RANGE, everyone)
+    expect(await usage.summarise(RANGE, everyone)).toEqual(truth)
+    await daySums.settle()
+    expect(await usage.summarise(RANGE, everyone)).toEqual(truth)
+    expect(await countBuilds(database)).toBe(23)
+    // Wrong on purpose, to see who reads them.
+    await database.query.updateTable('usage_day_totals').set({ requests: 1_000_000 }).execute()
+    const query = { ...RANGE, group_by: 'model,fallback', billed_to: 'user' } as const
+    expect((await usage.summarise(query, everyone)).total.requests).toBeGreaterThan(1_000_000)
+    for (const told of [
+      { group_by: 'user' },
+      { api_key: 'none' },
+      { provider_key: `pk_${KEY_A}` },
+      { user: OWNERS[0]! },
+    ]) {
+      const asked = { ...RANGE, ...told }
+      expect(await usage.summarise(asked, everyone)).toEqual(await plain.summarise(asked, everyone))
+    }
+    expect(await usage.summarise(RANGE, { userId: OWNERS[0]! })).toEqual(
+      await plain.summarise(RANGE, { userId: OWNERS[0]! }),
+    )
+  })
+
   test('a request that is stored days later is in the sums of its day at once', async () => {
     const database = await openDatabase()
     const random = createRandom(31)

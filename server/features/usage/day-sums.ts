@@ -10,7 +10,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Day } from './days.ts'
-import { REASON_OF, SUMS, tally, type UsageSelection } from './tally.ts'
+import { REASON_OF, SUMS, tally, tallyDays, type UsageSelection } from './tally.ts'
 
 const HOUR_MS = 3_600_000
 /** A request stored later than this after it began leaves a mark. */
@@ -79,9 +79,10 @@ export function createDaySums(options: {
   async function build(timeZone: string, { start, end }: Day): Promise<void> {
     const id = createUlid(clock.now())
     await alone(async (tx) => {
+      await removeIncomplete(tx, timeZone, start)
       const { numInsertedOrUpdatedRows } = await tx
         .insertInto('usage_day_builds')
-        .values({ id, time_zone: timeZone, starts_at: start, ends_at: end, built_at: clock.now() })
+        .values({ id, time_zone: timeZone, starts_at: start, ends_at: end, built_at: clock.now(), has_totals: true })
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirstOrThrow()
       if (numInsertedOrUpdatedRows === 0n) return
@@ -108,6 +109,7 @@ export function createDaySums(options: {
         .where('time_zone', '=', timeZone)
         .where('starts_at', '>=', from)
         .where('starts_at', '<', to)
+        .where('has_totals', '=', true)
         .execute()
     },
     async areStillThere(builds) {
@@ -156,15 +158,21 @@ async function fill(
     ...['provider', 'model', 'provider_key_id', 'billed_to'].map((name) => sql`${sql.ref(`${table}.${name}`)}`),
     REASON_OF[table],
   ]
+  const sums = [...SUMS, 'durations, first_bytes']
   const columns = sql.raw(
-    [
-      'build_id, user_id, api_key_id, provider, model, provider_key_id, billed_to, fallback',
-      ...SUMS,
-      'durations, first_bytes',
-    ].join(', '),
+    ['build_id, user_id, api_key_id, provider, model, provider_key_id, billed_to, fallback', ...sums].join(', '),
   )
   const rows = tally(kind, keysOf, selection)
   await sql`INSERT INTO usage_days (${columns}) SELECT ${sql.lit(id)}, added.* FROM (${rows}) added`.execute(tx)
+  const shared = ['provider', 'model', 'billed_to', 'fallback']
+  const totals = tallyDays(
+    kind,
+    shared.map((name) => sql.ref(name)),
+    sql`build_id = ${sql.lit(id)}`,
+  )
+  const sharedColumns = sql.raw(['build_id', ...shared, ...sums].join(', '))
+  await sql`INSERT INTO usage_day_totals (${sharedColumns})
+    SELECT ${sql.lit(id)}, added.* FROM (${totals}) added`.execute(tx)
 }
 
 /** Zones that nobody looks at any more go, the longest forgotten first. */
@@ -185,8 +193,24 @@ async function makeRoom(tx: Transaction<Schema>, current: string): Promise<void>
   }
 }
 
+/** Instances of an earlier release may run beside this one. */
+async function removeIncomplete(tx: Transaction<Schema>, timeZone: string, start: number): Promise<void> {
+  const found = await tx
+    .selectFrom('usage_day_builds')
+    .select('id')
+    .where('time_zone', '=', timeZone)
+    .where('starts_at', '=', start)
+    .where('has_totals', '=', false)
+    .execute()
+  await removeBuilds(
+    tx,
+    found.map(({ id }) => id),
+  )
+}
+
 async function removeBuilds(tx: Transaction<Schema>, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await tx.deleteFrom('usage_days').where('build_id', 'in', ids).execute()
+  await tx.deleteFrom('usage_day_totals').where('build_id', 'in', ids).execute()
   await tx.deleteFrom('usage_day_builds').where('id', 'in', ids).execute()
 }

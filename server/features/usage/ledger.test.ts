@@ -1,7 +1,7 @@
 // The ledger on real databases and a real journal: nothing lost, nothing doubled, whatever dies when.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -275,6 +275,37 @@ describeOnEachDatabase('the ledger', (open) => {
     })
     expect(attempts.find((row) => row.request_id === long[1])).toMatchObject({ outcome: 'done', input_tokens: 7 })
     expect(attempts).toHaveLength(40 + 2 + 800)
+  })
+
+  test('on a full disk every call that was let in is settled: the provider’s own usage object gives way first', async () => {
+    const database = await open()
+    const ledger = openLedger(database, { segmentBytes: 16_384 })
+    const [folder, away] = [join(dataDir, 'journal'), join(dataDir, 'away')]
+    await expect.poll(() => segmentNames().length).toBe(2)
+    // No segment can be made any more; those that are open can be written to.
+    renameSync(folder, away)
+    // A few are always under way: no more than a segment as small as this has room for.
+    const letIn: string[] = []
+    let settled = 0
+    const letMoreIn = async (): Promise<void> => {
+      for (;;) {
+        const id = createUlid()
+        ledger.intend(describeIntent(id, 1))
+        letIn.push(id)
+        if (letIn.length - settled > 5) ledger.settle(describeSettled(letIn[settled++]!, 1))
+        await new Promise((resolve) => setTimeout(resolve))
+      }
+    }
+    await expect(letMoreIn()).rejects.toThrow(expect.objectContaining({ code: 'storage_full' }))
+    const rawUsage = JSON.stringify({ details: Array.from({ length: 150 }, (_, at) => ({ [`kind_${at}`]: at })) })
+    expect([letIn.length - settled, rawUsage.length > 2_000]).toEqual([5, true])
+    for (const id of letIn.slice(settled)) ledger.settle(describeSettled(id, 1, { rawUsage }))
+    await new Promise((resolve) => setImmediate(resolve))
+    renameSync(away, folder)
+    await ledger.close()
+    await openLedger(database).recover()
+    const attempts = await readAttempts(database)
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(letIn.map(() => 'done'))
   })
 
   test('what a crash left open is written as interrupted, with the estimated prompt', async () => {

@@ -53,7 +53,7 @@ interface OpenAttempt {
 }
 
 interface OpenRequest {
-  readonly attempts: OpenAttempt[]
+  attempts: OpenAttempt[]
   unsettled: number
   segments: Segment[]
   isJournaled: boolean
@@ -116,22 +116,36 @@ export function createLedger(options: {
     }
   }
 
-  function journalSoon(json: string, request: OpenRequest): void {
+  const reserved = (): number => Math.min(MOST_RESERVED, open.size * RESERVE_PER_REQUEST)
+
+  /** `shorter`: the same without what may be longer than the room kept for it, so that it takes none of the others' room. */
+  function journalSoon(json: string, request: OpenRequest, shorter = json): void {
+    const mayBeShorter = shorter.length < json.length
     try {
-      request.segments.push(journal.append(json))
+      request.segments.push(journal.append(json, mayBeShorter ? reserved() : 0))
       pushSoon()
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
-      request.isJournaled = false
+      if (mayBeShorter) journalSoon(shorter, request)
+      else request.isJournaled = false
     }
+  }
+
+  function journalSettled(settled: SettledAttempt, request: OpenRequest): void {
+    const line = (attempt: SettledAttempt): string => `{"settled":${JSON.stringify(attempt)}}`
+    journalSoon(line(settled), request, line({ ...settled, rawUsage: null }))
   }
 
   function complete(requestId: string, request: OpenRequest, finished: ReportedRequest): void {
     open.delete(requestId)
     const attempts = request.attempts.map(({ intent, settled }) => ({ intent, settled: settled! }))
     const record = boundFinished({ ...finished, ...sumAttempts(attempts) })
-    journalSoon(`{"finished":${JSON.stringify(record)}}`, request)
+    const line = (row: FinishedRequest): string => `{"finished":${JSON.stringify(row)}}`
+    journalSoon(line(record), request, line({ ...record, warnings: [] }))
     fold.add({ request: record, attempts, segments: request.segments, isJournaled: request.isJournaled })
+    // Maps remember for long what was deleted from them (kernel/bag.ts): let it be little.
+    request.attempts = []
+    request.segments = []
     options.onFinished?.(record)
   }
 
@@ -149,7 +163,7 @@ export function createLedger(options: {
     request.segments = []
     for (const { intent, settled } of request.attempts) {
       journalSoon(`{"intent":${JSON.stringify(intent)}}`, request)
-      if (settled !== undefined) journalSoon(`{"settled":${JSON.stringify(settled)}}`, request)
+      if (settled !== undefined) journalSettled(settled, request)
     }
     if (request.isJournaled && pushOrWarn()) {
       for (const segment of before) journal.unpin(segment)
@@ -167,8 +181,7 @@ export function createLedger(options: {
       if (known?.attempts.some((attempt) => attempt.intent.attempt === intent.attempt)) {
         throw new Error(`Attempt ${intent.attempt} of request ${intent.requestId} was recorded already.`)
       }
-      const reserve = Math.min(MOST_RESERVED, open.size * RESERVE_PER_REQUEST)
-      const segment = journal.append(`{"intent":${JSON.stringify(intent)}}`, reserve)
+      const segment = journal.append(`{"intent":${JSON.stringify(intent)}}`, reserved())
       journal.push({ undo: segment })
       const request = known ?? createOpenRequest()
       if (known === undefined) open.set(intent.requestId, request)
@@ -186,7 +199,7 @@ export function createLedger(options: {
       }
       found.settled = attempt
       request.unsettled--
-      journalSoon(`{"settled":${JSON.stringify(attempt)}}`, request)
+      journalSettled(attempt, request)
       if (request.unsettled === 0 && request.finished !== undefined) {
         complete(attempt.requestId, request, request.finished)
       }

@@ -18,6 +18,8 @@ export interface RequestLog {
   list(query: RequestsOfAllQuery, scope: LogScope): Promise<RequestList>
   /** One request, `req_…` or bare; 404 where it is none of theirs. */
   describe(id: string, scope: LogScope): Promise<RequestDetail>
+  /** How many requests of a user for a provider the server's keys paid for, for a reason, from a time (epoch ms) on. */
+  countServed(of: { userId: string; provider: string; reason: string; from: number }): Promise<number>
 }
 
 type Where = ExpressionBuilder<Schema, 'requests'>
@@ -72,6 +74,24 @@ export function createRequestLog(options: {
         .orderBy('attempt')
         .execute()
       return toDetail(request, attempts)
+    },
+
+    async countServed({ userId, provider, reason, from }) {
+      const { count } = await database
+        .selectFrom('requests')
+        .select((select) => select.fn.countAll().as('count'))
+        .where((where) =>
+          where.and([
+            isLogged(),
+            where('user_id', '=', userId),
+            where('created_at', '>=', from),
+            where('billed_to', '=', 'server'),
+            where('provider', '=', provider),
+            where('fallback', '=', reason),
+          ]),
+        )
+        .executeTakeFirstOrThrow()
+      return Number(count)
     },
   }
 }

@@ -17,15 +17,18 @@ import { writeUsageFile } from './export.ts'
 import { addCells, countCells, toFigures, toRows } from './figures.ts'
 import type { Ledger } from './ledger.ts'
 import { toReceipt } from './receipt.ts'
-import type { UsageStore } from './store.ts'
+import type { ReceiptReader, UsageStore } from './store.ts'
 import type { GroupKey, UsageFilters, UsageScope } from './tally.ts'
 
 export interface UsageReports {
   summarise(query: UsageOfAllQuery, scope: UsageScope): Promise<UsageAnswer>
   /** The same by day, as a file: every group there is, a week at a time. */
   export(query: UsageExportQuery, scope: UsageScope): (signal: AbortSignal) => AsyncIterable<string>
-  /** The receipt of the user's own request, `req_…` or bare; waits up to a second for its row, then 404. */
-  getReceipt(requestId: string, userId: string): Promise<Receipt>
+  /**
+   * The receipt of the user's own request, `req_…` or bare; waits up to a second for its row, then 404. With a team's API
+   * key, of those made with that team's keys only.
+   */
+  getReceipt(requestId: string, reader: ReceiptReader): Promise<Receipt>
 }
 
 const MOST_GROUPS = 10_000
@@ -95,13 +98,13 @@ export function createUsage(options: { store: UsageStore; ledger: Pick<Ledger, '
       }
       return () => writeUsageFile(query.format, { from, to, timeZone, groups }, readChunks())
     },
-    async getReceipt(requestId, userId) {
+    async getReceipt(requestId, reader) {
       const id = parsePublicId('req', requestId) ?? requestId
       const deadline = clock.monotonic() + RECEIPT_WAIT_MS
-      let found = await store.findRequest(id, userId)
+      let found = await store.findRequest(id, reader)
       if (found === undefined) await within(ledger.flush(), RECEIPT_WAIT_MS)
       // Another instance may hold it: its rows come by themselves.
-      while ((found ??= await store.findRequest(id, userId)) === undefined && clock.monotonic() < deadline) {
+      while ((found ??= await store.findRequest(id, reader)) === undefined && clock.monotonic() < deadline) {
         await wait(RECEIPT_RETRY_MS)
       }
       if (found === undefined) throw new GatewayError('not_found', { message: 'None of your requests has this id.' })

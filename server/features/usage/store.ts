@@ -7,6 +7,7 @@ import type { AttemptTable, RequestTable } from '../../database/schema.ts'
 import type { DayBuild, DaySums } from './day-sums.ts'
 import type { Day } from './days.ts'
 import {
+  chooseDayTable,
   createSums,
   type GroupKey,
   isSelectedDay,
@@ -37,7 +38,16 @@ export interface UsageStore {
     calendar: { readonly timeZone: string; readonly days: readonly Day[] },
     limit: number,
   ): Promise<Cell[]>
-  findRequest(id: string, userId: string): Promise<{ request: RequestTable; attempts: AttemptTable[] } | undefined>
+  findRequest(
+    id: string,
+    reader: ReceiptReader,
+  ): Promise<{ request: RequestTable; attempts: AttemptTable[] } | undefined>
+}
+
+/** `teamId`: of the team whose API key asks; null for the user's own keys and sessions. */
+export interface ReceiptReader {
+  readonly userId: string
+  readonly teamId: string | null
 }
 
 /** Below this many requests adding up anew is quicker than keeping sums. */
@@ -79,7 +89,8 @@ export function createUsageStore(
         builds.map(({ id }) => id),
       )
       const columns = keys.map((key) => sql`${sql.ref(key === 'day' ? 'build_id' : key)}`)
-      const { rows } = await tallyDays(kind, columns, where).execute(query)
+      const table = chooseDayTable(selection, keys)
+      const { rows } = await tallyDays(kind, columns, where, table).execute(query)
       add(rows, (row) =>
         keys.map((key, i) => (key === 'day' ? indexOf.get(String(row[`key_${i}`]))! : (row[`key_${i}`] ?? null))),
       )
@@ -111,12 +122,16 @@ export function createUsageStore(
         return cells
       }
     },
-    async findRequest(id, userId) {
+    async findRequest(id, { userId, teamId }) {
       const request = await query
         .selectFrom('requests')
         .selectAll()
         .where('id', '=', id)
         .where('user_id', '=', userId)
+        .$if(teamId !== null, (select) =>
+          // Not by the request's own team, which a borrower's key has as well.
+          select.where('api_key_id', 'in', query.selectFrom('api_keys').select('id').where('team_id', '=', teamId)),
+        )
         .executeTakeFirst()
       if (request === undefined) return undefined
       const attempts = await query

@@ -93,11 +93,27 @@ function tallyCalls(keys: readonly RawBuilder<unknown>[], where: RawBuilder<unkn
     ) picked ${groupBy(keys)}`
 }
 
+export type DayTable = 'usage_days' | 'usage_day_totals'
+
+/** What is not told apart in `usage_day_totals`. */
+const IDS: readonly GroupKey[] = ['user_id', 'api_key_id', 'provider_key_id']
+
+/** The sums of past days that are the fewest for these keys. */
+export function chooseDayTable({ scope, filters }: UsageSelection, keys: readonly GroupKey[]): DayTable {
+  const isApart = IDS.some((id) => keys.includes(id) || filters[id as GroupColumn] !== undefined)
+  return 'everyone' in scope && !isApart ? 'usage_day_totals' : 'usage_days'
+}
+
 /** The same columns of days that were added up before. */
-export function tallyDays(kind: Kind, keys: readonly RawBuilder<unknown>[], where: RawBuilder<unknown>) {
+export function tallyDays(
+  kind: Kind,
+  keys: readonly RawBuilder<unknown>[],
+  where: RawBuilder<unknown>,
+  table: DayTable = 'usage_days',
+) {
   return sql<TallyRow>`
     SELECT ${nameKeys(keys)} ${addUp(kind)}
-    FROM usage_days WHERE ${where} ${keys.length === 0 ? sql`` : sql`GROUP BY ${sql.join(keys)}`}`
+    FROM ${sql.table(table)} WHERE ${where} ${keys.length === 0 ? sql`` : sql`GROUP BY ${sql.join(keys)}`}`
 }
 
 function addUp(kind: Kind): RawBuilder<unknown> {

@@ -322,7 +322,7 @@ describeOnEachDatabase('receipts', (openDatabase) => {
         durationMs: 50,
         clientRequestId: null,
       })
-      const receipt = await usage.getReceipt(`req_${requestId}`, OWNERS[0]!)
+      const receipt = await usage.getReceipt(`req_${requestId}`, { userId: OWNERS[0]!, teamId: null })
       expect(receiptSchema.parse(receipt)).toEqual(receipt)
       expect(receipt).toEqual({
         id: `req_${requestId}`,
@@ -376,12 +376,17 @@ describeOnEachDatabase('receipts', (openDatabase) => {
         cost: { usd_micros: 1, source: 'computed', price_version: 'v1' },
       })
       expect(isUlid(requestId)).toBe(true)
-      expect(await usage.getReceipt(requestId, OWNERS[0]!)).toEqual(receipt)
-      await expect(usage.getReceipt(`req_${requestId}`, OWNERS[1]!)).rejects.toMatchObject({
+      expect(await usage.getReceipt(requestId, { userId: OWNERS[0]!, teamId: null })).toEqual(receipt)
+      await expect(usage.getReceipt(`req_${requestId}`, { userId: OWNERS[1]!, teamId: null })).rejects.toMatchObject({
         code: 'not_found',
         status: 404,
       })
-      await expect(usage.getReceipt('req_%', OWNERS[0]!)).rejects.toMatchObject({ status: 404 })
+      // Made with a key of the user's own, it is nothing to a team's key of the same user.
+      const withTeamKey = { userId: OWNERS[0]!, teamId: createUlid() }
+      await expect(usage.getReceipt(requestId, withTeamKey)).rejects.toMatchObject({ status: 404 })
+      await expect(usage.getReceipt('req_%', { userId: OWNERS[0]!, teamId: null })).rejects.toMatchObject({
+        status: 404,
+      })
     } finally {
       await ledger.close()
       rmSync(dataDir, { recursive: true, force: true })

@@ -9,6 +9,7 @@ import { createMessagesEncoder } from './stream-encode.ts'
 
 export const anthropicMessagesCodec: Codec = {
   needsBytes,
+  argumentsAreObjects: true,
   decodeRequest: decodeMessagesRequest,
   encodeRequest: encodeMessagesRequest,
   decodeResponse: decodeMessagesResponse,

@@ -270,8 +270,8 @@ describe('conversations', () => {
       'pdf',
       'file',
       'pdf',
-      'image',
       'file',
+      'image',
       'text',
       'opaque',
     ])

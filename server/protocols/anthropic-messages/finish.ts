@@ -1,5 +1,6 @@
 // Stop reasons, both ways. The vendor's list is open: a word we do not know is a plain end, and marked as unknown.
 import type { Finish, FinishUnified } from '../canonical.ts'
+import { readExplanation } from '../codec.ts'
 import { asText } from '../read.ts'
 
 const UNIFIED: Readonly<Record<string, FinishUnified>> = {
@@ -43,9 +44,15 @@ export function writeFinish(finish: Finish, seen: { calls: boolean; refusal: boo
   return {
     stop_reason: reason,
     stop_sequence: reason === 'stop_sequence' ? (finish.sequence ?? null) : null,
-    // Only Anthropic's own details say something to its clients.
-    ...(finish.raw === 'refusal' && finish.details !== undefined ? { stop_details: finish.details } : {}),
+    ...stopDetails(finish),
   }
+}
+
+// Anthropic's own details say more than those of others, of which a sentence alone is known.
+function stopDetails(finish: Finish): Pick<StopFields, 'stop_details'> {
+  if (finish.raw === 'refusal' && finish.details !== undefined) return { stop_details: finish.details }
+  const explanation = readExplanation(finish)
+  return explanation === null ? {} : { stop_details: { type: 'refusal', category: null, explanation } }
 }
 
 function stopReason({ unified, raw, sequence }: Finish, seen: { calls: boolean; refusal: boolean }): string | null {

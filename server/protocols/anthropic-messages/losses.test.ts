@@ -154,7 +154,14 @@ const TABLE: Readonly<
   sampling: [
     {
       fields: {
-        sampling: { temperature: 1, topP: 1, topK: 4, frequencyPenalty: 1, presencePenalty: 1, logitBias: { 5: 1 } },
+        sampling: {
+          temperature: 0.5,
+          topP: 0.9,
+          topK: 4,
+          frequencyPenalty: 1,
+          presencePenalty: 1,
+          logitBias: { 5: 1 },
+        },
       },
       losses: [
         'dropped=frequency_penalty',
@@ -214,10 +221,23 @@ describe.each(Object.entries(TABLE))('%s', (_field, rows) => {
 describe('fields of other dialects', () => {
   test('each is reported, but what has no value', () => {
     const extensions = {
-      'openai-chat': { store: true, prediction: {}, metadata: null, service: false },
-      gemini: { labels: {} },
+      'openai-chat': {
+        store: true,
+        prediction: { content: 'a' },
+        metadata: null,
+        background: false,
+        moderation: {},
+        clear_thinking: false,
+      },
+      gemini: { labels: { a: 'b' }, safety_settings: [] },
+      'openai-responses': { stream_options: { include_obfuscation: false }, truncation: 'disabled' },
     }
-    expect(encode({ extensions }).losses).toEqual(['dropped=store', 'dropped=prediction', 'dropped=labels'])
+    expect(encode({ extensions }).losses).toEqual([
+      'dropped=store',
+      'dropped=prediction',
+      'dropped=other_fields',
+      'dropped=labels',
+    ])
   })
 
   test.each(['mcp_servers', 'container', 'conversation', 'background', 'previous_response_id', 'cachedContent'])(

@@ -2,6 +2,7 @@
 import type { Extras, MediaKind, MediaSource } from '../canonical.ts'
 import { CannotCross, type LossReport } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { requireAddress } from '../media-types.ts'
 import { isTextType } from '../text-files.ts'
 import { extraOf, ownExtra, PROTOCOL } from './names.ts'
 
@@ -35,27 +36,32 @@ export function readMedia(block: JsonObject): Media[] | null {
   return [{ media, source: from, ...named, ...extraOf(fields) }]
 }
 
-// Other dialects see the document's text, and its images in front; here it goes back as it came.
+// Other dialects see the document's texts and images in their order; here it goes back as it came, with the last of them.
 function readBlockDocument(source: JsonObject, fields: JsonObject, named: { name?: string }): Media[] {
   const { content } = source
   const blocks: unknown[] = Array.isArray(content) ? content : [{ type: 'text', text: content }]
-  const texts: string[] = []
   const media: Media[] = []
+  let texts: string[] = []
+  const endText = (): void => {
+    const isFirst = media.every((one) => one.media === 'image')
+    const data = Buffer.from(texts.join('\n\n'), 'utf8').toString('base64')
+    media.push({ media: 'file', source: { from: 'data', mime: 'text/plain', data }, ...(isFirst ? named : {}) })
+    texts = []
+  }
   for (const value of blocks) {
     const block = asObject(value)
     const text = asText(block?.['text'])
     if (text !== null) texts.push(text)
     const from = block?.['type'] === 'image' ? readSource(asObject(block['source']) ?? {}) : null
-    if (from) media.push({ media: 'image', source: from, ...extraOf({ document_blocks: true }) })
+    if (from && texts.length > 0) endText()
+    if (from) media.push({ media: 'image', source: from })
   }
-  const data = Buffer.from(texts.join('\n\n'), 'utf8').toString('base64')
-  media.push({
-    media: 'file',
-    source: { from: 'data', mime: 'text/plain', data },
-    ...named,
-    ...extraOf({ ...fields, document_blocks: source }),
-  })
-  return media
+  if (texts.length > 0 || media.length === 0) endText()
+  const whole = extraOf({ ...fields, document_blocks: source, document_title: named.name })
+  return media.map((one, at) => ({
+    ...one,
+    ...(at < media.length - 1 ? extraOf({ document_blocks: true }) : whole),
+  }))
 }
 
 function readSource(source: JsonObject): MediaSource | null {
@@ -86,21 +92,28 @@ export function needsBytes({ media, source }: Media): boolean {
 
 /** The block for it; null where it goes along inside another one. */
 export function writeMedia(media: Media, losses: LossReport): Record<string, unknown> | null {
-  const { context, citations, document_blocks: whole } = ownExtra(media.extra)
+  const { context, citations, document_blocks: whole, document_title: title } = ownExtra(media.extra)
   if (whole === true) return null
   if (media.detail !== undefined && media.detail !== 'auto')
     losses.drop('image_detail', 'images are read in one way only')
   if (media.media === 'audio' || media.media === 'video') {
     throw new CannotCross(media.media, `The model asked for takes no ${media.media}. Send a transcript or images.`)
   }
-  if (media.media === 'image') return { type: 'image', source: writeImageSource(media.source) }
+  if (media.media === 'image' && whole === undefined) {
+    if (media.name !== undefined) losses.drop('filename', 'images have no names here')
+    return { type: 'image', source: writeImageSource(media.source) }
+  }
   return {
     type: 'document',
     source: whole ?? writeDocumentSource(media.source),
-    ...(media.name === undefined ? {} : { title: media.name }),
+    ...writeTitle(whole === undefined ? media.name : title),
     ...(context === undefined ? {} : { context }),
     ...(citations === undefined ? {} : { citations }),
   }
+}
+
+function writeTitle(title: unknown): Record<string, unknown> {
+  return title === undefined ? {} : { title }
 }
 
 function writeImageSource(source: MediaSource): Record<string, unknown> {
@@ -123,7 +136,7 @@ function writeDocumentSource(source: MediaSource): Record<string, unknown> {
 }
 
 function writeReference(source: Exclude<MediaSource, { from: 'data' }>): Record<string, unknown> {
-  if (source.from === 'url') return { type: 'url', url: source.url }
+  if (source.from === 'url') return { type: 'url', url: requireAddress(source.url) }
   if (source.protocol === PROTOCOL) return { type: 'file', file_id: source.fileId }
   throw new CannotCross('file_id', `The file ${source.fileId} is stored at another provider. Send its content.`)
 }

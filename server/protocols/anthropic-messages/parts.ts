@@ -52,13 +52,14 @@ export function readBlock(block: JsonObject): Block {
 
 function readCall(block: JsonObject): Block {
   const caller = asObject(block['caller'])
+  const direct = caller?.['type'] === 'direct' && Object.keys(caller).length === 1
   return {
     kind: 'call',
     id: asText(block['id']) ?? '',
     name: asText(block['name']) ?? '',
     input: block['input'],
     // A call by the model itself is what every call is elsewhere.
-    ...extraOf({ caller: caller?.['type'] === 'direct' ? undefined : caller }),
+    ...extraOf({ caller: direct ? undefined : caller }),
   }
 }
 
@@ -70,9 +71,11 @@ function textOfSearchResult(block: JsonObject): string {
 
 const TOLD = ['search_result', 'tool_reference'] as const
 
-/** The block that a text stands for, kept beside it. */
+/** The block that a text stands for, kept beside it; that it may be cited is no part of the text. */
 export function keepTold(raw: JsonObject): { extra: Extras } | undefined {
-  return extraOf({ [asText(raw['type']) ?? '']: raw })
+  const { citations } = raw
+  const cited = asObject(citations)?.['enabled'] === true ? { citations } : {}
+  return extraOf({ [asText(raw['type']) ?? '']: raw, ...cited })
 }
 
 export function readTold(extra: Extras | undefined): JsonObject | null {

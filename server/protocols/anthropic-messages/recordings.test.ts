@@ -78,6 +78,8 @@ function meaningOfBlock(block: Json): Json {
 function meaningOf(body: Json): Json {
   const { messages, system, tools, tool_choice, output_format, output_config, thinking, stream, ...rest } =
     withoutNulls(body)
+  // -1 says that it is left out.
+  for (const name of ['top_p', 'top_k']) if (rest[name] === -1) delete rest[name]
   const { disable_parallel_tool_use: single, ...choice } = (tool_choice as Json | undefined) ?? {}
   const turns: { role: unknown; content: Json[] }[] = []
   for (const { role, content } of messages as Json[]) {

@@ -10,8 +10,9 @@ import {
   type ToolChoice,
 } from '../canonical.ts'
 import type { RequestDecoding } from '../codec.ts'
-import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, asWord, type JsonObject } from '../read.ts'
 import { checkShape } from '../shape.ts'
+import { reportUnread } from '../unread.ts'
 import { extraOf, PROTOCOL } from './names.ts'
 import { readCacheMark, readMessages, readSystem } from './request-items.ts'
 import { MESSAGES_REQUEST } from './request-shape.ts'
@@ -42,6 +43,7 @@ export function decodeMessagesRequest(
   decoding: RequestDecoding & { model: string; stream: boolean },
 ): ChatRequest {
   checkShape(body, MESSAGES_REQUEST)
+  reportUnread(body, MESSAGES_REQUEST, decoding.losses)
   const { instructions, billing } = readSystem(body['system'])
   const { tools, builtins } = readTools(body['tools'])
   const wish = readWish(body)
@@ -50,7 +52,7 @@ export function decodeMessagesRequest(
   const toolChoice = readToolChoice(choice)
   const maxOutput = asCount(body['max_tokens'])
   const metadata = asObject(body['metadata'])
-  const userId = asText(metadata?.['user_id'])
+  const userId = asWord(metadata?.['user_id'])
   const tier = TIERS[asText(body['service_tier']) ?? '']
   const others = Object.entries(body).filter(([key, value]) => !KNOWN.has(key) && value !== undefined && value !== null)
   const extensions: Record<string, unknown> = {
@@ -93,7 +95,8 @@ function restOfMetadata(metadata: JsonObject | null): { metadata?: JsonObject } 
 function readSampling(body: JsonObject): ChatRequest['sampling'] {
   const number = (key: string): number | undefined => {
     const value = body[key]
-    return typeof value === 'number' ? value : undefined
+    // -1 says that it is left out.
+    return typeof value === 'number' && value >= 0 ? value : undefined
   }
   const [temperature, topP, topK] = [number('temperature'), number('top_p'), number('top_k')]
   return {

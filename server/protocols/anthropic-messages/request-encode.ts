@@ -1,10 +1,12 @@
 // The middle model as a Messages request.
 import type { ChatRequest } from '../canonical.ts'
 import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec.ts'
+import { describeSchema } from '../described-schema.ts'
 import { reportForeignFields } from '../foreign.ts'
 import type { LossName } from '../losses.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { refuseEmptyChoice } from '../tool-choice.ts'
+import { withoutSecondResults } from '../tool-results.ts'
 import { createBreakpoints, type Breakpoints } from './cache.ts'
 import { encodeMessages, endsInBareToolTurn } from './messages.ts'
 import { PROTOCOL } from './names.ts'
@@ -30,11 +32,16 @@ export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEnc
   const own = request.extensions[PROTOCOL] ?? {}
   const breakpoints = createBreakpoints(encoding)
   const { tools, choice, names, known, forced } = encodeTools(request, encoding, breakpoints)
-  const { instructions, items } = splitLeadingRules(request)
+  const { instructions, items: all } = splitLeadingRules(request)
+  const items = withoutSecondResults(all, encoding.losses)
   const system = encodeSystem(instructions, request, own, encoding, breakpoints)
-  const messages = encodeMessages(items, encoding, names, breakpoints)
+  const said = encodeMessages(items, encoding, names, breakpoints)
+  // The API wants at least one turn.
+  const alone = said.length === 0 && system !== undefined
+  if (alone) encoding.losses.approximate('system', 'without a conversation it is sent as the user')
+  const messages = alone ? [{ role: 'user', content: textBlocks(system) }] : said
   breakpoints.trim(own['cache_control'] === undefined ? 0 : 1)
-  const bareToolTurn = endsInBareToolTurn(messages)
+  const bareToolTurn = endsInBareToolTurn(said)
   const thinking = writeThinking(request, encoding, { forced, bareToolTurn })
   const output = encodeOutput(request, own, encoding, thinking.effort)
   const { billing_header: _billing, output_config: _output, metadata, ...rest } = own
@@ -42,7 +49,7 @@ export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEnc
   const body: Record<string, unknown> = {
     model: encoding.profile.model,
     max_tokens: thinking.maxTokens,
-    ...(system === undefined ? {} : { system }),
+    ...(system === undefined || alone ? {} : { system }),
     messages: messages.map(({ role, content }) => ({ role, content: plainContent(content) })),
     ...(tools.length > 0 ? { tools } : {}),
     ...(choice ? { tool_choice: choice } : {}),
@@ -58,6 +65,10 @@ export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEnc
     ...rest,
   }
   return { body, toolNames: known, enforceStop: [] }
+}
+
+function textBlocks(system: unknown): Record<string, unknown>[] {
+  return Array.isArray(system) ? (system as Record<string, unknown>[]) : [{ type: 'text', text: system }]
 }
 
 /** One text alone is written as text. */
@@ -113,12 +124,14 @@ function reportUnsayable(request: ChatRequest, { losses }: RequestEncoding): voi
     ['frequency_penalty', sampling.frequencyPenalty],
     ['presence_penalty', sampling.presencePenalty],
     ['logit_bias', sampling.logitBias],
-    ['logprobs', request.logprobs],
+    ['logprobs', request.logprobs ? true : undefined],
     ['seed', request.seed],
     ['verbosity', verbosity],
     ['prompt_cache_key', request.cacheKey],
   ]
-  for (const [path, value] of unsayable) if (value !== undefined) losses.drop(path, 'the provider has no such field')
+  for (const [path, value] of unsayable) {
+    if (value !== undefined) losses.drop(path, 'the provider has no such field', value)
+  }
 }
 
 function encodeSampling(
@@ -126,9 +139,10 @@ function encodeSampling(
   { profile, losses }: RequestEncoding,
   thinking: boolean,
 ): Record<string, number> {
-  const { temperature, topP, topK } = sampling
+  const { temperature, topP } = sampling
+  const topK = sampling.topK !== undefined && sampling.topK > 0 ? sampling.topK : undefined
   const drop = (path: LossName, value: number | undefined, why: string): undefined =>
-    value === undefined ? undefined : void losses.drop(path, why)
+    value === undefined ? undefined : void losses.drop(path, why, value)
   const fields = (values: Record<string, number | undefined>): Record<string, number> =>
     Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined))
   if (profile.sampling === 'none') {
@@ -149,7 +163,7 @@ function encodeSampling(
   const clamped = temperature === undefined ? undefined : Math.min(Math.max(temperature, 0), 1)
   if (clamped !== temperature) losses.approximate('temperature', 'it goes from 0 to 1 here')
   const both = profile.sampling === 'one' && clamped !== undefined && topP !== undefined
-  if (both) losses.drop('top_p', 'the model takes temperature or top_p, not both')
+  if (both) losses.drop('top_p', 'the model takes temperature or top_p, not both', topP)
   return fields({ temperature: clamped, top_p: both ? undefined : topP, top_k: topK })
 }
 
@@ -159,7 +173,10 @@ function encodeOutput(
   { profile, losses }: RequestEncoding,
   effort: string | undefined,
 ): Record<string, unknown> | undefined {
-  const fitted = format?.kind === 'json_schema' && profile.schema === 'native' ? fitSchema(format.schema) : null
+  const fitted =
+    format?.kind === 'json_schema' && profile.schema === 'native'
+      ? fitSchema(describeSchema(format.schema, format.description))
+      : null
   if (fitted?.changed) losses.approximate('schema', 'keywords the provider does not know are said in words')
   const output = {
     ...asObject(own['output_config']),

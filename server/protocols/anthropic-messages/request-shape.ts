@@ -11,15 +11,18 @@ import {
   number,
   object,
   oneOf,
+  open,
   required,
   tagged,
   text,
+  whole,
   type Shape,
 } from '../shape.ts'
 import { SEARCH_SHAPES } from '../web-search.ts'
 
 const mark = { cache_control: fields({ type: text, ttl: text }) }
-const words = fields({ type: text, text: required(text), citations: listOf(object), ...mark })
+const instruction = fields({ type: text, text: required(text), ...mark })
+const words = both(instruction, fields({ citations: listOf(object) }))
 const image: Shape = fields({ source: required(sourceWith({})), ...mark })
 const kind = fields({ type: required(text) })
 
@@ -50,8 +53,17 @@ const document = fields({
 })
 
 const plainBlocks = { text: words, image, document }
-const search = fields({ content: listOf(object), source: text, title: text, citations: object, ...mark })
-const inResult = both(kind, tagged('type', { ...plainBlocks, search_result: search }, fields(mark)))
+const search = fields({
+  content: listOf(fields({ type: text, text })),
+  source: text,
+  title: text,
+  citations: fields({ enabled: flag }),
+  ...mark,
+})
+/** Only its own provider reads it. */
+const opaque = whole(fields(mark))
+const toldBlocks = { search_result: search, tool_reference: fields({ tool_name: text, ...mark }) }
+const inResult = both(kind, tagged('type', { ...plainBlocks, ...toldBlocks }, opaque))
 
 const block = both(
   kind,
@@ -59,10 +71,11 @@ const block = both(
     'type',
     {
       ...plainBlocks,
-      search_result: search,
-      thinking: fields({ thinking: required(text), signature: text }),
-      redacted_thinking: fields({ data: required(text) }),
-      tool_use: fields({ id: required(text), name: required(text), input: object, ...mark }),
+      ...toldBlocks,
+      compaction: fields({ content: text, ...mark }),
+      thinking: fields({ thinking: required(text), signature: text, ...mark }),
+      redacted_thinking: fields({ data: required(text), ...mark }),
+      tool_use: fields({ id: required(text), name: required(text), input: object, caller: anything, ...mark }),
       tool_result: fields({
         tool_use_id: required(text),
         content: either({ text, list: listOf(inResult) }),
@@ -70,7 +83,7 @@ const block = both(
         ...mark,
       }),
     },
-    fields(mark),
+    opaque,
   ),
 )
 
@@ -79,69 +92,71 @@ const message = fields({
   content: required(either({ text, list: listOf(block) })),
 })
 
-const declared = fields({
-  name: required(text),
-  description: text,
-  input_schema: object,
-  strict: flag,
-  defer_loading: flag,
-  eager_input_streaming: flag,
-  input_examples: listOf(object),
-  allowed_callers: listOf(text),
-  ...mark,
-})
+const declared = open(
+  fields({
+    type: text,
+    name: required(text),
+    description: text,
+    input_schema: object,
+    strict: flag,
+    defer_loading: flag,
+    eager_input_streaming: flag,
+    input_examples: listOf(object),
+    allowed_callers: listOf(text),
+    ...mark,
+  }),
+)
 const tool = tagged(
   'type',
-  { custom: declared, mcp_toolset: fields({ mcp_server_name: text, ...mark }) },
-  fields({ name: text, ...SEARCH_SHAPES, ...mark }),
+  { custom: declared, mcp_toolset: whole(fields({ mcp_server_name: text, ...mark })) },
+  whole(fields({ name: text, ...SEARCH_SHAPES, ...mark })),
+  () => declared,
 )
-const toolOrFunction: Shape = {
-  expected: 'an object',
-  check: (value, path) => {
-    tool.check(value, path)
-    const { type } = value as { type?: unknown }
-    if (type === undefined || type === null) declared.check(value, path)
-  },
-}
 
 const choice = both(
   fields({ type: required(oneOf(['auto', 'any', 'tool', 'none'])), disable_parallel_tool_use: flag }),
-  tagged('type', { tool: fields({ name: required(text) }) }, anything),
+  tagged('type', { tool: fields({ name: required(text) }) }, fields({})),
 )
 
-const format = fields({ type: required(text), schema: object })
+const format = whole(fields({ type: required(text), schema: object }))
 const schemaFormat = tagged('type', { json_schema: fields({ schema: required(object) }) }, format)
 
-export const MESSAGES_REQUEST = fields({
-  model: text,
-  max_tokens: integer({ least: 0 }),
-  messages: required(listOf(message)),
-  system: either({ text, list: listOf(words) }),
-  tools: listOf(toolOrFunction),
-  tool_choice: choice,
-  stream: flag,
-  stop_sequences: listOf(text),
-  temperature: number({ least: 0, most: 1 }),
-  // -1 says that it is left out.
-  top_p: number({ least: -1, most: 1 }),
-  top_k: integer({ least: -1 }),
-  thinking: both(
-    fields({ type: required(text), display: oneOf(['summarized', 'omitted']) }),
-    tagged('type', { enabled: fields({ budget_tokens: integer({ least: 1 }) }) }, anything),
-  ),
-  output_config: fields({ effort: text, format: schemaFormat }),
-  output_format: schemaFormat,
-  metadata: fields({ user_id: text }),
-  service_tier: text,
-  cache_control: mark.cache_control,
-  fallbacks: either({ object, list: listOf(either({ text, object })) }),
-  compaction: object,
-  context_management: object,
-  container: either({ text, object }),
-  diagnostics: object,
-  fallback_credit_token: text,
-  inference_geo: text,
-  mcp_servers: listOf(object),
-  speed: text,
-  user_profile_id: text,
-})
+const thinking = fields({ type: required(text), display: oneOf(['summarized', 'omitted']) })
+const switched = tagged(
+  'type',
+  { enabled: fields({ budget_tokens: integer({ least: 1 }) }), adaptive: fields({}), disabled: fields({}) },
+  anything,
+)
+
+export const MESSAGES_REQUEST = open(
+  fields({
+    model: text,
+    max_tokens: integer({ least: 0 }),
+    messages: required(listOf(message)),
+    system: either({ text, list: listOf(instruction) }),
+    tools: listOf(tool),
+    tool_choice: choice,
+    stream: flag,
+    stop_sequences: listOf(text),
+    temperature: number({ least: 0, most: 1 }),
+    // -1 says that it is left out.
+    top_p: number({ least: -1, most: 1 }),
+    top_k: integer({ least: -1 }),
+    thinking: both(thinking, switched),
+    output_config: open(fields({ effort: text, format: schemaFormat })),
+    output_format: schemaFormat,
+    metadata: open(fields({ user_id: text })),
+    service_tier: text,
+    cache_control: mark.cache_control,
+    fallbacks: either({ object, list: listOf(either({ text, object })) }),
+    compaction: object,
+    context_management: object,
+    container: either({ text, object }),
+    diagnostics: object,
+    fallback_credit_token: text,
+    inference_geo: text,
+    mcp_servers: listOf(object),
+    speed: text,
+    user_profile_id: text,
+  }),
+)

@@ -172,7 +172,7 @@ describe('tools', () => {
   test('case 37: context_management is lost elsewhere, mcp_servers and container are refused', () => {
     const messages = [{ role: 'user', content: 'hi' }]
     const losses = createLossReport()
-    reportForeignFields(decode({ messages, context_management: {}, speed: 'fast' }), 'gemini', losses)
+    reportForeignFields(decode({ messages, context_management: { edits: [{}] }, speed: 'fast' }), 'gemini', losses)
     expect(lossNames(losses)).toEqual(['dropped=context_management', 'dropped=speed'])
     for (const field of ['mcp_servers', 'container']) {
       expect(() => reportForeignFields(decode({ messages, [field]: ['x'] }), 'gemini', losses)).toThrow(CannotCross)

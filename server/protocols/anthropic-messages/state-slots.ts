@@ -5,7 +5,6 @@ import { itemsOf, memberOf, readJsonString, removeChildren, type Edit, type Json
 import type { StateSlots } from '../protocol.ts'
 
 export const messagesState: StateSlots = {
-  envelopeMark: 'urs1.',
   answerKeys: ['signature', 'data'],
   requestKeys: ['signature'],
   // Its state stands under `data`, as pictures do.

@@ -61,7 +61,7 @@ function writeAdaptive(
   maxTokens: number,
 ): ThinkingFields {
   const { profile, losses } = encoding
-  if (wish.effort === undefined && wish.budget !== undefined && wish.budget > 0) {
+  if (wish.budget !== undefined && wish.budget > 0) {
     losses.approximate('thinking_budget', 'the model takes an effort, not a budget')
   }
   const { effort } = effortField(effortOf(wish), encoding)
@@ -84,7 +84,7 @@ function writeBudget(
   asked: number | undefined,
 ): ThinkingFields {
   const { profile, losses } = encoding
-  const effort = wish.budget !== undefined && profile.efforts.length > 0 ? effortField(wish.effort, encoding) : {}
+  const effort = wish.budget === undefined ? {} : effortField(wish.effort, encoding)
   if (context.forced || context.bareToolTurn) {
     const why = context.forced ? 'a forced tool call comes without thinking' : 'the last tool turn lost its thinking'
     losses.approximate('thinking', why)
@@ -92,6 +92,7 @@ function writeBudget(
   }
   const own = wish.budget !== undefined && wish.budget > 0
   if (!own) losses.approximate('thinking_budget', 'the model takes a budget, not an effort')
+  if (own && wish.budget < LEAST_BUDGET) losses.approximate('thinking_budget', `the least is ${LEAST_BUDGET}`)
   const wanted = own ? Math.max(wish.budget, LEAST_BUDGET) : budgetOfEffort(effortOf(wish) ?? 'high', profile)
   const fitted = fitBudget(wanted, maxTokens, asked, profile, encoding)
   if (fitted === null) {

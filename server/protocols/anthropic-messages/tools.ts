@@ -1,12 +1,16 @@
 // Tools, the choice among them and the schema-bound answer of models that only know it as a forced tool.
 import type { Builtin, ChatRequest, Tool } from '../canonical.ts'
 import { CannotCross, type LossReport, type RequestEncoding } from '../codec.ts'
-import { asObject, asText } from '../read.ts'
+import { asObject } from '../read.ts'
+import { describeFreeform, FREEFORM_SCHEMA } from '../freeform.ts'
+import { allowedBuiltins, forcedBuiltin } from '../tool-choice.ts'
 import { createToolNames, type KnownTool, type ToolNames } from '../tool-names.ts'
 import { readSearch } from '../web-search.ts'
 import type { Breakpoints } from './cache.ts'
 import { ownExtra, PROTOCOL } from './names.ts'
 import { fitSchema } from './schema.ts'
+
+const WEB_SEARCH = 'web_search'
 
 export interface EncodedTools {
   readonly tools: Record<string, unknown>[]
@@ -28,8 +32,7 @@ export function encodeTools(request: ChatRequest, encoding: RequestEncoding, bre
     breakpoints.mark(wire, tool.cache)
     return wire
   })
-  for (const builtin of request.builtins) {
-    if (allowed && !allowed.has(builtin.name)) continue
+  for (const builtin of allowedBuiltins(request)) {
     const wire = encodeBuiltin(builtin, request, encoding.losses)
     if (!wire || tools.some((tool) => tool['name'] !== undefined && tool['name'] === wire['name'])) continue
     breakpoints.count(wire)
@@ -46,7 +49,8 @@ export function encodeTools(request: ChatRequest, encoding: RequestEncoding, bre
 function encodeTool(tool: Tool, names: ToolNames, { profile, losses }: RequestEncoding): Record<string, unknown> {
   const base = { ...ownExtra(tool.extra), name: names.wireName(tool.name, tool.namespace) }
   if (tool.kind === 'freeform') {
-    return { ...base, description: describeFreeform(tool), input_schema: FREEFORM_SCHEMA }
+    const description = describeFreeform(tool)
+    return { ...base, ...(description === undefined ? {} : { description }), input_schema: FREEFORM_SCHEMA }
   }
   const strict = tool.strict === true && profile.schema === 'native'
   if (tool.strict === true && !strict) losses.drop('strict', 'the model has no strict tools')
@@ -62,27 +66,11 @@ function encodeTool(tool: Tool, names: ToolNames, { profile, losses }: RequestEn
   }
 }
 
-const FREEFORM_SCHEMA = {
-  type: 'object',
-  properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-  required: ['input'],
-  additionalProperties: false,
-}
-
-function describeFreeform(tool: Tool): string {
-  const grammar = asObject(tool.grammar)
-  const definition = asText(grammar?.['definition']) ?? asText(asObject(grammar?.['grammar'])?.['definition'])
-  const syntax = asText(grammar?.['syntax']) ?? asText(asObject(grammar?.['grammar'])?.['syntax']) ?? 'formal'
-  const rule = definition === null ? null : `The input must follow this ${syntax} grammar:\n${definition}`
-  return [tool.description, rule].filter((text) => typeof text === 'string').join('\n\n')
-}
-
 function encodeBuiltin(builtin: Builtin, request: ChatRequest, losses: LossReport): Record<string, unknown> | null {
   const raw = asObject(builtin.raw) ?? {}
   if (builtin.protocol === PROTOCOL) return { ...raw }
   if (builtin.kind === 'web_search') return encodeWebSearch(builtin, losses)
-  const { toolChoice } = request
-  if (toolChoice?.mode === 'named' && toolChoice.name === builtin.name) throw loneBuiltin(builtin.name)
+  if (forcedBuiltin(request) === builtin) throw loneBuiltin(builtin.name)
   losses.drop('builtin_tools', `the provider has no \`${builtin.name}\``)
   return null
 }
@@ -99,7 +87,7 @@ function encodeWebSearch(builtin: Builtin, losses: LossReport): Record<string, u
   )
   return {
     type: 'web_search_20250305',
-    name: 'web_search',
+    name: WEB_SEARCH,
     ...settings,
     ...(where ? { user_location: { type: 'approximate', ...where } } : {}),
   }
@@ -133,18 +121,21 @@ function encodeSchemaTool(
 }
 
 function encodeChoice(
-  { toolChoice, parallel }: ChatRequest,
+  request: ChatRequest,
   tools: readonly Record<string, unknown>[],
   names: ToolNames,
   schemaTool: Record<string, unknown> | null,
   losses: LossReport,
 ): Record<string, unknown> | undefined {
+  const { toolChoice, parallel } = request
   if (tools.length === 0) {
     const { mode } = toolChoice ?? {}
     if (mode === 'required' || mode === 'named') losses.drop('tool_choice', 'there is no tool to choose')
     return undefined
   }
   const single = parallel === false ? { disable_parallel_tool_use: true } : {}
+  const builtin = forcedBuiltin(request)
+  if (builtin) return { type: 'tool', name: builtin.protocol === PROTOCOL ? builtin.name : WEB_SEARCH, ...single }
   if (toolChoice?.mode === 'named')
     return { type: 'tool', name: names.wireName(toolChoice.name, toolChoice.namespace), ...single }
   if (schemaTool) {

@@ -1,6 +1,7 @@
 // Usage as Anthropic tells it: uncached input, cache writes and cache reads stand apart and are added up here.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
 import { addCounts, asCount, asObject, type JsonObject } from '../read.ts'
+import { servedIn, tierOfPlace } from '../tiers.ts'
 
 export function readAnthropicUsage(value: unknown): Usage {
   const usage = asObject(value)
@@ -22,6 +23,7 @@ export function readAnthropicUsage(value: unknown): Usage {
     output: total((one) => one['output_tokens']),
     reasoning: asCount(asObject(usage['output_tokens_details'])?.['thinking_tokens']),
     searches: asCount(asObject(usage['server_tool_use'])?.['web_search_requests']),
+    ...servedIn(usage['service_tier'], usage['speed'], tierOfPlace(usage['inference_geo'])),
   }
 }
 

@@ -3,8 +3,8 @@
 import type { Citation, Extras, Finish, PartDelta, PartMeta, StreamEvent, Usage } from '../canonical.ts'
 import type { ResponseDecoding } from '../codec.ts'
 import { createPartSequencer } from '../part-sequencer.ts'
-import { asCount, asObject, asText, type JsonObject } from '../read.ts'
-import { asList, asObjects, field, GEMINI, isEmpty, toSnake } from './fields.ts'
+import { asCount, asObject, asText, asWord, toSnake, type JsonObject } from '../read.ts'
+import { asList, asObjects, field, GEMINI, isEmpty } from './fields.ts'
 import { finishOf, readReason } from './finish.ts'
 import { readCitationMetadata, readGrounding, type PlacedCitation } from './grounding.ts'
 import { argsTextOf, readPart, type ReadPart } from './parts.ts'
@@ -35,6 +35,8 @@ export class AnswerReader {
   #responseId = ''
   #started = false
   #reason: string | null = null
+  /** Why there is no answer, in words. */
+  #explanation: string | null = null
   #usage: Usage | null = null
 
   constructor(decoding: ResponseDecoding) {
@@ -52,6 +54,7 @@ export class AnswerReader {
     if (feedback && block !== null && this.#reason === null) {
       this.#reason = block
       this.#kept['prompt_feedback'] = feedback
+      this.#explanation = asWord(field(feedback, 'blockReasonMessage')) ?? this.#explanation
     }
     return [...start, ...this.#sequencer.take(), ...this.#readUsage(chunk)]
   }
@@ -67,9 +70,11 @@ export class AnswerReader {
     this.#sequencer.endAll()
     if (this.#reason === null) return this.#sequencer.take()
     const blocked = this.#kept['prompt_feedback'] !== undefined
-    const finish: Finish = blocked
+    const ended: Finish = blocked
       ? { unified: 'content_filter', raw: this.#reason }
       : finishOf(this.#reason, this.#calls > 0)
+    const isExplained = this.#explanation !== null && ended.unified === 'content_filter'
+    const finish = isExplained ? { ...ended, details: { explanation: this.#explanation } } : ended
     const extensions = isEmpty(this.#kept) ? {} : { extensions: { [GEMINI]: this.#kept } }
     return [...this.#sequencer.take(), { type: 'finish', finish, ...extensions }]
   }
@@ -103,6 +108,7 @@ export class AnswerReader {
       if (value && !isEmpty(value)) this.#kept[toSnake(name)] = value
     }
     this.#reason = readReason(field(candidate, 'finishReason')) ?? this.#reason
+    this.#explanation = asWord(field(candidate, 'finishMessage')) ?? this.#explanation
     const ratings = field(candidate, 'safetyRatings')
     const filtered = this.#reason !== null && finishOf(this.#reason, false).unified === 'content_filter'
     if (filtered && ratings !== undefined) this.#kept['safety_ratings'] = ratings

@@ -152,6 +152,10 @@ export class AnswerWriter {
         return [...before, this.#sign(writeCall({ id: meta.id, name: meta.name, args }, meta.extra), state)]
       }
       case 'media':
+        if (meta.source.from === 'file') {
+          this.#encoding.losses.drop('media', 'it is stored at another provider')
+          return []
+        }
         return [this.#sign(writeMedia({ media: meta.media, source: meta.source }, false), signature)]
       case 'opaque': {
         const written = writeOpaque(meta, this.#encoding.losses)
@@ -175,6 +179,13 @@ export class AnswerWriter {
   }
 }
 
+/** Of tokens that are no text. */
+function countModalities({ beyondText }: Usage, side: 'input' | 'output'): JsonObject[] | undefined {
+  const counted = Object.entries(beyondText ?? {}).filter(([name, tokens]) => name.startsWith(side) && tokens > 0)
+  const details = counted.map(([name, tokenCount]) => ({ modality: name.slice(side.length).toUpperCase(), tokenCount }))
+  return details.length > 0 ? details : undefined
+}
+
 function usageMetadata(usage: Usage): JsonObject {
   const { input, output, cacheRead, reasoning } = usage
   const metadata = compact({
@@ -183,6 +194,9 @@ function usageMetadata(usage: Usage): JsonObject {
     candidatesTokenCount: output === null ? undefined : Math.max(0, output - (reasoning ?? 0)),
     thoughtsTokenCount: reasoning ?? undefined,
     totalTokenCount: input === null && output === null ? undefined : (input ?? 0) + (output ?? 0),
+    promptTokensDetails: countModalities(usage, 'input'),
+    candidatesTokensDetails: countModalities(usage, 'output'),
+    serviceTier: usage.tiers?.find((tier) => !tier.startsWith('geo-')),
   })
   return isEmpty(metadata) ? {} : { usageMetadata: metadata }
 }

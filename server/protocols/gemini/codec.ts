@@ -9,6 +9,7 @@ import { createStreamEncoder } from './stream-encode.ts'
 
 export const geminiCodec: Codec = {
   needsBytes,
+  argumentsAreObjects: true,
   decodeRequest,
   encodeRequest,
   decodeResponse,

@@ -11,7 +11,8 @@ import {
   type Tool,
   type ToolChoice,
 } from '../canonical.ts'
-import { asCount, asObject, asText, seedOf, type JsonObject } from '../read.ts'
+import { CannotCross, type LossReport } from '../codec.ts'
+import { asCount, asObject, asText, asWord, seedOf, type JsonObject } from '../read.ts'
 import { asNumber, asObjects, compact, field, GEMINI, isEmpty, restOf } from './fields.ts'
 import { jsonSchemaOf } from './schema.ts'
 
@@ -28,19 +29,24 @@ const CONFIG_FIELDS = new Set(
 )
 const JSON_MIME = 'application/json'
 
-export function readConfig(config: JsonObject | null): { fields: ConfigFields; extensions: Record<string, unknown> } {
+export function readConfig(
+  config: JsonObject | null,
+  losses: LossReport,
+): { fields: ConfigFields; extensions: Record<string, unknown> } {
   const rest = restOf(config, CONFIG_FIELDS)
   const { format, kept } = readFormat(config)
   const count = (name: string): number | undefined => asCount(asNumber(field(config, name))) ?? undefined
+  // Zero is how protocol buffers write a number that was not set.
+  const most = (name: string): number | undefined => count(name) || undefined
   const wish = readThinking(asObject(field(config, 'thinkingConfig')))
   const stop = field(config, 'stopSequences')
   const fields = compact({
     sampling: readSampling(config),
-    stop: (Array.isArray(stop) ? (stop as unknown[]) : []).filter((one): one is string => typeof one === 'string'),
-    maxOutput: count('maxOutputTokens'),
-    n: count('candidateCount'),
+    stop: (Array.isArray(stop) ? (stop as unknown[]) : []).filter((one): one is string => asWord(one) !== null),
+    maxOutput: most('maxOutputTokens'),
+    n: most('candidateCount'),
     seed: seedOf(field(config, 'seed')),
-    logprobs: field(config, 'responseLogprobs') === true ? compact({ top: count('logprobs') }) : undefined,
+    logprobs: readLogprobs(field(config, 'responseLogprobs'), count('logprobs'), losses),
     format,
     reasoning: wish.reasoning,
   }) as unknown as ConfigFields
@@ -51,6 +57,12 @@ export function readConfig(config: JsonObject | null): { fields: ConfigFields; e
     ...(modalities ? { response_modalities: modalities } : {}),
   }
   return { fields, extensions }
+}
+
+function readLogprobs(wanted: unknown, top: number | undefined, losses: LossReport): ChatRequest['logprobs'] {
+  if (wanted === true) return compact({ top })
+  if (top) losses.drop('logprobs', '`logprobs` says something beside `responseLogprobs` only')
+  return undefined
 }
 
 function readSampling(config: JsonObject | null): Sampling {
@@ -66,9 +78,17 @@ function readModalities(config: JsonObject | null): unknown[] | null {
 }
 
 function readFormat(config: JsonObject | null): { format: Format | undefined; kept: Record<string, unknown> } {
-  const mime = asText(field(config, 'responseMimeType'))
+  const mime = asWord(field(config, 'responseMimeType'))
   const json = field(config, 'responseJsonSchema') ?? config?.['_responseJsonSchema']
   const own = field(config, 'responseSchema')
+  refuseBoth(json !== undefined && own !== undefined, 'responseJsonSchema', 'responseSchema')
+  if (mime === 'text/plain' && (json ?? own) !== undefined) {
+    throw new CannotCross(
+      'responseMimeType',
+      'A schema needs the `responseMimeType` "application/json". Send that, or leave the schema out.',
+      'bad_request',
+    )
+  }
   if (mime !== null && mime !== JSON_MIME) {
     // A bare word out of a list, or a type that is yet to come: only Gemini can.
     const plain = mime === 'text/plain'
@@ -81,10 +101,16 @@ function readFormat(config: JsonObject | null): { format: Format | undefined; ke
 
 const THINKING_FIELDS = new Set(['includeThoughts', 'thinkingBudget', 'thinkingLevel'])
 
+/** As in the API, which takes one of the two. */
+function refuseBoth(both: boolean, one: string, other: string): void {
+  if (both) throw new CannotCross(one, `Send \`${one}\` or \`${other}\`, not both.`, 'bad_request')
+}
+
 function readThinking(config: JsonObject | null): { reasoning?: ReasoningWish; rest: Record<string, unknown> } {
   const level = asText(field(config, 'thinkingLevel'))?.toLowerCase()
   const budget = asNumber(field(config, 'thinkingBudget'))
   const visible = field(config, 'includeThoughts')
+  refuseBoth(isEffort(level) && budget !== undefined, 'thinkingBudget', 'thinkingLevel')
   const reasoning = {
     ...(isEffort(level) ? { effort: level } : {}),
     ...(budget !== undefined && Number.isSafeInteger(budget) && budget >= -1 ? { budget } : {}),
@@ -118,7 +144,9 @@ export function readTools(value: unknown): { tools: Tool[]; builtins: Builtin[] 
 function readDeclaration(declaration: JsonObject, name: string): Tool {
   const description = asText(declaration['description'])
   const own = field(declaration, 'parameters')
-  const schema = field(declaration, 'parametersJsonSchema') ?? (own === undefined ? undefined : jsonSchemaOf(own))
+  const json = field(declaration, 'parametersJsonSchema')
+  refuseBoth(json !== undefined && own !== undefined, 'parametersJsonSchema', 'parameters')
+  const schema = json ?? (own === undefined ? undefined : jsonSchemaOf(own))
   const rest = restOf(declaration, DECLARATION_FIELDS)
   const extra: Extras | null = isEmpty(rest) ? null : { [GEMINI]: rest }
   return {
@@ -130,7 +158,11 @@ function readDeclaration(declaration: JsonObject, name: string): Tool {
   }
 }
 
-export function readToolConfig(config: JsonObject | null): {
+/** `hasBuiltins`: tools of the provider's own are declared, which the choice among functions says nothing of. */
+export function readToolConfig(
+  config: JsonObject | null,
+  hasBuiltins: boolean,
+): {
   toolChoice?: ToolChoice
   extensions: Record<string, unknown>
 } {
@@ -143,7 +175,15 @@ export function readToolConfig(config: JsonObject | null): {
     ...restOf(config, new Set(['functionCallingConfig'])),
     ...(isEmpty(callingRest) ? {} : { functionCallingConfig: callingRest }),
   }
-  const toolChoice = choiceOf(mode, names)
+  if (names.length > 0 && mode !== 'ANY' && mode !== 'VALIDATED') {
+    throw new CannotCross(
+      'allowedFunctionNames',
+      '`allowedFunctionNames` needs the `mode` "ANY" or "VALIDATED". Send one of them, or leave the names out.',
+      'bad_request',
+    )
+  }
+  const chosen = choiceOf(mode, names)
+  const toolChoice = chosen?.mode === 'allowed' && hasBuiltins ? ({ ...chosen, others: true } as const) : chosen
   return { ...(toolChoice ? { toolChoice } : {}), extensions: isEmpty(kept) ? {} : { tool_config: kept } }
 }
 

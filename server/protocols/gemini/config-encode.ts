@@ -1,9 +1,12 @@
 // What a request wishes for beside its conversation, in Gemini's words: tools, choice, sampling, schema, thinking.
-import type { ChatRequest, Effort, Tool } from '../canonical.ts'
+import type { Builtin, ChatRequest, Effort, Tool } from '../canonical.ts'
 import { CannotCross, type RequestEncoding } from '../codec.ts'
+import { describeSchema } from '../described-schema.ts'
 import { budgetOfEffort, effortOf, nearestEffort } from '../effort.ts'
+import { describeFreeform, FREEFORM_SCHEMA } from '../freeform.ts'
 import { lossOfField } from '../losses.ts'
 import { asObject, type JsonObject } from '../read.ts'
+import { allowedBuiltins, forcedBuiltin } from '../tool-choice.ts'
 import type { ToolNames } from '../tool-names.ts'
 import { compact, GEMINI, isEmpty } from './fields.ts'
 import { inlineSchema } from './schema.ts'
@@ -46,12 +49,8 @@ function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncod
   if (tool.strict === true) losses.drop('strict', 'the provider has no such field')
   if (tool.cache) losses.drop('cache_control', 'the provider caches by itself')
   const freeform = tool.kind === 'freeform'
-  const grammar =
-    freeform && tool.grammar !== undefined ? `The input follows this grammar:\n${textOf(tool.grammar)}` : ''
-  const description = [tool.description ?? '', grammar].filter((text) => text !== '').join('\n\n')
-  const schema = freeform
-    ? { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
-    : asObject(tool.schema) && inlineSchema(tool.schema, losses)
+  const description = (freeform ? describeFreeform(tool) : tool.description) ?? ''
+  const schema = freeform ? FREEFORM_SCHEMA : asObject(tool.schema) && inlineSchema(tool.schema, losses)
   return {
     name: names.wireName(tool.name, tool.namespace),
     ...(description === '' ? {} : { description }),
@@ -60,22 +59,21 @@ function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncod
   }
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
 /** Tools that the provider runs: its own as they came, a web search as its own, others only if others remain. */
 function writeBuiltins(
-  { builtins, tools, toolChoice }: ChatRequest,
+  request: ChatRequest,
   { profile, losses }: RequestEncoding,
 ): { entries: JsonObject[]; combined: boolean } {
+  const { tools } = request
+  const forced = forcedBuiltin(request)
   const entries: JsonObject[] = []
-  const foreign: string[] = []
+  const foreign: Builtin[] = []
   let combined = false
-  for (const builtin of builtins) {
+  for (const builtin of allowedBuiltins(request)) {
     const { protocol, kind, name, raw } = builtin
     if (protocol === GEMINI) entries.push({ [name]: raw })
-    else if (kind !== 'web_search') foreign.push(name)
+    else if (kind !== 'web_search') foreign.push(builtin)
+    else if (builtin === forced) throw cannotForce('search the web')
     else if (tools.length > 0 && profile.thinking !== 'level') {
       losses.drop('web_search', 'this model does not search beside function tools')
     } else if (!entries.some((entry) => entry['googleSearch'])) {
@@ -84,9 +82,9 @@ function writeBuiltins(
       combined = tools.length > 0
     }
   }
-  for (const name of foreign) {
-    const forced = toolChoice?.mode === 'named' && toolChoice.name === name
-    if (forced || (tools.length === 0 && entries.length === 0)) {
+  for (const builtin of foreign) {
+    const { name } = builtin
+    if (builtin === forced || (tools.length === 0 && entries.length === 0)) {
       throw new CannotCross(
         'tools',
         `The tool \`${name}\` is run by another provider. Leave it out, or name its model.`,
@@ -97,17 +95,21 @@ function writeBuiltins(
   return { entries, combined }
 }
 
+function cannotForce(what: string): CannotCross {
+  return new CannotCross('tool_choice', `The model asked for cannot be forced to ${what}. Let the model choose.`)
+}
+
 function writeChoice(
-  { toolChoice, extensions }: ChatRequest,
+  { toolChoice, extensions, builtins }: ChatRequest,
   tools: readonly Tool[],
   names: ToolNames,
   { losses }: RequestEncoding,
 ): JsonObject | null {
   if (!toolChoice) return null
   if (tools.length === 0 && !extensions[GEMINI]) {
-    if (toolChoice.mode === 'required' || toolChoice.mode === 'named') {
-      losses.drop('tool_choice', 'only function tools can be forced')
-    }
+    const isForced = toolChoice.mode === 'required' || (toolChoice.mode === 'allowed' && toolChoice.required)
+    if (isForced && builtins.length > 0) throw cannotForce('use a tool that is no function')
+    if (isForced || toolChoice.mode === 'named') losses.drop('tool_choice', 'only function tools can be forced')
     return null
   }
   switch (toolChoice.mode) {
@@ -119,11 +121,18 @@ function writeChoice(
       return { mode: 'ANY' }
     case 'named':
       return { mode: 'ANY', allowedFunctionNames: [names.wireName(toolChoice.name, toolChoice.namespace)] }
-    case 'allowed':
+    case 'allowed': {
       if (!toolChoice.required) return { mode: 'AUTO' }
-      return { mode: 'ANY', allowedFunctionNames: toolChoice.names.map((name) => names.wireName(name)) }
+      const isBuiltin = (name: string): boolean => !tools.some((tool) => tool.name === name) && isNamed(builtins, name)
+      const functions = toolChoice.names.filter((name) => !isBuiltin(name))
+      if (functions.length === 0) throw cannotForce('use a tool that is no function')
+      if (functions.length < toolChoice.names.length) losses.approximate('tool_choice', 'only functions can be forced')
+      return { mode: 'ANY', allowedFunctionNames: functions.map((name) => names.wireName(name)) }
+    }
   }
 }
+
+const isNamed = (builtins: readonly Builtin[], wanted: string): boolean => builtins.some(({ name }) => name === wanted)
 
 export function writeConfig(
   request: ChatRequest,
@@ -157,15 +166,18 @@ export function enforcedStops({ stop }: ChatRequest): readonly string[] {
 }
 
 function writeSampling({ sampling }: ChatRequest, { profile, losses }: RequestEncoding): JsonObject {
-  const { temperature, topP, topK, frequencyPenalty, presencePenalty, logitBias } = sampling
+  const { temperature, topP, frequencyPenalty, presencePenalty, logitBias } = sampling
+  const topK = sampling.topK === -1 ? undefined : sampling.topK
   if (logitBias) losses.drop('logit_bias', 'the provider has no such field')
   const all = compact({ temperature, topP, topK, frequencyPenalty, presencePenalty })
   if (profile.sampling === 'none') {
-    for (const name of Object.keys(all)) losses.drop(lossOfField(name), 'the model takes no sampling parameters')
+    for (const [name, value] of Object.entries(all)) {
+      losses.drop(lossOfField(name), 'the model takes no sampling parameters', value)
+    }
     return {}
   }
   if (profile.sampling === 'one' && temperature !== undefined && topP !== undefined) {
-    losses.drop('top_p', 'the model takes temperature or top_p, not both')
+    losses.drop('top_p', 'the model takes temperature or top_p, not both', topP)
     delete all['topP']
   }
   return all
@@ -175,14 +187,15 @@ function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format:
   const { format, tools, extensions } = request
   const { profile, losses } = encoding
   if (!format || format.kind === 'text') return { format: {}, instruction: '' }
-  const schema = format.kind === 'json_schema' ? inlineSchema(format.schema, losses) : undefined
+  const schema =
+    format.kind === 'json_schema' ? describeSchema(inlineSchema(format.schema, losses), format.description) : undefined
   // Models before Gemini 3 refuse a JSON type beside function tools; one who wrote it in Gemini's words knows.
   if (tools.length > 0 && profile.thinking !== 'level' && !extensions[GEMINI]) {
     losses.approximate('response_format', 'beside tools, this model is asked for JSON in words')
     const asked = schema === undefined ? '' : ` that fits this JSON schema:\n${JSON.stringify(schema)}`
     return { format: {}, instruction: `Answer with JSON alone${asked}` }
   }
-  const described = format.kind === 'json_schema' ? nameSchema(schema, format.name, format.description) : schema
+  const described = format.kind === 'json_schema' ? nameSchema(schema, format.name) : schema
   return {
     format: {
       responseMimeType: 'application/json',
@@ -192,10 +205,10 @@ function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format:
   }
 }
 
-/** A schema's name and description stand in the schema itself here. */
-function nameSchema(schema: unknown, title: string | undefined, description: string | undefined): unknown {
+/** A schema's name stands in the schema itself here. */
+function nameSchema(schema: unknown, title: string | undefined): unknown {
   const object = asObject(schema)
-  return object ? { ...compact({ title, description }), ...object } : schema
+  return object ? { ...compact({ title }), ...object } : schema
 }
 
 /** A level for models that take one, a budget for those that take that; never both. */
@@ -206,6 +219,7 @@ function writeThinking({ reasoning }: ChatRequest, encoding: RequestEncoding): J
   const asked = adaptive === true || effort !== undefined || (budget !== undefined && budget !== 0)
   if (profile.thinking !== 'level' && profile.thinking !== 'budget') {
     if (asked && effort !== 'none') losses.drop('thinking', 'the model does not think')
+    else if (visible === true) losses.drop('thoughts', 'the model does not think')
     return null
   }
   const config: Record<string, unknown> = {}
@@ -226,7 +240,7 @@ function levelOf(
 ): Effort | undefined {
   const effort = effortOf(wish)
   if (effort === undefined) return undefined
-  if (wish.effort === undefined)
+  if (wish.budget !== undefined && wish.budget >= 0)
     losses.approximate('thinking_budget', 'the model takes a level, not a number of tokens')
   const least = profile.efforts[0] ?? 'low'
   const wanted: Effort = effort === 'none' ? 'minimal' : effort === 'xhigh' || effort === 'max' ? 'high' : effort
@@ -253,6 +267,8 @@ function budgetOf(
     return LEAST_THINKING
   }
   if (budget !== undefined) {
+    // A word beside a number says the same less exactly.
+    if (effort !== undefined) losses.approximate('effort', 'the model takes a budget; the number is sent')
     if (budget > most) losses.approximate('thinking_budget', 'the most the model takes')
     return Math.min(budget, most)
   }

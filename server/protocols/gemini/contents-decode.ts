@@ -2,6 +2,7 @@
 // State of another dialect in a signature slot is put in front of what it hangs on, where that dialect has it.
 import type { CallItem, Item, Role, Signature } from '../canonical.ts'
 import type { RequestDecoding } from '../codec.ts'
+import { lossOfField, noSuchField } from '../losses.ts'
 import { asObject, asText } from '../read.ts'
 import { asList, field, GEMINI } from './fields.ts'
 import { argsTextOf, readPart, type ReadPart } from './parts.ts'
@@ -36,7 +37,7 @@ export function readContents(value: unknown, decoding: RequestDecoding): Item[] 
         const { parts: result, isError } = readResult(found.response, found.parts)
         const named = found.name === null ? {} : { name: found.name }
         items.push({ ...base, kind: 'result', callId, ...named, parts: result, isError, style: 'json' })
-      } else items.push(...readOther(part, role, signed))
+      } else items.push(...readOther(part, role, signed, decoding))
     }
   }
   return items
@@ -49,12 +50,22 @@ function roleOf(role: string | null, parts: readonly ReadPart[]): Role {
   return 'user'
 }
 
-function readOther({ content }: ReadPart, role: Role, base: { turn: number; signature?: Signature }): Item[] {
+function readOther(
+  { content, extra }: ReadPart,
+  role: Role,
+  base: { turn: number; signature?: Signature },
+  { losses }: RequestDecoding,
+): Item[] {
   switch (content.kind) {
     case 'text':
       // A signature beside no text is a block of its own; text of nothing is nothing.
       if (content.thought || content.text === '') {
-        if (content.text === '' && !base.signature) return []
+        if (content.text === '' && !base.signature) {
+          for (const name of Object.keys(extra?.[GEMINI] ?? {})) {
+            losses.drop(lossOfField(name, 'message_fields'), noSuchField(name))
+          }
+          return []
+        }
         return [{ ...base, kind: 'reasoning', text: content.text }]
       }
       return [{ ...base, kind: 'text', role, text: content.text }]

@@ -20,7 +20,7 @@ interface Content {
 const NO_RESULT = 'No result was given for this call.'
 
 export function writeContents(items: readonly Item[], names: ToolNames, encoding: RequestEncoding): JsonObject[] {
-  const results = matchResults(items, encoding)
+  const results = matchResults(items)
   const contents: Content[] = []
   const answered = (content: Content): void => {
     const turn: Content = { role: 'user', parts: [], calls: [] }
@@ -61,7 +61,7 @@ interface Results {
 }
 
 /** Every result finds the latest call of its id before it; ids may come again in later turns. */
-function matchResults(items: readonly Item[], encoding: RequestEncoding): Results {
+function matchResults(items: readonly Item[]): Results {
   const latest = new Map<string, CallItem>()
   const byCall = new Map<CallItem, ResultItem>()
   const matched = new Set<Item>()
@@ -71,8 +71,7 @@ function matchResults(items: readonly Item[], encoding: RequestEncoding): Result
     const call = latest.get(item.callId)
     if (!call) continue
     matched.add(item)
-    if (byCall.has(call)) encoding.losses.drop('tool_result', 'a call has more than one result; the first is passed on')
-    else byCall.set(call, item)
+    byCall.set(call, item)
   }
   return { byCall, matched }
 }
@@ -147,7 +146,10 @@ function writeModelPart(
   switch (item.kind) {
     case 'reasoning': {
       // State of another account says nothing here, and its thoughts are not ours to repeat.
-      if (item.signature && own === undefined) return null
+      if (item.signature && own === undefined) {
+        if (item.text !== '') encoding.losses.drop('thoughts', 'they belong to another provider or account')
+        return null
+      }
       const moved = next?.kind === 'call' && stateFor(item, next, encoding) !== undefined
       const slot = moved ? undefined : own
       if (item.text === '' && slot === undefined) return null

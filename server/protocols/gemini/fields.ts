@@ -1,5 +1,5 @@
 // Gemini's JSON as clients write it: every field may be spelled in camel or snake case, lists may be a single object.
-import { asObject, numberOf, type JsonObject } from '../read.ts'
+import { asObject, numberOf, toSnake, type JsonObject } from '../read.ts'
 
 export const GEMINI = 'gemini'
 
@@ -7,10 +7,6 @@ export const GEMINI = 'gemini'
 export function field(object: JsonObject | null | undefined, name: string): unknown {
   if (!object) return undefined
   return object[name] ?? object[toSnake(name)] ?? undefined
-}
-
-export function toSnake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 export function toCamel(name: string): string {

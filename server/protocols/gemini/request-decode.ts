@@ -1,11 +1,12 @@
 // A client's generateContent request as the middle model.
 import type { ChatRequest, Instruction } from '../canonical.ts'
 import { CannotCross, type RequestDecoding } from '../codec.ts'
-import { asObject, asText, type JsonObject } from '../read.ts'
+import { asObject, asWord, toSnake, type JsonObject } from '../read.ts'
 import { checkShape } from '../shape.ts'
+import { reportUnread } from '../unread.ts'
 import { readConfig, readToolConfig, readTools } from './config-decode.ts'
 import { readContents } from './contents-decode.ts'
-import { asList, field, GEMINI, restOf, toSnake } from './fields.ts'
+import { asList, field, GEMINI, restOf } from './fields.ts'
 import { readPart } from './parts.ts'
 import { GENERATE_REQUEST } from './request-shape.ts'
 
@@ -23,10 +24,12 @@ export function decodeRequest(
   if (contents === undefined)
     throw new CannotCross('contents', '`contents` is missing: send at least one turn.', 'bad_request')
   checkShape(body, GENERATE_REQUEST)
-  const config = readConfig(asObject(field(body, 'generationConfig')))
-  const choice = readToolConfig(asObject(field(body, 'toolConfig')))
-  const tier = asText(field(body, 'serviceTier'))?.toLowerCase()
-  const cached = asText(field(body, 'cachedContent'))
+  reportUnread(body, GENERATE_REQUEST, decoding.losses)
+  const config = readConfig(asObject(field(body, 'generationConfig')), decoding.losses)
+  const tools = readTools(field(body, 'tools'))
+  const choice = readToolConfig(asObject(field(body, 'toolConfig')), tools.builtins.length > 0)
+  const tier = asWord(field(body, 'serviceTier'))?.toLowerCase()
+  const cached = asWord(field(body, 'cachedContent'))
   const rest = Object.entries(restOf(body, BODY_FIELDS)).map(([name, value]) => [toSnake(name), value] as const)
   return {
     model: decoding.model,
@@ -34,7 +37,7 @@ export function decodeRequest(
     streamUsage: true,
     instructions: readInstructions(field(body, 'systemInstruction'), decoding),
     items: readContents(contents, decoding),
-    ...readTools(field(body, 'tools')),
+    ...tools,
     ...(choice.toolChoice ? { toolChoice: choice.toolChoice } : {}),
     ...config.fields,
     ...(tier === undefined || tier === 'unspecified' ? {} : { tier: tier === 'standard' ? 'default' : tier }),

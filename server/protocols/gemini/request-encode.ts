@@ -4,11 +4,12 @@ import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec
 import { reportForeignFields } from '../foreign.ts'
 import type { JsonObject } from '../read.ts'
 import { refuseEmptyChoice } from '../tool-choice.ts'
+import { inlineTextFiles } from '../text-files.ts'
+import { withoutSecondResults } from '../tool-results.ts'
 import { createToolNames } from '../tool-names.ts'
 import { enforcedStops, writeConfig, writeTools } from './config-encode.ts'
 import { writeContents } from './contents-encode.ts'
 import { GEMINI, isEmpty, toCamel } from './fields.ts'
-import { inlineTextFiles } from './text-files.ts'
 
 /** Extensions that have a place of their own in the body. */
 const PLACED = new Set(['generation_config', 'tool_config', 'response_modalities'])
@@ -21,7 +22,8 @@ export function encodeRequest(request: ChatRequest, encoding: RequestEncoding): 
   reportForeignFields(request, GEMINI, encoding.losses)
   reportUnsaid(request, encoding)
   const names = createToolNames(request.tools, (text) => encoding.hash8(text))
-  const items = request.extensions[GEMINI] ? request.items : inlineTextFiles(request.items)
+  const single = withoutSecondResults(request.items, encoding.losses)
+  const items = request.extensions[GEMINI] ? single : inlineTextFiles(single)
   const contents = writeContents(items, names, encoding)
   const { tools, toolConfig } = writeTools(request, names, encoding)
   const { config, instruction } = writeConfig(request, encoding)
@@ -60,7 +62,7 @@ function refuse({ n, maxOutput }: ChatRequest): void {
 function reportUnsaid(request: ChatRequest, { losses }: RequestEncoding): void {
   const why = 'the provider has no such field'
   if (request.parallel === false) losses.drop('parallel_tool_calls', why)
-  if (request.verbosity !== undefined) losses.drop('verbosity', why)
+  if (request.verbosity !== undefined) losses.drop('verbosity', why, request.verbosity)
   if (request.cacheKey !== undefined) losses.drop('prompt_cache_key', why)
   if (request.userId !== undefined) losses.drop('user', why)
   if (request.instructions.some(({ cache }) => cache)) losses.drop('cache_control', 'the provider caches by itself')

@@ -161,7 +161,7 @@ describe('every field has its way out', () => {
     ],
     [
       'foreign extension',
-      { extensions: { 'anthropic-messages': { context_management: {} } } },
+      { extensions: { 'anthropic-messages': { context_management: { edits: [{}] } } } },
       ['dropped=context_management'],
     ],
     [
@@ -350,9 +350,9 @@ describe('thinking, sampling, schema', () => {
   })
 
   test('sampling by what the model takes', () => {
-    const sampling = { temperature: 1, topP: 0.9 }
+    const sampling = { temperature: 0.5, topP: 0.9 }
     const one = encode({ sampling }, { profile: { ...PROFILE, sampling: 'one' } })
-    expect([one.body['generationConfig'], one.losses]).toEqual([{ temperature: 1 }, ['dropped=top_p']])
+    expect([one.body['generationConfig'], one.losses]).toEqual([{ temperature: 0.5 }, ['dropped=top_p']])
     const none = encode({ sampling }, { profile: { ...PROFILE, sampling: 'none' } })
     expect([none.body['generationConfig'], none.losses]).toEqual([undefined, ['dropped=temperature', 'dropped=top_p']])
   })

@@ -17,8 +17,6 @@ const WHOLE_REQUESTS = ['generateContentRequest', 'generate_content_request']
 const CALLS = ['functionCall', 'function_call']
 
 export const geminiState: StateSlots = {
-  // The slot holds bytes: base64 of `urs1.`.
-  envelopeMark: 'dXJzMS',
   answerKeys: ['thoughtSignature'],
   requestKeys: SPELLINGS,
   spell: standardBase64,

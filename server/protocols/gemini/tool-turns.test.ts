@@ -219,7 +219,7 @@ describe('reasoning state', () => {
         },
       ],
     })
-    expect(losses).toEqual(['dropped=reasoning_state'])
+    expect(losses).toEqual(['dropped=reasoning_state', 'dropped=thoughts'])
     expect(JSON.stringify(body)).not.toContain('urs1')
   })
 

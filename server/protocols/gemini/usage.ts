@@ -1,6 +1,8 @@
 // Usage as Gemini tells it: thoughts stand beside the candidates, tool prompts beside the prompt.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
-import { addCounts, asCount, asObject } from '../read.ts'
+import { addCounts, asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { servedIn } from '../tiers.ts'
+import { asList } from './fields.ts'
 
 export function readGeminiUsage(value: unknown): Usage {
   const usage = asObject(value)
@@ -17,5 +19,29 @@ export function readGeminiUsage(value: unknown): Usage {
     output: addCounts(candidates, thoughts) ?? (prompt === null ? null : 0),
     reasoning: thoughts,
     searches: null,
+    ...readModalities(usage),
+    ...servedIn(usage['serviceTier'], tierOfTraffic(usage['trafficType'])),
   }
+}
+
+/** Vertex AI tells of its tiers so: ON_DEMAND_FLEX, ON_DEMAND_PRIORITY. */
+function tierOfTraffic(traffic: unknown): string | undefined {
+  return /^ON_DEMAND_(\w+)$/.exec(asText(traffic) ?? '')?.[1]
+}
+
+/** Thoughts are text, whatever else was made. */
+function readModalities(usage: JsonObject): Pick<Usage, 'beyondText'> {
+  const count = (list: string, modality: string): number =>
+    asList(usage[list])
+      .map(asObject)
+      .filter((one) => one?.['modality'] === modality)
+      .reduce((sum, one) => sum + (asCount(one?.['tokenCount']) ?? 0), 0)
+  const beyondText = {
+    inputAudio: count('promptTokensDetails', 'AUDIO'),
+    inputImage: count('promptTokensDetails', 'IMAGE'),
+    inputVideo: count('promptTokensDetails', 'VIDEO'),
+    outputAudio: count('candidatesTokensDetails', 'AUDIO'),
+    outputImage: count('candidatesTokensDetails', 'IMAGE'),
+  }
+  return Object.values(beyondText).some((tokens) => tokens > 0) ? { beyondText } : {}
 }

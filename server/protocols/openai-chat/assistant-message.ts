@@ -49,7 +49,7 @@ export class AssistantMessage {
         this.#refusal += item.text
         break
       case 'media':
-        this.#parts.push({ ...writeMedia(item, this.#encoding.native), ...writeCache(item.cache, this.#encoding) })
+        this.#parts.push({ ...writeMedia(item, this.#encoding), ...writeCache(item.cache, this.#encoding) })
         break
       case 'call':
         this.calls.push({ id: item.id, at })
@@ -80,8 +80,8 @@ export class AssistantMessage {
     }
     if (this.#refusal !== '') message['refusal'] = this.#refusal
     if (this.#calls.length > 0) message['tool_calls'] = this.#calls
-    if (parts.length === 0 && Object.keys(message).length === 0) return null
-    const empty = this.#calls.length > 0 || this.#refusal !== '' ? null : ''
+    if (parts.length === 0 && Object.keys(message).length === 0 && Object.keys(this.#extra).length === 0) return null
+    const empty = this.#calls.length > 0 || this.#refusal !== '' || this.#extra['audio'] ? null : ''
     return { role: 'assistant', content: parts.length > 0 ? contentOf(parts) : empty, ...message, ...this.#extra }
   }
 

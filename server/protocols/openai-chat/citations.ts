@@ -4,12 +4,17 @@ import { asObject, asText, type JsonObject } from '../read.ts'
 import { asList, asNumber, restOf } from './names.ts'
 
 const KNOWN = new Set(['url', 'title', 'content', 'start_index', 'end_index'])
+const AROUND = new Set(['type', 'url_citation'])
 
 export function readAnnotations(value: unknown): Citation[] {
   return asList(value).flatMap((entry) => {
     const raw = asObject(entry)
     return raw ? [readAnnotation(raw)] : []
   })
+}
+
+function isMore(object: JsonObject, known: ReadonlySet<string>): boolean {
+  return Object.keys(restOf(object, known)).length > 0
 }
 
 function readAnnotation(raw: JsonObject): Citation {
@@ -27,7 +32,7 @@ function readAnnotation(raw: JsonObject): Citation {
     ...(title === null ? {} : { title }),
     ...(quote === null ? {} : { quote }),
     ...(ranged ? { start, end } : {}),
-    ...(Object.keys(restOf(cited, KNOWN)).length > 0 ? { raw } : {}),
+    ...(isMore(cited, KNOWN) || isMore(raw, AROUND) ? { raw } : {}),
   }
 }
 
@@ -44,6 +49,8 @@ export function readSources(body: JsonObject): Citation[] {
   if (results.length > 0) return results
   return asList(body['citations']).flatMap((url) => (typeof url === 'string' ? [{ url }] : []))
 }
+
+export const WITHOUT_ADDRESS = 'a source without an address cannot be said'
 
 /** As an annotation; null where it names no source. `offset`: characters before the text it stands at. */
 export function writeAnnotation(citation: Citation, offset: number): Record<string, unknown> | null {

@@ -24,6 +24,7 @@ export function encodeFormat({ format }: ChatRequest, { profile, losses }: Reque
     return { fields: { response_format: { type: 'json_schema', json_schema: inner } }, instruction: null }
   }
   losses.approximate('response_format', 'the provider is held to JSON only; the model is told the schema in words')
-  const told = `Answer with one JSON object and nothing else. It must follow this JSON schema:\n${JSON.stringify(format.schema)}`
+  const about = format.description === undefined ? '' : ` ${format.description}`
+  const told = `Answer with one JSON object and nothing else.${about} It must follow this JSON schema:\n${JSON.stringify(format.schema)}`
   return { fields: object, instruction: told }
 }

@@ -45,8 +45,8 @@ export const openaiChat: Protocol = {
     maxOutput:
       asCount(read('max_completion_tokens')) ?? asCount(read('max_tokens')) ?? asCount(read('max_output_tokens')),
   }),
-  usageKeys: new Set(['usage']),
-  readUsage: (read) => readChatUsage(read('usage')),
+  usageKeys: new Set(['usage', 'service_tier']),
+  readUsage: (read) => readChatUsage(read('usage'), read('service_tier')),
   rawUsageKeys: ['usage'],
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,

@@ -44,14 +44,14 @@ const rows: readonly Row[] = [
   { field: 'topK', request: { sampling: { topK: 4 } }, profile: PROFILE, losses: ['dropped=top_k'], gone: 'top_k' },
   {
     field: 'sampling of a model without',
-    request: { sampling: { temperature: 1, topP: 1 } },
+    request: { sampling: { temperature: 0.5, topP: 0.9 } },
     profile: profileWith({}, { sampling: 'none' }),
     losses: ['dropped=temperature', 'dropped=top_p'],
     gone: 'temperature',
   },
   {
     field: 'temperature beside top_p',
-    request: { sampling: { temperature: 1, topP: 1 } },
+    request: { sampling: { temperature: 0.5, topP: 0.9 } },
     profile: profileWith({}, { sampling: 'one' }),
     losses: ['dropped=top_p'],
     gone: 'top_p',
@@ -183,7 +183,7 @@ const rows: readonly Row[] = [
   },
   {
     field: 'an extension of another dialect',
-    request: { extensions: { gemini: { safetySettings: [] } } },
+    request: { extensions: { gemini: { safetySettings: [{}] } } },
     profile: PROFILE,
     losses: ['dropped=safety_settings'],
     gone: 'safety',

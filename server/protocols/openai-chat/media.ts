@@ -1,7 +1,7 @@
 // Pictures, sound and files, in the shapes of this dialect and in those that clients mix in from other ones.
 import type { MediaKind, MediaSource } from '../canonical.ts'
-import { CannotCross } from '../codec.ts'
-import { mediaKindOf } from '../media-types.ts'
+import { CannotCross, type LossReport } from '../codec.ts'
+import { mediaKindOf, requireAddress } from '../media-types.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { isTextType, textOfFile } from '../text-files.ts'
 import { CHAT } from './names.ts'
@@ -125,10 +125,17 @@ function decodePercent(text: string): string {
 }
 
 /** The content part for it. `native`: the client wrote this dialect, so what it used its server takes. */
-export function writeMedia(media: Media, native: boolean): Record<string, unknown> {
+export function writeMedia(
+  media: Media,
+  { native, losses }: { readonly native: boolean; readonly losses: LossReport },
+): Record<string, unknown> {
   const { source, name, detail } = media
+  const isFile = media.media === 'pdf' || media.media === 'file'
+  if (name !== undefined && !isFile) losses.drop('filename', 'only files have names here')
+  if (detail !== undefined && media.media !== 'image') losses.drop('image_detail', 'files have none')
   if (source.from === 'file') return writeStored(media, source.fileId, source.protocol)
-  const url = source.from === 'url' ? source.url : `data:${source.mime};base64,${source.data}`
+  const address = source.from !== 'url' || native ? undefined : requireAddress(source.url)
+  const url = source.from === 'url' ? (address ?? source.url) : `data:${source.mime};base64,${source.data}`
   switch (media.media) {
     case 'image':
       return { type: 'image_url', image_url: { url, ...(detail === undefined ? {} : { detail }) } }

@@ -5,18 +5,18 @@ import { asObject, asText, type JsonObject } from '../read.ts'
 import { cached, readCache } from './cache.ts'
 import { callItem, readCallPiece, readThought } from './calls.ts'
 import { readAnnotations } from './citations.ts'
-import { asObjects, CHAT, extraOf, isEmpty, missingCallId, restOf, fieldNames } from './names.ts'
+import { asObjects, CHAT, extraOf, isEmpty, missingCallId, restOf } from './names.ts'
 import { addToText, itemOfPart, readContent, type Part } from './parts.ts'
 import { readThoughts, reasoningItem, type OpenState } from './reasoning.ts'
+import { MESSAGE_FIELDS } from './request-shape.ts'
 
 export interface Conversation {
   readonly instructions: readonly Instruction[]
   readonly items: readonly Item[]
 }
 
-const KNOWN_FIELDS = fieldNames(
-  'role content tool_calls tool_call_id function_call refusal reasoning reasoning_content',
-  'reasoning_details cache_control prompt_cache_breakpoint extra_content annotations is_error type',
+const KNOWN_FIELDS: ReadonlyMap<unknown, ReadonlySet<string>> = new Map(
+  Object.entries(MESSAGE_FIELDS).map(([role, table]) => [role, new Set(Object.keys(table))]),
 )
 
 export function decodeMessages(messages: readonly JsonObject[], decoding: RequestDecoding): Conversation {
@@ -131,7 +131,11 @@ function createMessageReader(decoding: RequestDecoding) {
       const cache = readCache(message)
       const last = items.at(-1)
       if (cache && last) items[items.length - 1] = { ...last, cache }
-      const fields = restOf(message, KNOWN_FIELDS)
+      const fields = restOf(message, KNOWN_FIELDS.get(message['role'])!)
+      // What an assistant did not say in words is a message all the same (`audio`).
+      if (items.length === 0 && message['role'] === 'assistant' && !isEmpty(fields)) {
+        items.push({ kind: 'text', turn, role: 'assistant', text: '' })
+      }
       const first = items[0]
       if (first && !isEmpty(fields)) items[0] = { ...first, ...extraOf(fields) }
       return items

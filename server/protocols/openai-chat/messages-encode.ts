@@ -2,6 +2,7 @@
 // what a tool message cannot hold follows as a user message.
 import type { ChatRequest, Instruction, Item, ResultItem } from '../canonical.ts'
 import type { RequestEncoding } from '../codec.ts'
+import { withoutSecondResults } from '../tool-results.ts'
 import { AssistantMessage } from './assistant-message.ts'
 import { writeCache } from './cache.ts'
 import { writeMedia } from './media.ts'
@@ -10,7 +11,10 @@ import { writeResult } from './result-encode.ts'
 import { contentOf, textPart, type Message, type MessageEncoding } from './writing.ts'
 
 export function encodeMessages(request: ChatRequest, encoding: MessageEncoding): Message[] {
-  return [...encodeInstructions(request.instructions, encoding), ...new MessageWriter(request.items, encoding).write()]
+  return [
+    ...encodeInstructions(request.instructions, encoding),
+    ...new MessageWriter(withoutSecondResults(request.items, encoding.losses), encoding).write(),
+  ]
 }
 
 function encodeInstructions(instructions: readonly Instruction[], encoding: MessageEncoding): Message[] {
@@ -88,8 +92,7 @@ class MessageWriter {
         if (item.signature) encoding.losses.drop('reasoning_state', 'the text it hangs on is not the assistant’s')
         return item.text === '' ? null : textPart(item.text, item.cache, encoding)
       case 'media':
-        if (item.detail !== undefined && item.media !== 'image') encoding.losses.drop('image_detail', 'files have none')
-        return { ...writeMedia(item, encoding.native), ...writeCache(item.cache, encoding) }
+        return { ...writeMedia(item, encoding), ...writeCache(item.cache, encoding) }
       case 'opaque':
         if (item.protocol === CHAT) return { ...(item.raw as Message) }
         encoding.losses.drop('provider_items', 'a kind of content that only its own provider knows')

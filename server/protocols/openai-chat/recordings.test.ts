@@ -259,7 +259,7 @@ function plainWhole(body: Json): Plain {
     thoughts: thoughtsOf(message),
     calls,
     finish: message.refusal ? 'refusal' : ending === 'stop' && calls.length > 0 ? 'tool_calls' : ending,
-    usage: readChatUsage(body['usage']),
+    usage: readChatUsage(body['usage'], body['service_tier']),
   }
 }
 
@@ -269,7 +269,7 @@ function plainStream(chunks: readonly Json[]): Plain {
   let refused = false
   for (const chunk of chunks) {
     const usage = chunk['usage'] ?? chunk['x_groq']?.usage
-    if (typeof usage?.prompt_tokens === 'number') plain.usage = readChatUsage(usage)
+    if (typeof usage?.prompt_tokens === 'number') plain.usage = readChatUsage(usage, chunk['service_tier'])
     for (const { index, delta, finish_reason } of chunk['choices'] ?? []) {
       if (index !== 0) continue
       plain.text += textOf(delta?.content)

@@ -8,9 +8,10 @@ import {
   type ReasoningWish,
   type Sampling,
 } from '../canonical.ts'
-import type { RequestDecoding } from '../codec.ts'
-import { asCount, asObject, asText, seedOf, type JsonObject } from '../read.ts'
+import { CannotCross, type LossReport, type RequestDecoding } from '../codec.ts'
+import { asCount, asObject, asText, asWord, seedOf, type JsonObject } from '../read.ts'
 import { checkShape } from '../shape.ts'
+import { reportUnread } from '../unread.ts'
 import { decodeMessages } from './messages-decode.ts'
 import { messagesOf } from './mixed-shapes.ts'
 import { asBoolean, asList, asNumber, CHAT, compact, isEmpty, restOf, fieldNames } from './names.ts'
@@ -31,6 +32,7 @@ export function decodeChatRequest(
   decoding: RequestDecoding & { model: string; stream: boolean },
 ): ChatRequest {
   checkShape(body, CHAT_REQUEST)
+  reportUnread(body, CHAT_REQUEST, decoding.losses)
   const conversation = decodeMessages(messagesOf(body), decoding)
   const { tools, builtins } = readTools(body)
   const options = body['web_search_options']
@@ -38,7 +40,10 @@ export function decodeChatRequest(
     ? [{ protocol: CHAT, kind: 'web_search', name: 'web_search', raw: { web_search_options: options } }]
     : []
   const { choice, parallel } = readToolChoice(body)
-  const legacy = Array.isArray(body['functions']) && !Array.isArray(body['tools'])
+  const legacy = asList(body['functions']).length > 0
+  if (legacy && asList(body['tools']).length > 0) {
+    throw new CannotCross('functions', '`tools` and the older `functions` exclude each other. Send one.', 'bad_request')
+  }
   const optional = {
     toolChoice: choice,
     // The older form knows one call per answer.
@@ -51,12 +56,12 @@ export function decodeChatRequest(
       asCount(body['max_output_tokens']) ??
       undefined,
     n: asCount(body['n']) ?? undefined,
-    logprobs: readLogprobs(body),
+    logprobs: readLogprobs(body, decoding.losses),
     seed: seedOf(body['seed']),
     verbosity: readVerbosity(body),
-    cacheKey: asText(body['prompt_cache_key']) ?? undefined,
-    tier: asText(body['service_tier']) ?? undefined,
-    userId: asText(body['safety_identifier']) ?? asText(body['user']) ?? undefined,
+    cacheKey: asWord(body['prompt_cache_key']) ?? undefined,
+    tier: asWord(body['service_tier']) ?? undefined,
+    userId: asWord(body['safety_identifier']) ?? asWord(body['user']) ?? undefined,
     legacyCalls: legacy ? true : undefined,
   }
   return {
@@ -79,8 +84,9 @@ function readFormat(body: JsonObject): Format | undefined {
   switch (format?.['type']) {
     case 'text':
       return { kind: 'text' }
+    // Some servers take a schema beside it.
     case 'json_object':
-      return { kind: 'json_object' }
+      return asObject(format['schema']) ? { kind: 'json_schema', schema: format['schema'] } : { kind: 'json_object' }
     case 'json_schema': {
       const inner = asObject(format['json_schema']) ?? format
       const { schema } = inner
@@ -142,9 +148,12 @@ function readStop(value: unknown): string[] {
   return asList(value).filter((stop): stop is string => typeof stop === 'string' && stop !== '')
 }
 
-function readLogprobs(body: JsonObject): ChatRequest['logprobs'] {
+function readLogprobs(body: JsonObject, losses: LossReport): ChatRequest['logprobs'] {
   const top = asCount(body['top_logprobs'])
-  if (body['logprobs'] !== true) return undefined
+  if (body['logprobs'] !== true) {
+    if (top !== null && top > 0) losses.drop('logprobs', '`top_logprobs` says something beside `logprobs` only')
+    return undefined
+  }
   return top === null ? {} : { top }
 }
 
@@ -162,12 +171,11 @@ function readExtensions(body: JsonObject): ChatRequest['extensions'] {
   if (!isEmpty(stream)) fields['stream_options'] = stream
   const thinking = restOf(asObject(body['thinking']), new Set(['type', 'budget_tokens']))
   if (!isEmpty(thinking)) fields['thinking'] = thinking
-  const reasoning = restOf(
-    asObject(body['reasoning']),
-    new Set(['effort', 'max_tokens', 'enabled', 'exclude', 'summary', 'generate_summary']),
-  )
+  const reasoning = restOf(asObject(body['reasoning']), new Set(['effort', 'max_tokens', 'enabled', 'exclude']))
+  // Whoever shows thoughts shows them in a way of its own.
+  if (reasoning['summary'] === 'auto') delete reasoning['summary']
   if (!isEmpty(reasoning)) fields['reasoning'] = reasoning
-  if (asText(body['safety_identifier']) !== null && asText(body['user']) !== null) fields['user'] = body['user']
+  if (asWord(body['safety_identifier']) !== null && asWord(body['user']) !== null) fields['user'] = body['user']
   // A form of the answer that only some servers know.
   if (asObject(body['response_format']) && !readFormat(body)) fields['response_format'] = body['response_format']
   for (const field of ['reasoning_effort', 'verbosity'] as const) {

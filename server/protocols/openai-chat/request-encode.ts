@@ -89,7 +89,7 @@ function encodeSampling({ sampling }: ChatRequest, { profile, losses }: RequestE
   const put = (name: LossName, value: unknown, known: boolean, why: string): void => {
     if (value === undefined) return
     if (known) fields[name] = value
-    else losses.drop(name, why)
+    else losses.drop(name, why, value)
   }
   const sampled = 'the model takes no such setting'
   put('temperature', temperature, profile.sampling !== 'none', sampled)
@@ -122,14 +122,16 @@ function encodeExtras(
     service_tier: encodeTier(tier, native, losses),
   })
   if (profile.dialect.extras) return fields
-  for (const name of Object.keys(fields)) losses.drop(lossOfField(name), 'the provider has no such field')
+  for (const [name, value] of Object.entries(fields)) {
+    losses.drop(lossOfField(name), 'the provider has no such field', value)
+  }
   return {}
 }
 
 function encodeTier(tier: string | undefined, native: boolean, losses: RequestEncoding['losses']): string | undefined {
   if (tier === undefined || native || TIERS.has(tier)) return tier
   const nearest = TIER_WORDS[tier]
-  if (nearest === undefined) losses.drop('tier', 'the provider has no such tier')
+  if (nearest === undefined) losses.drop('tier', 'the provider has no such tier', tier)
   else losses.approximate('tier', 'the nearest tier the provider knows')
   return nearest
 }
@@ -151,6 +153,10 @@ function lostThoughts(
   return lost
 }
 
+/** Where thoughts are shown unless they are not wanted. */
+const SHOWS_THOUGHTS: ReadonlySet<string> = new Set(['thinking', 'enable_thinking', 'reasoning'])
+const NO_WORD = 'the provider has no word for whether they are shown'
+
 /** The wish for thoughts in the field this server reads; `off`: this request is refused beside thoughts. */
 function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncoding, off: boolean): Message {
   const wish = request.reasoning
@@ -158,6 +164,7 @@ function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncod
   if (off) return { thinking: { type: 'disabled' } }
   const effort = wish && effortOf(wish)
   const wanted = wish !== undefined && (effort !== undefined || wish.adaptive === true || wish.budget !== undefined)
+  if (!wanted && wish?.visible === true && !SHOWS_THOUGHTS.has(reasoningIn)) losses.drop('thoughts', NO_WORD)
   if (!wanted) return reasoningIn === 'reasoning' && wish?.visible === false ? { reasoning: { exclude: true } } : {}
   if (reasoningIn === 'none' || (profile.thinking === 'none' && effort !== 'none')) {
     losses.drop('thinking', 'the model takes no wish for thinking')
@@ -168,10 +175,11 @@ function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncod
   switch (reasoningIn) {
     case 'reasoning_effort':
       if (budget !== undefined) losses.approximate('thinking_budget', 'the nearest effort the model knows')
+      if (wish.visible === true && effort !== 'none') losses.drop('thoughts', NO_WORD)
       return compact({ reasoning_effort: nearest(effort, profile.efforts, losses) })
     case 'thinking':
     case 'enable_thinking': {
-      if (effort !== undefined && effort !== 'none' && wish.budget === undefined) {
+      if (wish.effort !== undefined && wish.effort !== 'none') {
         losses.approximate('effort', 'the provider knows thinking on and off only')
       }
       const on = effort !== 'none'
@@ -181,7 +189,9 @@ function encodeReasoning(request: ChatRequest, { profile, losses }: RequestEncod
     }
     case 'reasoning': {
       const excluded = wish.visible === false ? true : undefined
-      if (budget !== undefined && wish.effort === undefined) {
+      if (budget !== undefined && wish.effort !== undefined) {
+        losses.approximate('thinking_budget', 'the provider takes an effort or a budget; the effort is sent')
+      } else if (budget !== undefined) {
         return { reasoning: compact({ max_tokens: budget, exclude: excluded }) }
       }
       const word = nearest(effort, profile.efforts, losses)

@@ -2,9 +2,10 @@
 import type { ChatResponse, Citation, Item, Signature } from '../canonical.ts'
 import { readExplanation, reportPause, type ResponseDecoding, type ResponseEncoding } from '../codec.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { isCertainlyWhole } from '../whole-calls.ts'
 import { createAnswerFields, ownFields } from './answer-fields.ts'
 import { callItem, finishArgs, readCallPiece, readThought, writeThought } from './calls.ts'
-import { readAnnotations, readSources, writeAnnotation } from './citations.ts'
+import { readAnnotations, readSources, WITHOUT_ADDRESS, writeAnnotation } from './citations.ts'
 import { readFinish, writeFinish } from './finish.ts'
 import { readMedia } from './media.ts'
 import { asObjects, compact, missingCallId } from './names.ts'
@@ -37,12 +38,12 @@ export function decodeChatResponse(body: JsonObject, decoding: ResponseDecoding)
     model: asText(body['model']) ?? '',
     created: asCount(body['created']) ?? 0,
     items,
-    // A choice that neither says anything nor why it ended is no answer.
+    // A choice that neither says why it ended nor anything whole is no answer.
     finish:
-      choice && (items.length > 0 || asText(choice['finish_reason']))
+      choice && (asText(choice['finish_reason']) || (items.length > 0 && callsOf(message).every(isWhole)))
         ? readFinish(choice['finish_reason'], choice['stop_reason'], said)
         : { unified: 'malformed', raw: '' },
-    usage: readChatUsage(body['usage']),
+    usage: readChatUsage(body['usage'], body['service_tier']),
     extensions: fields.extensions,
   }
 }
@@ -72,11 +73,19 @@ function itemsOfPart(part: Part, { dialect }: ResponseDecoding): Item[] {
   )
 }
 
-function decodeCalls(message: JsonObject, answerId: string, decoding: ResponseDecoding): Item[] {
+function callsOf(message: JsonObject): JsonObject[] {
   const legacy = asObject(message['function_call'])
   const listed = asObjects(message['tool_calls'])
-  const raws: JsonObject[] = listed.length > 0 || !asText(legacy?.['name']) ? listed : [{ function: legacy }]
-  return raws.map((raw, number) => {
+  return listed.length > 0 || !asText(legacy?.['name']) ? listed : [{ function: legacy }]
+}
+
+function isWhole(call: JsonObject): boolean {
+  const { custom, args } = readCallPiece(call)
+  return !custom && isCertainlyWhole(args)
+}
+
+function decodeCalls(message: JsonObject, answerId: string, decoding: ResponseDecoding): Item[] {
+  return callsOf(message).map((raw, number) => {
     const piece = readCallPiece(raw)
     const tool = decoding.restoreTool(piece.name)
     if (tool.asText) return { kind: 'text', turn: 0, role: 'assistant', text: piece.args }
@@ -194,6 +203,7 @@ class MessageWriter {
     if (this.#thoughts !== '') message['reasoning_content'] = this.#thoughts
     if (this.#details.length > 0) message['reasoning_details'] = this.#details
     const annotations = this.#citations.flatMap((citation) => writeAnnotation(citation, 0) ?? [])
+    if (annotations.length < this.#citations.length) this.#encoding.losses.drop('citations', WITHOUT_ADDRESS)
     if (annotations.length > 0) message['annotations'] = annotations
     if (this.#state && this.#opened) Object.assign(message, writeThought(this.#encoding.sealEnvelope(this.#state)))
     if (this.#images.length > 0) message['images'] = this.#images

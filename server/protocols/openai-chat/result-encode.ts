@@ -10,14 +10,14 @@ export function writeResult(
   result: ResultItem,
   encoding: MessageEncoding,
 ): { content: { content: unknown } & Message; more: Message[] } {
-  const { profile, losses, native } = encoding
+  const { profile, losses } = encoding
   const parts: Message[] = []
   const more: Message[] = []
   for (const part of result.parts) {
     if (part.kind === 'text') {
       if (part.text !== '') parts.push({ type: 'text', text: part.text })
     } else if (part.kind === 'media') {
-      const media = writeMedia(part, native)
+      const media = writeMedia(part, encoding)
       if (profile.dialect.imageInTool || media['type'] === 'text') parts.push(media)
       else {
         parts.push({ type: 'text', text: `[${part.media} ${more.length + 1}: see the next message]` })

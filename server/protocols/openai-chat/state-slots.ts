@@ -1,10 +1,10 @@
-// Sealed envelopes in a request as it lies: entries of `reasoning_details`, and Google's slot on calls and messages. What
-// other servers put there natively is theirs to judge.
+// Sealed envelopes in a request as it lies: wherever in a message they stand, since clients and libraries put state into
+// slots of their own (`thinking_blocks`, thinking parts, signatures of details). What other servers put there natively is
+// theirs to judge, and what was said (texts, arguments, names) is never looked into.
 import { itemsOf, memberOf, readJsonString, removeChildren, type Edit, type JsonNode } from '../../kernel/json-tree.ts'
 import type { StateSlots } from '../protocol.ts'
 
 export const chatState: StateSlots = {
-  envelopeMark: 'urs1.',
   answerKeys: [],
   requestKeys: [],
   spell: (value) => value,
@@ -12,60 +12,77 @@ export const chatState: StateSlots = {
     itemsOf(memberOf(root, 'messages')).flatMap((message) =>
       [
         ...itemsOf(memberOf(message, 'reasoning_details')).map((detail) => memberOf(detail, 'data')),
-        ...holdersOf(message).map(thoughtOf),
+        ...[message, ...itemsOf(memberOf(message, 'tool_calls'))].map(thoughtOf),
       ].flatMap((node) => (node && readJsonString(body, node)) ?? []),
     ),
   remove(body, root, { isForeign }) {
-    const isGone = (node: JsonNode | undefined): boolean => {
-      const value = node && readJsonString(body, node)
-      return typeof value === 'string' && isForeign(value)
-    }
+    const messages = memberOf(root, 'messages')
+    if (!messages) return { edits: [], thinkingOff: false }
     const edits: Edit[] = []
-    for (const message of itemsOf(memberOf(root, 'messages'))) {
-      // What goes from one object goes at once, so that its commas come out right.
-      const goneHere = new Set<JsonNode>()
-      takeDetails(message, isGone, goneHere, edits)
-      for (const holder of holdersOf(message)) {
-        const gone = holder === message ? goneHere : new Set<JsonNode>()
-        if (isGone(thoughtOf(holder))) takeThought(holder, gone, edits)
-        if (holder !== message) edits.push(...removeChildren(holder, gone))
-      }
-      edits.push(...removeChildren(message, goneHere))
+    const gone = new Set<JsonNode>()
+    for (const message of itemsOf(messages)) {
+      const pruned = prune(body, message, isForeign)
+      if (pruned === 'gone' || isSilent(message, pruned.gone)) gone.add(message)
+      else edits.push(...pruned.edits)
     }
-    return { edits, thinkingOff: false }
+    return { edits: [...edits, ...removeChildren(messages, gone)], thinkingOff: false }
   },
 }
 
-type IsGone = (node: JsonNode | undefined) => boolean
+/** What users and models said; a text that is an envelope is no slot. */
+const SAID: ReadonlySet<string> = new Set(['role', 'type', 'name', 'id', 'text', 'arguments', 'input', 'refusal'])
+/** Kinds of entries that are worth nothing without their state. */
+const THOUGHT = /thinking|reasoning|thought/
+/** A message says something by one of these. */
+const SAYS: ReadonlySet<string> = new Set(['content', 'tool_calls', 'function_call', 'refusal', 'audio'])
 
-/** Entries of ours have a length; the list goes with the last that is not. */
-function takeDetails(message: JsonNode, isGone: IsGone, goneHere: Set<JsonNode>, edits: Edit[]): void {
-  const details = memberOf(message, 'reasoning_details')
-  const entries = itemsOf(details)
-  if (!details || !entries.some((entry) => isGone(memberOf(entry, 'data')))) return
-  const gone = entries.filter((entry) => isGone(memberOf(entry, 'data')) || memberOf(entry, 'length'))
-  if (gone.length === entries.length) goneHere.add(details)
-  else edits.push(...removeChildren(details, new Set(gone)))
+interface Pruned {
+  readonly edits: readonly Edit[]
+  /** Children that go. */
+  readonly gone: ReadonlySet<JsonNode>
 }
 
-function holdersOf(message: JsonNode): JsonNode[] {
-  return [message, ...itemsOf(memberOf(message, 'tool_calls'))]
+const NOTHING: Pruned = { edits: [], gone: new Set() }
+
+/** Takes state out below `node`; 'gone' where the node stands for its sake alone. */
+function prune(body: Buffer, node: JsonNode, isForeign: (value: string) => boolean): Pruned | 'gone' {
+  if (node.kind === 'string') {
+    const value = readJsonString(body, node)
+    return value !== null && isForeign(value) ? 'gone' : NOTHING
+  }
+  const children = node.kind === 'object' ? node.members.filter(isSlot).map(({ value }) => value) : itemsOf(node)
+  const inner: Edit[] = []
+  const gone = new Set<JsonNode>()
+  for (const child of children) {
+    const pruned = prune(body, child, isForeign)
+    if (pruned === 'gone') gone.add(child)
+    else inner.push(...pruned.edits)
+  }
+  if (gone.size === 0) return { edits: inner, gone }
+  // Entries of ours have a length, and stand for nothing where their neighbours are gone.
+  for (const item of itemsOf(node)) if (memberOf(item, 'length')) gone.add(item)
+  const size = node.kind === 'object' ? node.members.length : itemsOf(node).length
+  if (gone.size === size || isThought(body, node)) return 'gone'
+  const kept = inner.filter(({ start }) => ![...gone].some((one) => start >= one.start && start < one.end))
+  return { edits: [...kept, ...removeChildren(node, gone)], gone }
+}
+
+function isSlot({ key, value }: { key: string; value: JsonNode }): boolean {
+  return !SAID.has(key) && !(key === 'content' && value.kind === 'string')
+}
+
+function isThought(body: Buffer, node: JsonNode): boolean {
+  const type = memberOf(node, 'type')
+  return type !== undefined && THOUGHT.test(readJsonString(body, type) ?? '')
+}
+
+/** All that it said was state. */
+function isSilent(message: JsonNode, gone: ReadonlySet<JsonNode>): boolean {
+  if (message.kind !== 'object' || gone.size === 0) return false
+  const said = message.members.filter(({ key }) => SAYS.has(key))
+  return said.length > 0 && said.every(({ value }) => gone.has(value) || value.kind === 'scalar')
 }
 
 function thoughtOf(holder: JsonNode): JsonNode | undefined {
   return memberOf(memberOf(memberOf(holder, 'extra_content'), 'google'), 'thought_signature')
-}
-
-/** The slot, and what stands around it for its sake alone. */
-function takeThought(holder: JsonNode, goneHere: Set<JsonNode>, edits: Edit[]): void {
-  const extra = memberOf(holder, 'extra_content')!
-  const google = memberOf(extra, 'google')!
-  const thought = memberOf(google, 'thought_signature')!
-  if (sizeOf(google) > 1) edits.push(...removeChildren(google, new Set([thought])))
-  else if (sizeOf(extra) > 1) edits.push(...removeChildren(extra, new Set([google])))
-  else goneHere.add(extra)
-}
-
-function sizeOf(node: JsonNode): number {
-  return node.kind === 'object' ? node.members.length : 0
 }

@@ -5,6 +5,7 @@ import type { Signature } from '../canonical.ts'
 import type { ResponseDecoding } from '../codec.ts'
 import type { PartSequencer } from '../part-sequencer.ts'
 import { asObject, asText, parseJson, type JsonObject } from '../read.ts'
+import { isCertainlyWhole } from '../whole-calls.ts'
 import { finishArgs, readCallPiece, type CallPiece } from './calls.ts'
 import { asNumber, missingCallId } from './names.ts'
 
@@ -32,6 +33,11 @@ export class StreamCalls {
 
   get any(): boolean {
     return this.#calls.some((call) => !this.#decoding.restoreTool(call.name).asText)
+  }
+
+  /** Each has said all its arguments, as far as they show it. */
+  get whole(): boolean {
+    return this.#calls.every(({ args, custom }) => !custom && isCertainlyWhole(args))
   }
 
   /** One entry of `tool_calls`, or the older `function_call`. */

@@ -54,9 +54,8 @@ export class ChatStreamDecoder implements StreamDecoder {
 
   push({ event, data }: SseEvent): StreamEvent[] {
     if (this.#ended) return []
-    // Some servers end a whole answer so without a finish reason; one that said nothing at all has broken off.
     if (data.trim() === '[DONE]') {
-      return this.#sawEnd || this.#number > 0 || this.#calls.any ? this.#finish() : this.#breakOff(BROKEN_OFF)
+      return this.#sawEnd || this.#saidAll ? this.#finish() : this.#breakOff(BROKEN_OFF)
     }
     const chunk = readEventData({ event, data })
     if (chunk === null) return []
@@ -72,6 +71,11 @@ export class ChatStreamDecoder implements StreamDecoder {
     if (this.#ended) return []
     // Some servers end a whole stream without [DONE].
     return this.#sawEnd ? this.#finish() : this.#breakOff(BROKEN_OFF)
+  }
+
+  /** Some servers end a whole answer without a finish reason; one that said nothing, or half a call, has broken off. */
+  get #saidAll(): boolean {
+    return (this.#number > 0 || this.#calls.any) && this.#calls.whole
   }
 
   #breakOff(error: StreamEvent): StreamEvent[] {
@@ -130,7 +134,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     const usage = asObject(chunk['usage']) ?? asObject(asObject(chunk['x_groq'])?.['usage'])
     if (usage && asCount(usage['prompt_tokens']) !== null) {
       this.#decoding.onUsage?.(usage)
-      this.#events.push(...this.#parts.take(), { type: 'usage', usage: readChatUsage(usage) })
+      this.#events.push(...this.#parts.take(), { type: 'usage', usage: readChatUsage(usage, chunk['service_tier']) })
     }
   }
 

@@ -7,7 +7,7 @@ import { openaiErrorObject } from '../openai-error.ts'
 import type { ErrorView } from '../protocol.ts'
 import { ownFields } from './answer-fields.ts'
 import { writeThought } from './calls.ts'
-import { writeAnnotation } from './citations.ts'
+import { WITHOUT_ADDRESS, writeAnnotation } from './citations.ts'
 import { writeFinish } from './finish.ts'
 import { BETWEEN_THOUGHTS, sealedDetail } from './reasoning.ts'
 import { answerId, callName, writeImage } from './response.ts'
@@ -149,7 +149,9 @@ export class ChatStreamEncoder implements StreamEncoder {
         return this.#sayArgs(delta.text)
       case 'citation': {
         const annotation = writeAnnotation(delta.citation, this.#textLength)
-        return annotation ? this.#say({ annotations: [annotation] }) : ''
+        if (annotation) return this.#say({ annotations: [annotation] })
+        this.#encoding.losses.drop('citations', WITHOUT_ADDRESS)
+        return ''
       }
       case 'signature':
         return this.#seal(this.#encoding.sealEnvelope(delta.signature))
@@ -229,7 +231,11 @@ export class ChatStreamEncoder implements StreamEncoder {
     for (const { index, message, finish_reason } of own.choices) {
       out += this.#chunk({ choices: [{ index, delta: message, logprobs: null, finish_reason }] })
     }
-    if (streamUsage) out += this.#chunk({ choices: [], usage: writeUsage(this.#usage) ?? null })
+    if (streamUsage) {
+      const tier = own.top['service_tier']
+      const served = tier === undefined ? {} : { service_tier: tier }
+      out += this.#chunk({ choices: [], usage: writeUsage(this.#usage) ?? null, ...served })
+    }
     return `${out}data: [DONE]\n\n`
   }
 }

@@ -3,6 +3,7 @@ import { UNTOLD_USAGE } from '../canonical.ts'
 import { decodeOpenaiError, openaiErrorObject } from '../openai-error.ts'
 import type { StreamFacts } from '../protocol.ts'
 import { asCount, asObject, findLastMember, parseJson } from '../read.ts'
+import { findTier } from '../tiers.ts'
 import { readChatUsage } from './usage.ts'
 
 const ERROR_HEAD = /^(?:event: ?error\s|data: ?\{\s*"error"\s*:)/
@@ -24,7 +25,7 @@ export const chatStream: StreamFacts = {
   },
   readUsage(_firstEvent, tail) {
     const usage = findLastMember(tail, 'usage', (value) => asCount(value['prompt_tokens']) !== null)
-    return usage ? { usage: readChatUsage(usage.value), raw: usage.text } : UNTOLD_USAGE
+    return usage ? { usage: readChatUsage(usage.value, findTier(tail)), raw: usage.text } : UNTOLD_USAGE
   },
   encodeError: (error) => `data: ${JSON.stringify({ error: openaiErrorObject(error) })}\n\n`,
   keepAlive: ': ping\n\n',

@@ -57,7 +57,14 @@ function readFreeform(raw: JsonObject, custom: JsonObject): Tool | null {
   const format = asObject(custom['format'])
   const grammar = format && format['type'] !== 'text' ? { grammar: flattenGrammar(format) } : {}
   const description = asText(custom['description'])
-  return { kind: 'freeform', name, ...(description === null ? {} : { description }), ...grammar, ...cached(raw) }
+  return {
+    kind: 'freeform',
+    name,
+    ...(description === null ? {} : { description }),
+    ...grammar,
+    ...cached(raw),
+    ...extraOf(restOf(raw, KNOWN_FIELDS)),
+  }
 }
 
 // Responses writes the grammar flat; that is the shape kept, so both dialects agree.

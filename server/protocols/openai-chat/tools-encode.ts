@@ -1,8 +1,10 @@
 // Tools and the choice among them, for one server of this dialect.
 import type { Builtin, ChatRequest, Tool, ToolChoice } from '../canonical.ts'
 import { CannotCross } from '../codec.ts'
+import { describeFreeform, FREEFORM_SCHEMA } from '../freeform.ts'
 import { asObject, asText } from '../read.ts'
 import { writeCache } from './cache.ts'
+import { allowedBuiltins, forcedBuiltin } from '../tool-choice.ts'
 import type { Message, MessageEncoding } from './writing.ts'
 import { CHAT, compact, ownExtra } from './names.ts'
 
@@ -15,7 +17,7 @@ export interface EncodedTools {
 export function encodeTools(request: ChatRequest, encoding: MessageEncoding): EncodedTools {
   const { profile, losses } = encoding
   const { choice, tools } = narrowTools(request, encoding)
-  const builtins = ownBuiltins(request, encoding, tools.length > 0, choice)
+  const builtins = ownBuiltins(request, encoding, tools.length > 0, choice?.mode !== 'none')
   const search = builtins.map(({ raw }) => asObject(asObject(raw)?.['web_search_options'])).find(Boolean)
   const listed = builtins.flatMap(({ raw }) => {
     const tool = asObject(raw)
@@ -42,7 +44,7 @@ export function encodeTools(request: ChatRequest, encoding: MessageEncoding): En
   return {
     fields: compact({
       tools: written,
-      tool_choice: encodeChoice(choice, encoding),
+      tool_choice: encodeChoice(choice, request, encoding),
       parallel_tool_calls: profile.dialect.parallelFlag ? parallel : undefined,
       ...options,
     }),
@@ -64,18 +66,15 @@ function narrowTools(request: ChatRequest, { profile }: MessageEncoding) {
 }
 
 /** Tools that providers run themselves go to servers of this dialect only; others go unless nothing is left without. */
-function ownBuiltins(
-  { builtins, toolChoice }: ChatRequest,
-  { losses }: MessageEncoding,
-  others: boolean,
-  choice: ToolChoice | undefined,
-): Builtin[] {
+function ownBuiltins(request: ChatRequest, { losses }: MessageEncoding, others: boolean, callable: boolean): Builtin[] {
+  const builtins = allowedBuiltins(request)
+  const forced = forcedBuiltin(request)
   const own = builtins.filter(({ protocol }) => protocol === CHAT)
-  for (const { protocol, kind, name } of builtins) {
+  for (const builtin of builtins) {
+    const { protocol, kind, name } = builtin
     if (protocol === CHAT) continue
-    const forced = toolChoice?.mode === 'named' && toolChoice.name === name
     const alone = !others && own.length === 0
-    if (forced || (alone && choice?.mode !== 'none')) {
+    if (builtin === forced || (alone && callable)) {
       throw new CannotCross('tools', `The tool "${name}" is run by its own provider only. Send functions instead.`)
     }
     losses.drop(kind === 'web_search' ? kind : 'builtin_tools', `\`${name}\` is run by its own provider only`)
@@ -112,22 +111,20 @@ function encodeGrammar(grammar: unknown): Message | undefined {
   return definition === null ? { ...format } : { type: 'grammar', grammar: { syntax: format['syntax'], definition } }
 }
 
-function freeformFunction({ description, grammar }: Tool): Message {
-  const format = asObject(grammar)
-  const definition = asText(format?.['definition']) ?? asText(asObject(format?.['grammar'])?.['definition'])
-  const rule = definition === null ? [] : [`The input must follow this grammar:\n${definition}`]
-  return {
-    description: [...(description === undefined ? [] : [description]), ...rule].join('\n\n'),
-    parameters: {
-      type: 'object',
-      properties: { input: { type: 'string' } },
-      required: ['input'],
-      additionalProperties: false,
-    },
-  }
+function freeformFunction(tool: Tool): Message {
+  return compact({ description: describeFreeform(tool), parameters: FREEFORM_SCHEMA })
 }
 
-function encodeChoice(choice: ToolChoice | undefined, encoding: MessageEncoding): unknown {
+/** Tools that providers run have no name to be allowed by. */
+function functionsOf(wanted: readonly string[], { tools, builtins }: ChatRequest): readonly string[] {
+  const functions = wanted.filter((name) => {
+    return tools.some((tool) => tool.name === name) || !builtins.some((builtin) => builtin.name === name)
+  })
+  if (functions.length > 0) return functions
+  throw new CannotCross('tool_choice', 'The model asked for cannot be forced to use a tool that is no function.')
+}
+
+function encodeChoice(choice: ToolChoice | undefined, request: ChatRequest, encoding: MessageEncoding): unknown {
   if (!choice) return undefined
   const { names, profile } = encoding
   const kindOf = (name: string): Message => {
@@ -143,7 +140,7 @@ function encodeChoice(choice: ToolChoice | undefined, encoding: MessageEncoding)
       const mode = choice.required ? 'required' : 'auto'
       return {
         type: 'allowed_tools',
-        allowed_tools: { mode, tools: choice.names.map((name) => kindOf(names.wireName(name))) },
+        allowed_tools: { mode, tools: functionsOf(choice.names, request).map((name) => kindOf(names.wireName(name))) },
       }
     }
     default:

@@ -174,11 +174,29 @@ describe('regressions of upstream streams', () => {
 
   test('a [DONE] without a finish reason ends an answer that said something, and no other', () => {
     expect(collect(delta({ content: 'a' })).finish).toEqual({ unified: 'stop', raw: '', unknown: true })
-    expect(collect(piece(0, named('a', 'f'))).finish).toEqual({ unified: 'tool_calls', raw: '', unknown: true })
+    const call = collect(piece(0, named('a', 'f', '{"x":')), piece(0, args('1}')))
+    expect(call.finish).toEqual({ unified: 'tool_calls', raw: '', unknown: true })
     expect(decodeStream(sse(delta({ role: 'assistant', content: '' }))).at(-1)).toMatchObject({
       type: 'error',
       error: { status: 502, malformed: true },
     })
+  })
+
+  test.each([
+    ['are cut', named('a', 'f', '{"x":"so fa')],
+    ['may have been cut before they began', named('a', 'f')],
+    ['are no object', named('a', 'f', '1')],
+    ['are free text', { id: 'a', type: 'custom', custom: { name: 'f', input: 'so fa' } }],
+  ])('without a finish reason a call whose arguments %s has broken off, streamed and whole', (_how, call) => {
+    const events = decodeStream(sse(delta({ content: 'a' }), piece(0, named('b', 'g', '{}')), piece(1, call)))
+    expect(events.at(-1)).toMatchObject({ type: 'error', error: { status: 502, malformed: true } })
+    expect(events.filter(({ type }) => type === 'part-end').length).toBe(1)
+    expect(whole({ content: 'a', tool_calls: [named('b', 'g', '{}'), call] }, null).finish.unified).toBe('malformed')
+    if ('function' in call) {
+      const older = { name: 'f', arguments: call['function'].arguments }
+      expect(decodeStream(sse(delta({ function_call: older }))).at(-1)).toMatchObject({ type: 'error' })
+      expect(whole({ function_call: older }, null).finish.unified).toBe('malformed')
+    }
   })
 
   test('a whole answer that names no finish, or one nobody knows, is a stop that is marked, unless it is empty', () => {

@@ -5,10 +5,11 @@ import { compact, isEmpty } from './names.ts'
 
 /** undefined where the provider said nothing. */
 export function writeUsage(usage: Usage): Record<string, unknown> | undefined {
-  const { input, output, cacheRead, cacheWrite, reasoning } = usage
+  const { input, output, cacheRead, cacheWrite, reasoning, beyondText } = usage
   if (input === null && output === null) return undefined
-  const prompt = details({ cached_tokens: cacheRead, cache_write_tokens: cacheWrite })
-  const completion = details({ reasoning_tokens: reasoning })
+  const heard = beyondText?.inputAudio || null
+  const prompt = details({ cached_tokens: cacheRead, cache_write_tokens: cacheWrite, audio_tokens: heard })
+  const completion = details({ reasoning_tokens: reasoning, audio_tokens: beyondText?.outputAudio || null })
   return compact({
     prompt_tokens: input ?? 0,
     completion_tokens: output ?? 0,

@@ -1,8 +1,10 @@
 // Usage as Chat Completions and its relatives tell it.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
 import { addCounts, asCount, asObject, type JsonObject } from '../read.ts'
+import { servedIn } from '../tiers.ts'
 
-export function readChatUsage(value: unknown): Usage {
+/** `tier` stands beside the usage in answers. */
+export function readChatUsage(value: unknown, tier?: unknown): Usage {
   const usage = asObject(value)
   if (!usage) return UNKNOWN_USAGE
   const prompt = asObject(usage['prompt_tokens_details'])
@@ -24,7 +26,15 @@ export function readChatUsage(value: unknown): Usage {
     reasoning,
     searches: null,
     ...readCharge(usage),
+    ...readSound(prompt, completion),
+    ...servedIn(tier),
   }
+}
+
+function readSound(prompt: JsonObject | null, completion: JsonObject | null): Pick<Usage, 'beyondText'> {
+  const inputAudio = asCount(prompt?.['audio_tokens']) ?? 0
+  const outputAudio = asCount(completion?.['audio_tokens']) ?? 0
+  return inputAudio + outputAudio === 0 ? {} : { beyondText: { inputAudio, outputAudio } }
 }
 
 /** OpenRouter's `cost`, in dollars; with a key of another vendor's behind it, that vendor's charge comes on top. */

@@ -56,6 +56,6 @@ function echoTools(request: ChatRequest): unknown[] {
   return [...encodeTools(here, (name) => name, true), ...builtins.map(({ raw }) => raw)]
 }
 
-function echoChoice({ toolChoice, tools }: ChatRequest): unknown {
-  return toolChoice ? encodeToolChoice(toolChoice, tools, (name) => name) : 'auto'
+function echoChoice(request: ChatRequest): unknown {
+  return request.toolChoice ? encodeToolChoice(request.toolChoice, request, (name) => name) : 'auto'
 }

@@ -160,7 +160,8 @@ export class AnswerWriter {
   }
 
   #finish(finish: Finish): void {
-    if (finish.unified === 'refusal' && !this.#refused) this.#sayRefusal(finish)
+    const refuses = finish.unified === 'refusal' || readExplanation(finish) !== null
+    if (refuses && !this.#refused) this.#sayRefusal(finish)
     this.#items.closeMessage()
     reportPause(finish.unified, this.#encoding.losses)
     const reason = INCOMPLETE[finish.unified]

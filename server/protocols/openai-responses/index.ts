@@ -38,12 +38,12 @@ export const openaiResponses: Protocol = {
     storedReference: ['previous_response_id', 'conversation', 'prompt'].some((key) => isGiven(read(key))),
     maxOutput: asCount(read('max_output_tokens')),
   }),
-  usageKeys: new Set(['usage', 'tool_usage', 'input_tokens']),
+  usageKeys: new Set(['usage', 'tool_usage', 'service_tier', 'input_tokens']),
   // input_tokens answers a count: that is its result, nothing was used.
   readUsage: (read) =>
     read('usage') === undefined && read('input_tokens') !== undefined
       ? { ...UNKNOWN_USAGE, input: 0, output: 0 }
-      : readResponsesUsage(read('usage'), read('tool_usage')),
+      : readResponsesUsage(read('usage'), read('tool_usage'), read('service_tier')),
   rawUsageKeys: ['usage'],
   encodeError: encodeOpenaiError,
   decodeError: decodeOpenaiError,

@@ -1,6 +1,7 @@
 // Images and files as the Responses API holds them, and back.
 import type { CacheMark, MediaItem, MediaSource } from '../canonical.ts'
 import { CannotCross, type RequestEncoding } from '../codec.ts'
+import { requireAddress } from '../media-types.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 
 export const OWN = 'openai-responses'
@@ -72,6 +73,7 @@ export function encodeMediaPart(media: Media, encoding: Pick<RequestEncoding, 'l
     )
   }
   if (media.media === 'image') {
+    if (media.name !== undefined) encoding.losses.drop('filename', 'images have no names here')
     const detail = readDetail(media.detail, encoding)
     if (source.from === 'file') return { type: 'input_image', file_id: source.fileId, detail }
     return { type: 'input_image', image_url: urlOf(source), detail }
@@ -79,13 +81,13 @@ export function encodeMediaPart(media: Media, encoding: Pick<RequestEncoding, 'l
   const detail = media.detail === undefined ? {} : { detail: media.detail }
   const name = media.name === undefined ? {} : { filename: media.name }
   if (source.from === 'file') return { type: 'input_file', file_id: source.fileId, ...name, ...detail }
-  if (source.from === 'url') return { type: 'input_file', file_url: source.url, ...name, ...detail }
+  if (source.from === 'url') return { type: 'input_file', file_url: requireAddress(source.url), ...name, ...detail }
   const filename = media.name ?? (media.media === 'pdf' ? 'document.pdf' : 'file')
   return { type: 'input_file', filename, file_data: urlOf(source), ...detail }
 }
 
 function urlOf(source: Exclude<MediaSource, { from: 'file' }>): string {
-  return source.from === 'url' ? source.url : `data:${source.mime};base64,${source.data}`
+  return source.from === 'url' ? requireAddress(source.url) : `data:${source.mime};base64,${source.data}`
 }
 
 function readDetail(detail: string | undefined, { losses }: Pick<RequestEncoding, 'losses'>): string {

@@ -36,11 +36,16 @@ export function decodeCitation(annotation: unknown): Citation {
   return whole ? said : { ...said, raw: annotation }
 }
 
+function isOwn({ raw: value }: Citation): boolean {
+  const raw = asObject(value)
+  return (
+    raw !== null && (ANNOTATIONS.has(asText(raw['type']) ?? '') || (raw['type'] === 'url_citation' && 'url' in raw))
+  )
+}
+
 /** null where the dialect cannot say it: a source without an address. */
 export function encodeCitation(citation: Citation): Record<string, unknown> | null {
-  const raw = asObject(citation.raw)
-  if (raw && (ANNOTATIONS.has(asText(raw['type']) ?? '') || (raw['type'] === 'url_citation' && 'url' in raw)))
-    return raw
+  if (isOwn(citation)) return asObject(citation.raw)
   if (citation.url === undefined) return null
   return {
     type: 'url_citation',
@@ -49,6 +54,11 @@ export function encodeCitation(citation: Citation): Record<string, unknown> | nu
     start_index: citation.start ?? 0,
     end_index: citation.end ?? 0,
   }
+}
+
+/** Another dialect said more of the source than can be said here. */
+export function isCutShort(citation: Citation): boolean {
+  return citation.url !== undefined && (citation.quote !== undefined || citation.raw !== undefined) && !isOwn(citation)
 }
 
 /** A text or refusal of the assistant; null for a part of another kind. */
@@ -112,7 +122,7 @@ export function decodeCall(raw: JsonObject, turn: number, restore?: (name: strin
     ...(namespace === undefined ? {} : { namespace }),
     argsText: asText(freeform ? raw['input'] : raw['arguments']) ?? '',
     style: freeform ? 'freeform' : 'json',
-    ...(raw['caller'] === undefined && raw['async'] === undefined ? {} : extraOf(raw, CALL_KEYS)),
+    ...extraOf(raw, CALL_KEYS),
   }
 }
 

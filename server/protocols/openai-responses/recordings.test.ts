@@ -103,7 +103,7 @@ function plainReading(body: WireEvent): object {
       .join(''),
     sealed: reasoning.flatMap((item) => item['encrypted_content'] ?? []),
     others: output.filter(({ type }) => !['message', 'reasoning', 'function_call', 'custom_tool_call'].includes(type)),
-    usage: readResponsesUsage(body['usage'], body['tool_usage']),
+    usage: readResponsesUsage(body['usage'], body['tool_usage'], body['service_tier']),
   }
 }
 

@@ -183,7 +183,7 @@ describe('leaving the dialect', () => {
       metadata: { a: 'b' },
       max_tool_calls: 3,
       context_management: [{ type: 'compaction' }],
-      stream_options: { include_obfuscation: false },
+      stream_options: { include_obfuscation: true },
       prompt_cache_retention: '24h',
       prompt_cache_options: { mode: 'explicit' },
       moderation: { model: 'm' },

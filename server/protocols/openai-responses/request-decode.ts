@@ -2,6 +2,7 @@
 // the default are not kept, so that nobody is warned of losing them.
 import {
   EFFORTS,
+  type Builtin,
   type ChatRequest,
   type Effort,
   type Format,
@@ -10,8 +11,9 @@ import {
   type Sampling,
 } from '../canonical.ts'
 import type { Codec } from '../codec.ts'
-import { asCount, asObject, asText, type JsonObject } from '../read.ts'
+import { asCount, asObject, asText, asWord, type JsonObject } from '../read.ts'
 import { checkShape } from '../shape.ts'
+import { reportUnread } from '../unread.ts'
 import { OWN } from './media.ts'
 import { listOf } from './parts.ts'
 import { decodeInput } from './request-items.ts'
@@ -32,17 +34,18 @@ type RequestDecoder = Codec['decodeRequest']
 
 export const decodeRequest: RequestDecoder = (body, decoding) => {
   checkShape(body, RESPONSES_REQUEST)
+  reportUnread(body, RESPONSES_REQUEST, decoding.losses)
   const extension: Record<string, unknown> = {}
   const input = decodeInput(body['input'], decodeTools(body['tools']), decoding)
   const reasoning = decodeReasoningWish(asObject(body['reasoning']), extension)
   const text = decodeTextConfig(asObject(body['text']), extension)
   const include = decodeInclude(body, extension)
-  const toolChoice = decodeChoice(body['tool_choice'], extension)
+  const toolChoice = decodeChoice(body['tool_choice'], input.builtins, extension)
   const parallel = body['parallel_tool_calls']
   const maxOutput = asCount(body['max_output_tokens'])
-  const cacheKey = asText(body['prompt_cache_key'])
-  const tier = asText(body['service_tier'])
-  const userId = asText(body['safety_identifier']) ?? asText(body['user'])
+  const cacheKey = asWord(body['prompt_cache_key'])
+  const tier = asWord(body['service_tier'])
+  const userId = asWord(body['safety_identifier']) ?? asWord(body['user'])
   const wish: ReasoningWish = { ...reasoning, ...(include.sealed ? { include: true } : {}) }
   for (const [field, value] of Object.entries(body))
     if (!KNOWN.has(field) && !isDefault(field, value)) extension[field] = value
@@ -113,7 +116,7 @@ function decodeFormat(raw: JsonObject | null): Format | null {
     case 'text':
       return { kind: 'text' }
     case 'json_object':
-      return { kind: 'json_object' }
+      return asObject(raw['schema']) ? { kind: 'json_schema', schema: raw['schema'] } : { kind: 'json_object' }
     case 'json_schema': {
       const name = asText(raw['name'])
       const description = asText(raw['description'])
@@ -143,9 +146,13 @@ function decodeInclude(
   return { sealed: wanted.includes(SEALED_REASONING), logprobs }
 }
 
-function decodeChoice(value: unknown, extension: Record<string, unknown>): ChatRequest['toolChoice'] | null {
+function decodeChoice(
+  value: unknown,
+  builtins: readonly Builtin[],
+  extension: Record<string, unknown>,
+): ChatRequest['toolChoice'] | null {
   if (value === undefined || value === null) return null
-  const choice = decodeToolChoice(value)
+  const choice = decodeToolChoice(value, builtins)
   if (!choice) extension['tool_choice'] = value
   return choice
 }

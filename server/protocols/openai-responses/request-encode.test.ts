@@ -232,8 +232,8 @@ describe('writing requests', () => {
     ['provider_items', { items: [opaque({ type: 'thinking' })] }],
     ['reasoning_state', { items: [{ turn: 0, kind: 'reasoning', text: 'Hm' }] }],
     ['reasoning_state', { items: [{ ...call(), signature: { ...PROVIDER, kind: 'thought', value: 'v' } }] }],
-    ['context_management', { extensions: { 'anthropic-messages': { context_management: {} } } }],
-    ['input_examples', { tools: [{ kind: 'function', name: 'f', extra: { x: { input_examples: [] } } }] }],
+    ['context_management', { extensions: { 'anthropic-messages': { context_management: { edits: [{}] } } } }],
+    ['input_examples', { tools: [{ kind: 'function', name: 'f', extra: { x: { input_examples: [{}] } } }] }],
   ] as [string, Partial<ChatRequest>][])('law 5: the loss of %s is told (%#)', (path, more) => {
     expect(lossesOf(ask([], more))).toEqual([path])
   })
@@ -241,8 +241,8 @@ describe('writing requests', () => {
   test.each([
     ['thinking', { reasoning: { effort: 'high' } }, { thinking: 'none' }],
     ['effort', { reasoning: { effort: 'max' } }, { efforts: ['low', 'high'] }],
-    ['temperature', { sampling: { temperature: 1 } }, { sampling: 'none' }],
-    ['top_p', { sampling: { temperature: 1, topP: 1 } }, { sampling: 'one' }],
+    ['temperature', { sampling: { temperature: 0.5 } }, { sampling: 'none' }],
+    ['top_p', { sampling: { temperature: 1, topP: 0.5 } }, { sampling: 'one' }],
     ['cache_control', { instructions: [{ role: 'system', text: 'A', cache: {} }] }, { cacheBreakpoints: false }],
   ] as [string, Partial<ChatRequest>, object][])(
     'law 5: what the model does not take is told: %s (%#)',

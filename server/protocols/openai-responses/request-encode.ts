@@ -4,7 +4,9 @@ import type { ChatRequest, Extras } from '../canonical.ts'
 import { CannotCross, type Codec, type RequestEncoding } from '../codec.ts'
 import { effortOf, nearestEffort } from '../effort.ts'
 import { reportForeignFields } from '../foreign.ts'
-import { refuseEmptyChoice } from '../tool-choice.ts'
+import { forcedBuiltin, refuseEmptyChoice } from '../tool-choice.ts'
+import { inlineTextFiles } from '../text-files.ts'
+import { withoutSecondResults } from '../tool-results.ts'
 import { createToolNames, type ToolNames } from '../tool-names.ts'
 import { OWN } from './media.ts'
 import { SEALED_REASONING, TEXT_LOGPROBS } from './request-decode.ts'
@@ -34,7 +36,7 @@ export const encodeRequest: RequestEncoder = (request, encoding) => {
   const tools = encodeAllTools(request, names, ours, encoding)
   const body: Body = {
     model: encoding.profile.model,
-    ...encodeInput(request, tools.inside, names, encoding),
+    ...encodeInput(asInput(request, encoding), tools.inside, names, encoding),
     ...(encoding.stream ? { stream: true } : {}),
     ...(tools.front.length > 0 ? { tools: tools.front } : {}),
     ...encodeChoices(request, names, ours, tools.count > 0),
@@ -51,6 +53,11 @@ export const encodeRequest: RequestEncoder = (request, encoding) => {
     ...ownFields(request.extensions[OWN]),
   }
   return { body, toolNames: names.known, enforceStop: request.stop }
+}
+
+function asInput(request: ChatRequest, { losses }: RequestEncoding): ChatRequest {
+  const items = withoutSecondResults(request.items, losses)
+  return { ...request, items: request.extensions[OWN] ? items : inlineTextFiles(items) }
 }
 
 function splitExtensions(extensions: Extras): { shared: Body; foreign: Extras } {
@@ -75,9 +82,10 @@ function refuseOrDrop(request: ChatRequest, { losses }: RequestEncoding): void {
   }
   if (request.seed !== undefined) losses.drop('seed', 'the provider takes no seed')
   const { topK, frequencyPenalty, presencePenalty, logitBias } = request.sampling
-  if (topK !== undefined) losses.drop('top_k', 'the provider does not take it')
-  if (frequencyPenalty !== undefined) losses.drop('frequency_penalty', 'the provider does not take it')
-  if (presencePenalty !== undefined) losses.drop('presence_penalty', 'the provider does not take it')
+  if (topK !== undefined) losses.drop('top_k', 'the provider does not take it', topK)
+  if (frequencyPenalty !== undefined)
+    losses.drop('frequency_penalty', 'the provider does not take it', frequencyPenalty)
+  if (presencePenalty !== undefined) losses.drop('presence_penalty', 'the provider does not take it', presencePenalty)
   if (logitBias !== undefined) losses.drop('logit_bias', 'the provider does not take it')
   if (request.tools.some(({ cache }) => cache)) losses.drop('cache_control', 'tools take no cache breakpoint')
 }
@@ -126,11 +134,8 @@ function encodeChoices(request: ChatRequest, names: ToolNames, ours: boolean, ha
 
 // Another dialect names a search of the provider like a function; here it is named by its type.
 function chosen(request: ChatRequest, choice: NonNullable<ChatRequest['toolChoice']>, names: ToolNames): unknown {
-  const builtin =
-    choice.mode === 'named' &&
-    !request.tools.some(({ name }) => name === choice.name) &&
-    request.builtins.some(({ name, kind }) => name === choice.name && kind === 'web_search')
-  if (!builtin) return encodeToolChoice(choice, request.tools, (name) => names.wireName(name))
+  const builtin = forcedBuiltin(request)
+  if (!builtin || builtin.protocol === OWN) return encodeToolChoice(choice, request, (name) => names.wireName(name))
   if (request.tools.length === 0) return 'required'
   return { type: 'allowed_tools', mode: 'required', tools: [{ type: 'web_search' }] }
 }
@@ -166,9 +171,11 @@ function encodeReasoningWish(request: ChatRequest, { profile, losses }: RequestE
     wanted === undefined || profile.thinking === 'none' ? undefined : nearestEffort(wanted, profile.efforts)
   const asked = (wanted !== undefined && wanted !== 'none') || (wish.adaptive === true && profile.thinking === 'none')
   if (effort === undefined && asked) losses.drop('thinking', 'the model does not think')
-  if (effort !== undefined && wish.effort === undefined) {
+  else if (wish.visible === true && profile.thinking === 'none') losses.drop('thoughts', 'the model does not think')
+  if (effort !== undefined && wish.budget !== undefined && wish.budget >= 0) {
     losses.approximate('thinking_budget', `the model takes an effort, not tokens: ${effort}`)
-  } else if (effort !== undefined && effort !== wanted) {
+  }
+  if (wish.effort !== undefined && effort !== undefined && effort !== wanted) {
     losses.approximate('effort', `the nearest the model knows is ${effort}`)
   }
   const summary = wish.visible && own['summary'] === undefined && own['generate_summary'] === undefined
@@ -184,8 +191,9 @@ function encodeSampling(request: ChatRequest, { profile, losses }: RequestEncodi
   const { temperature, topP } = request.sampling
   const takesTemperature = profile.sampling !== 'none'
   const takesTopP = profile.sampling === 'all' || (profile.sampling === 'one' && temperature === undefined)
-  if (temperature !== undefined && !takesTemperature) losses.drop('temperature', 'the model does not take it')
-  if (topP !== undefined && !takesTopP) losses.drop('top_p', 'the model does not take it')
+  if (temperature !== undefined && !takesTemperature)
+    losses.drop('temperature', 'the model does not take it', temperature)
+  if (topP !== undefined && !takesTopP) losses.drop('top_p', 'the model does not take it', topP)
   return {
     ...(temperature === undefined || !takesTemperature ? {} : { temperature }),
     ...(topP === undefined || !takesTopP ? {} : { top_p: topP }),

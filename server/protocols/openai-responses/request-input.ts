@@ -17,7 +17,7 @@ import type { RequestEncoding } from '../codec.ts'
 import { asObject, asText } from '../read.ts'
 import type { ToolNames } from '../tool-names.ts'
 import { encodeCacheMark, encodeMediaPart, OWN } from './media.ts'
-import { encodeCitation } from './parts.ts'
+import { encodeCitation, isCutShort } from './parts.ts'
 
 type Wire = Record<string, unknown>
 type Said = TextItem | MediaItem | RefusalItem
@@ -208,6 +208,7 @@ function encodeSpoken(item: TextItem, { losses }: RequestEncoding): Wire[] {
   if (item.text === '') return []
   const annotations = (item.citations ?? []).map(encodeCitation)
   const known = annotations.filter((annotation) => annotation !== null)
+  if ((item.citations ?? []).some(isCutShort)) losses.approximate('citations', 'a source is its address and title here')
   if (known.length < annotations.length) losses.drop('citations', 'a source without an address cannot be said')
   return [{ type: 'output_text', text: item.text, ...(known.length > 0 ? { annotations: known } : {}) }]
 }

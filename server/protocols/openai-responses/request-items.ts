@@ -125,7 +125,7 @@ function isText(value: unknown): value is JsonObject {
 }
 
 function decodeMessagePart(message: JsonObject, part: JsonObject, role: Role, turn: number): Item {
-  const base = { turn, ...decodeCacheMark(part), ...phaseOf(message) }
+  const base = { turn, ...decodeCacheMark(part), ...(role === 'assistant' ? phaseOf(message) : {}) }
   if (role === 'assistant') {
     const said = decodeContentPart(part, base)
     if (said) return said

@@ -12,15 +12,18 @@ import {
   number,
   object,
   oneOf,
+  open,
   required,
   tagged,
   text,
-  type Shape,
+  whole,
 } from '../shape.ts'
 import { SEARCH_SHAPES } from '../web-search.ts'
 
 const mark = { prompt_cache_breakpoint: fields({ mode: text, ttl: text }) }
-const words = fields({ text: required(text), annotations: listOf(object), ...mark })
+/** What an answer's items and parts have beside what they say; a client hands it back, and it means nothing to a model. */
+const told = { id: text, status: text }
+const words = fields({ text: required(text), annotations: listOf(object), logprobs: anything, ...mark })
 
 const part = both(
   fields({ type: required(text) }),
@@ -46,17 +49,18 @@ const part = both(
       ),
       input_audio: fields({ input_audio: required(fields({ data: required(text), format: text })), ...mark }),
     },
-    fields(mark),
+    whole(fields(mark)),
   ),
 )
 
 const content = either({ text, list: listOf(part) })
-const message = fields({
+const anybody = fields({
   role: required(oneOf(['user', 'assistant', 'system', 'developer'])),
   content: required(content),
-  phase: text,
+  ...told,
 })
-const output = fields({ call_id: required(text), output: required(content), name: text, caller: object })
+const message = both(anybody, tagged('role', { assistant: fields({ phase: text }) }, fields({})))
+const output = fields({ call_id: required(text), output: required(content), name: text, caller: object, ...told })
 
 const declared = {
   type: text,
@@ -66,45 +70,40 @@ const declared = {
   strict: flag,
   defer_loading: flag,
 }
+const grammar = tagged('type', { text: fields({}), grammar: fields({ syntax: text, definition: text }) }, object)
 const members = {
-  function: fields(declared),
-  custom: fields({ name: required(text), description: text, format: object }),
+  function: open(fields(declared)),
+  custom: open(fields({ name: required(text), description: text, format: grammar })),
 }
 const member = both(fields({ type: required(oneOf(Object.keys(members))) }), tagged('type', members, anything))
-const tool: Shape = both(
+const tool = both(
   fields({ type: required(text) }),
   tagged(
     'type',
     { ...members, namespace: fields({ name: required(text), description: text, tools: required(listOf(member)) }) },
-    fields(SEARCH_SHAPES),
+    whole(fields(SEARCH_SHAPES)),
   ),
 )
 
-const thought = listOf(fields({ text }))
+const thought = listOf(fields({ type: text, text }))
+const call = { call_id: text, name: required(text), namespace: text, ...told }
 const item = tagged(
   'type',
   {
     message,
-    function_call: fields({ call_id: text, name: required(text), arguments: required(text), namespace: text }),
-    custom_tool_call: fields({ call_id: text, name: required(text), input: required(text), namespace: text }),
+    function_call: open(fields({ ...call, arguments: required(text) })),
+    custom_tool_call: open(fields({ ...call, input: required(text) })),
     function_call_output: output,
     custom_tool_call_output: output,
-    reasoning: fields({ id: text, summary: thought, content: thought, encrypted_content: text }),
-    additional_tools: fields({ tools: required(listOf(tool)) }),
-    tool_search_output: fields({ tools: listOf(tool) }),
+    reasoning: fields({ summary: thought, content: thought, encrypted_content: text, ...told }),
+    additional_tools: fields({ role: text, tools: required(listOf(tool)), ...told }),
+    tool_search_output: whole(fields({ tools: listOf(tool) })),
   },
   anything,
+  ({ role }) => (role === undefined ? anything : message),
 )
-const itemOrMessage: Shape = {
-  expected: 'an object',
-  check: (value, path) => {
-    item.check(value, path)
-    const { type, role } = value as { type?: unknown; role?: unknown }
-    if ((type === undefined || type === null) && role !== undefined) message.check(value, path)
-  },
-}
-
 const named = fields({ name: required(text), namespace: text })
+const allowed = tagged('type', { function: fields({ name: text }), custom: fields({ name: text }) }, object)
 const choice = either({
   text: oneOf(['auto', 'none', 'required']),
   object: both(
@@ -114,7 +113,7 @@ const choice = either({
       {
         function: named,
         custom: named,
-        allowed_tools: fields({ mode: oneOf(['auto', 'required']), tools: required(listOf(object)) }),
+        allowed_tools: fields({ mode: oneOf(['auto', 'required']), tools: required(listOf(allowed)) }),
       },
       anything,
     ),
@@ -123,40 +122,50 @@ const choice = either({
 
 const format = both(
   fields({ type: required(text) }),
-  tagged('type', { json_schema: fields({ name: text, description: text, schema: object, strict: flag }) }, anything),
+  tagged(
+    'type',
+    {
+      text: fields({}),
+      json_object: fields({ schema: object }),
+      json_schema: fields({ name: text, description: text, schema: object, strict: flag }),
+    },
+    anything,
+  ),
 )
 
-export const RESPONSES_REQUEST = fields({
-  model: text,
-  stream: flag,
-  input: either({ text, list: listOf(itemOrMessage) }),
-  instructions: text,
-  tools: listOf(tool),
-  tool_choice: choice,
-  parallel_tool_calls: flag,
-  text: fields({ format, verbosity: text }),
-  reasoning: fields({ effort: text, summary: text, generate_summary: text, context: text }),
-  temperature: number({ least: 0, most: 2 }),
-  top_p: number({ least: 0, most: 1 }),
-  max_output_tokens: integer({ least: 1 }),
-  top_logprobs: integer({ least: 0, most: 20 }),
-  include: listOf(text),
-  prompt_cache_key: text,
-  prompt_cache_options: object,
-  prompt_cache_retention: text,
-  service_tier: text,
-  user: text,
-  safety_identifier: text,
-  access_programs: object,
-  background: flag,
-  context_management: listOf(object),
-  conversation: either({ text, object }),
-  max_tool_calls: integer({ least: 0 }),
-  metadata: object,
-  moderation: object,
-  previous_response_id: text,
-  prompt: object,
-  store: flag,
-  stream_options: fields({ include_obfuscation: flag }),
-  truncation: text,
-})
+export const RESPONSES_REQUEST = open(
+  fields({
+    model: text,
+    stream: flag,
+    input: either({ text, list: listOf(item) }),
+    instructions: text,
+    tools: listOf(tool),
+    tool_choice: choice,
+    parallel_tool_calls: flag,
+    text: open(fields({ format, verbosity: text })),
+    reasoning: open(fields({ effort: text, summary: text, generate_summary: text, context: text })),
+    temperature: number({ least: 0, most: 2 }),
+    top_p: number({ least: 0, most: 1 }),
+    max_output_tokens: integer({ least: 1 }),
+    top_logprobs: integer({ least: 0, most: 20 }),
+    include: listOf(text),
+    prompt_cache_key: text,
+    prompt_cache_options: object,
+    prompt_cache_retention: text,
+    service_tier: text,
+    user: text,
+    safety_identifier: text,
+    access_programs: object,
+    background: flag,
+    context_management: listOf(object),
+    conversation: either({ text, object }),
+    max_tool_calls: integer({ least: 0 }),
+    metadata: object,
+    moderation: object,
+    previous_response_id: text,
+    prompt: object,
+    store: flag,
+    stream_options: whole(fields({ include_obfuscation: flag })),
+    truncation: text,
+  }),
+)

@@ -18,7 +18,7 @@ export function decodeResponse(body: JsonObject, decoding: ResponseDecoding): Ch
     ...decodeHead(body),
     items,
     finish: decodeFinish(body, items),
-    usage: readResponsesUsage(body['usage'], body['tool_usage']),
+    usage: readResponsesUsage(body['usage'], body['tool_usage'], body['service_tier']),
     extensions: {},
   }
 }

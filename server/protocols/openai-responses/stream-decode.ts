@@ -104,7 +104,10 @@ function finish(reading: Reading, response: JsonObject, type: string): StreamEve
   return [
     ...events,
     ...reading.sequencer.take(),
-    { type: 'usage', usage: readResponsesUsage(response['usage'], response['tool_usage']) },
+    {
+      type: 'usage',
+      usage: readResponsesUsage(response['usage'], response['tool_usage'], response['service_tier']),
+    },
     { type: 'finish', finish: decodeFinish({ ...response, status: asText(response['status']) ?? status }, kinds) },
   ]
 }

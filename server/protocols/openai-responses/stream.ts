@@ -3,10 +3,14 @@ import { UNTOLD_USAGE } from '../canonical.ts'
 import { decodeOpenaiError, openaiErrorObject } from '../openai-error.ts'
 import type { StreamFacts } from '../protocol.ts'
 import { asCount, asObject, asText, findLastMember, lastMember, parseJson } from '../read.ts'
+import { findTier } from '../tiers.ts'
 import { readResponsesUsage, readSearches } from './usage.ts'
 
 const TERMINAL =
   /"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^event: ?(?:response\.(?:completed|incomplete|failed)|error)\s/m
+
+const isUsage = (value: unknown): boolean => asCount(asObject(value)?.['input_tokens']) !== null
+const isToolUsage = (value: unknown): boolean => readSearches(asObject(value)) !== null
 
 export const responsesStream: StreamFacts = {
   readError(event) {
@@ -23,11 +27,14 @@ export const responsesStream: StreamFacts = {
     // The event's type may stand at its head or, behind a response of any length, at its end. A trailing
     // `data: [DONE]` of compatible servers makes the event before it the last one that matters.
     TERMINAL.test(lastEventHead) || TERMINAL.test(tail) || /(?:^|\n)data: ?\[DONE\]/.test(tail),
-  readUsage(_firstEvent, tail) {
-    const usage = findLastMember(tail, 'usage', (value) => asCount(value['input_tokens']) !== null)
-    if (!usage) return UNTOLD_USAGE
-    const tools = lastMember(tail, 'tool_usage', (value) => readSearches(value) !== null)
-    return { usage: readResponsesUsage(usage.value, tools), raw: usage.text }
+  usageMembers: { usage: isUsage, tool_usage: isToolUsage, service_tier: (value) => typeof value === 'string' },
+  readUsage(_firstEvent, tail, members) {
+    const passed = (key: string): unknown => parseJson(members?.get(key) ?? '')
+    const usage = members?.get('usage') ?? findLastMember(tail, 'usage', isUsage)?.text
+    if (usage === undefined) return UNTOLD_USAGE
+    const tools = passed('tool_usage') ?? lastMember(tail, 'tool_usage', isToolUsage)
+    const tier = passed('service_tier') ?? findTier(tail)
+    return { usage: readResponsesUsage(parseJson(usage), tools, tier), raw: usage }
   },
   encodeError(error, { firstEvent, tail }) {
     const { message, code } = openaiErrorObject(error)

@@ -3,6 +3,7 @@
 import type { Builtin, ChatRequest, Tool, ToolChoice } from '../canonical.ts'
 import { CannotCross, type LossReport } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
+import { forcedBuiltin } from '../tool-choice.ts'
 import { readSearch } from '../web-search.ts'
 import { OWN } from './media.ts'
 import { extraOf, listOf } from './parts.ts'
@@ -121,8 +122,8 @@ function encodeGrammar(grammar: unknown): JsonObject | null {
   return inner ? { type: 'grammar', ...inner } : raw
 }
 
-/** null where the choice is of a kind the middle model does not know: a tool the provider runs. */
-export function decodeToolChoice(value: unknown): ToolChoice | null {
+/** null where the choice is of a kind the middle model does not know: a tool that is not there, or of a server of tools. */
+export function decodeToolChoice(value: unknown, builtins: readonly Builtin[]): ToolChoice | null {
   if (value === 'auto' || value === 'none' || value === 'required') return { mode: value }
   const raw = asObject(value)
   const name = asText(raw?.['name'])
@@ -131,25 +132,48 @@ export function decodeToolChoice(value: unknown): ToolChoice | null {
     const namespace = asText(raw['namespace'])
     return { mode: 'named', name, ...(namespace === null ? {} : { namespace }) }
   }
-  if (raw?.['type'] !== 'allowed_tools') return null
+  if (raw?.['type'] !== 'allowed_tools') {
+    const builtin = raw && builtinOf(raw, builtins)
+    return builtin ? { mode: 'named', name: builtin.name, builtin: true } : null
+  }
   const names = listOf(raw['tools']).map((entry) => {
     const tool = asObject(entry)
-    return tool?.['type'] === 'function' || tool?.['type'] === 'custom' ? asText(tool['name']) : null
+    if (tool?.['type'] === 'function' || tool?.['type'] === 'custom') return asText(tool['name'])
+    return (tool && builtinOf(tool, builtins)?.name) ?? null
   })
   const known = names.filter((entry) => entry !== null)
   return known.length === names.length ? { mode: 'allowed', names: known, required: raw['mode'] === 'required' } : null
 }
 
+/** A tool the provider runs is named by its type, where that is all the choice says. */
+function builtinOf(choice: JsonObject, builtins: readonly Builtin[]): Builtin | null {
+  const type = asText(choice['type'])
+  if (type === null || Object.keys(choice).length > 1) return null
+  const isIt = ({ kind, raw }: Builtin): boolean =>
+    asObject(raw)?.['type'] === type || (kind === 'web_search' && WEB_SEARCH.test(type))
+  return builtins.find(isIt) ?? null
+}
+
+export function typeOfBuiltin({ protocol, raw }: Builtin): string {
+  return (protocol === OWN ? asText(asObject(raw)?.['type']) : null) ?? 'web_search'
+}
+
 export function encodeToolChoice(
   choice: ToolChoice,
-  tools: readonly Tool[],
+  { tools, builtins }: Pick<ChatRequest, 'tools' | 'builtins'>,
   wireName: (name: string) => string,
 ): unknown {
   const typeOf = (name: string): string =>
     tools.some((tool) => tool.name === name && tool.kind === 'freeform') ? 'custom' : 'function'
+  const allow = (name: string): JsonObject => {
+    const builtin = tools.some((tool) => tool.name === name) ? undefined : builtins.find((one) => one.name === name)
+    return builtin ? { type: typeOfBuiltin(builtin) } : { type: typeOf(name), name: wireName(name) }
+  }
   switch (choice.mode) {
     case 'named': {
       const { name, namespace } = choice
+      const builtin = forcedBuiltin({ toolChoice: choice, tools, builtins })
+      if (builtin) return { type: typeOfBuiltin(builtin) }
       if (namespace !== undefined) return { type: typeOf(name), name, namespace }
       return { type: typeOf(name), name: wireName(name) }
     }
@@ -157,7 +181,7 @@ export function encodeToolChoice(
       return {
         type: 'allowed_tools',
         mode: choice.required ? 'required' : 'auto',
-        tools: choice.names.map((name) => ({ type: typeOf(name), name: wireName(name) })),
+        tools: choice.names.map(allow),
       }
     default:
       return choice.mode
@@ -175,9 +199,10 @@ export function encodeBuiltins(request: ChatRequest, losses: LossReport): { raw:
     else if (kind === 'web_search') wire.push({ raw: convertWebSearch(builtin, losses), ...place })
     else left.push(builtin)
   }
-  const forced = request.toolChoice?.mode === 'named' ? request.toolChoice.name : null
-  for (const { name } of left) {
-    if (name === forced || (request.tools.length === 0 && wire.length === 0)) {
+  const forced = forcedBuiltin(request)
+  for (const builtin of left) {
+    const { name } = builtin
+    if (builtin === forced || (request.tools.length === 0 && wire.length === 0)) {
       throw new CannotCross('tools', `The provider of the model asked for has no "${name}". Leave it out.`)
     }
     losses.drop('builtin_tools', `the provider has no \`${name}\``)

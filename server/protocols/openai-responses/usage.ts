@@ -1,9 +1,10 @@
 // Usage as the Responses API tells it.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
 import { asCount, asObject, type JsonObject } from '../read.ts'
+import { servedIn } from '../tiers.ts'
 
-/** Searches are counted beside the tokens, in `tool_usage` of the response. */
-export function readResponsesUsage(value: unknown, tools?: unknown): Usage {
+/** Searches and the tier stand beside the tokens: in `tool_usage` and `service_tier` of the response. */
+export function readResponsesUsage(value: unknown, tools?: unknown, tier?: unknown): Usage {
   const usage = asObject(value)
   if (!usage) return UNKNOWN_USAGE
   const input = asObject(usage['input_tokens_details'])
@@ -16,6 +17,7 @@ export function readResponsesUsage(value: unknown, tools?: unknown): Usage {
     output: asCount(usage['output_tokens']),
     reasoning: asCount(output?.['reasoning_tokens']),
     searches: readSearches(asObject(tools)),
+    ...servedIn(tier),
   }
 }
 

@@ -42,7 +42,8 @@ export function encodeUsage({ input, output }: Usage): Record<string, number> | 
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion }
 }
 
-export function encodeCitations(citations: readonly Citation[]): Record<string, unknown> {
+export function encodeCitations(citations: readonly Citation[], losses: LossReport): Record<string, unknown> {
+  if (citations.some(({ url }) => url === undefined)) losses.drop('citations', 'a source without an address')
   const pages = new Map<string, { url: string; title?: string }>()
   for (const { url, title } of citations) {
     if (url !== undefined && !pages.has(url)) pages.set(url, { url, ...(title === undefined ? {} : { title }) })

@@ -2,7 +2,9 @@
 // what would change the answer if it were left out refuses the request, everything else is reported where it is dropped.
 import type { Builtin, ChatRequest, Instruction, Item, MediaItem, MediaSource, Role } from '../canonical.ts'
 import { CannotCross, type RequestDecoding } from '../codec.ts'
+import { saysNothing } from '../no-wish.ts'
 import { checkShape } from '../shape.ts'
+import { reportUnread } from '../unread.ts'
 import { asCount, asObject, asText, type JsonObject } from '../read.ts'
 import { CHAT_REQUEST } from './request-shape.ts'
 
@@ -21,10 +23,11 @@ export function decodeRequest(
 ): ChatRequest {
   for (const field of ELSEWHERE) {
     const value = body[field]
-    if (value === undefined || value === null || (field === 'n' && value === 1)) continue
+    if (saysNothing(value) || isDefault(field, value)) continue
     throw new CannotCross(field, `/v1/chat has no \`${field}\`. Leave it out, or ask at /v1/chat/completions.`)
   }
   checkShape(body, CHAT_REQUEST)
+  reportUnread(body, CHAT_REQUEST, decoding.losses)
   const { instructions, items } = decodeMessages(body['messages'])
   const temperature = asNumber(body['temperature'])
   const maxOutput = asCount(body['max_tokens'])
@@ -44,6 +47,12 @@ export function decodeRequest(
     ...(conversation === undefined || conversation === null ? {} : { echo: { conversation_id: conversation } }),
     extensions: decodeOthers(body),
   }
+}
+
+function isDefault(field: string, value: unknown): boolean {
+  if (field === 'n') return value === 1
+  if (field === 'response_format') return asObject(value)?.['type'] === 'text'
+  return (field === 'tool_choice' || field === 'function_call') && (value === 'auto' || value === 'none')
 }
 
 function decodeMessages(value: unknown): { instructions: Instruction[]; items: Item[] } {

@@ -22,7 +22,7 @@ export function encodeResponse(response: ChatResponse, encoding: ResponseEncodin
       },
     ],
     usage: encodeUsage(response.usage),
-    ...encodeCitations(citations),
+    ...encodeCitations(citations, encoding.losses),
     ...encodeServed(encoding),
   }
 }

@@ -45,7 +45,7 @@ export function createStreamEncoder(encoding: ResponseEncoding): StreamEncoder {
             model: encoding.requestedModel,
             finish_reason: encodeFinish(event.finish, encoding.losses),
             usage: encodeUsage(usage),
-            ...encodeCitations(citations),
+            ...encodeCitations(citations, encoding.losses),
             ...encodeServed(encoding),
           })
         case 'error':

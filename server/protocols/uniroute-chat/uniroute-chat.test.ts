@@ -80,7 +80,15 @@ describe('requests', () => {
   })
 
   test.each([
-    [{ tools: [] }, 'tools', 'unsupported_parameter'],
+    [{ tools: [], functions: [], stop: [] }],
+    [{ stop: '', n: 1, tool_choice: 'auto', response_format: { type: 'text' } }],
+    [{ response_format: null, tool_choice: 'none' }],
+  ])('%j asks for nothing, and is read', (fields) => {
+    expect(decode({ messages: HELLO, ...fields }).extensions).toEqual({})
+  })
+
+  test.each([
+    [{ tools: [{}] }, 'tools', 'unsupported_parameter'],
     [{ response_format: { type: 'json_object' } }, 'response_format', 'unsupported_parameter'],
     [{ stop: 'x' }, 'stop', 'unsupported_parameter'],
     [{ n: 2 }, 'n', 'unsupported_parameter'],

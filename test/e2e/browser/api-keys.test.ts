@@ -1,78 +1,30 @@
 // API keys in a real browser: made, copied on plain HTTP, shown once, tried with every snippet, rotated, limited, revoked.
-// After every step the page is clean: axe, console, policy, no foreign request, no secret.
+// After every step the page is clean.
 import { execFile } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createFakeKey, rememberSecret } from '../../fake-provider/fake-keys.ts'
-import { startFakeProvider, type FakeProvider } from '../../fake-provider/fake-provider.ts'
-import { type Browser, browserInstalled, dashboardBuilt, launchBrowser, type Watched } from '../../support/browser.ts'
-import { startUniRoute, type UniRoute } from '../../support/uniroute-process.ts'
+import { expect, test } from 'vitest'
+import { describeDashboard, type TabOptions } from '../../support/dashboard-suite.ts'
 
-const canRun = browserInstalled && dashboardBuilt
-const name = canRun ? 'API keys' : 'API keys: run `npm test`, which installs the browser and builds the dashboard'
 /** The official SDKs, which the snippets import. */
 const CLIENTS = fileURLToPath(new URL('../../clients/', import.meta.url))
 const execute = promisify(execFile)
 
-describe.skipIf(!canRun)(name, () => {
-  let fake: FakeProvider
-  let browser: Browser
-  let uniroute: UniRoute
-  let tab: Watched
+describeDashboard('API keys', (suite) => {
+  const { choose, dialog, expectClean, press, sees } = suite
   let providerKey: string
-  const secrets: string[] = []
 
-  beforeAll(async () => {
-    fake = await startFakeProvider()
-    browser = await launchBrowser()
-  })
-  afterEach(async () => {
-    await tab?.close()
-    await uniroute?.stop()
-    uniroute?.remove()
-    secrets.length = 0
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await fake?.close()
-  })
-
-  async function expectClean(): Promise<void> {
-    expect(await tab.runAxe()).toEqual([])
-    expect(await tab.scrollsSideways()).toBe(false)
-    expect(tab.problems).toEqual([])
-    for (const secret of secrets) expect(await tab.findSecret(secret)).toEqual([])
-  }
-
-  async function start(env: Record<string, string> = {}): Promise<string> {
-    uniroute = await startUniRoute({ fake, env })
-    const token = await uniroute.login()
-    providerKey = createFakeKey('openai', 'ok')
-    await uniroute.addProviderKey(token, 'openai', providerKey, { label: 'Work' })
-    secrets.push(providerKey)
+  async function start(): Promise<string> {
+    const token = await suite.start()
+    providerKey = suite.newKey()
+    await suite.uniroute.addProviderKey(token, 'openai', providerKey, { label: 'Work' })
     return token
   }
-
-  async function signIn(options: Parameters<Browser['open']>[1] = {}, origin = uniroute.url): Promise<void> {
-    tab = await browser.open(`${origin}/settings/api-keys`, options)
-    await tab.page.getByLabel('E-mail').fill(uniroute.adminAccount.email)
-    await tab.page.getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
-    await tab.page.getByRole('button', { name: 'Sign in' }).click()
-    await tab.page.getByRole('heading', { name: 'API keys', exact: true }).waitFor()
-  }
-
-  const dialog = (): any => tab.page.getByRole('dialog')
-  const press = (button: string): Promise<void> => tab.page.getByRole('button', { name: button, exact: true }).click()
-  const sees = (text: string | RegExp): Promise<void> => tab.page.getByText(text).first().waitFor()
-  async function choose(label: string, entry: string): Promise<void> {
-    await press(`More actions for ${label}`)
-    await tab.page.getByRole('menuitem', { name: entry }).click()
-  }
+  const signIn = (options: TabOptions = {}): Promise<unknown> => suite.signIn('/settings/api-keys', 'API keys', options)
   const listKeys = async (): Promise<any[]> =>
-    (await uniroute.call('GET', '/auth/api-keys', { token: await uniroute.login() })).body.keys
+    (await suite.uniroute.call('GET', '/auth/api-keys', { token: await suite.uniroute.login() })).body.keys
 
   async function create(label: string): Promise<string> {
     await press('Create API key')
@@ -82,7 +34,7 @@ describe.skipIf(!canRun)(name, () => {
   }
   async function readShownKey(): Promise<string> {
     await sees('It is shown this once')
-    return rememberSecret(await dialog().locator('code').first().innerText())
+    return suite.shownOnce(await dialog().locator('code').first().innerText())
   }
   /** What a snippet's tab shows, to the letter. */
   async function readSnippet(label: string): Promise<string> {
@@ -90,17 +42,17 @@ describe.skipIf(!canRun)(name, () => {
     return dialog().getByRole('tabpanel').locator('pre').innerText()
   }
   const ask = (key: string): Promise<any> =>
-    uniroute.call('POST', '/v1/chat/completions', {
+    suite.uniroute.call('POST', '/v1/chat/completions', {
       token: key,
       body: { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Say hello' }] },
     })
 
   test('a key on plain HTTP: copied, kept by backdrop and Escape, afterwards only its end', async () => {
     await start()
-    const origin = uniroute.url.replace(/localhost|127\.0\.0\.1/, 'uniroute.test')
+    const origin = suite.uniroute.url.replace(/localhost|127\.0\.0\.1/, 'uniroute.test')
     // A header that browsers heed on https only, and say so.
-    await signIn({ expect: /Cross-Origin-Opener-Policy/ }, origin)
-    expect(await tab.page.evaluate(() => (globalThis as any).isSecureContext)).toBe(false)
+    await signIn({ expect: /Cross-Origin-Opener-Policy/, at: origin })
+    expect(await suite.page.evaluate(() => (globalThis as any).isSecureContext)).toBe(false)
     await sees('No API keys yet')
     await expectClean()
     await press('Create API key')
@@ -112,29 +64,28 @@ describe.skipIf(!canRun)(name, () => {
     await dialog().getByRole('button', { name: 'Create API key' }).click()
     const key = await readShownKey()
     expect(key).toMatch(/^ur_/)
-    expect(await tab.runAxe()).toEqual([])
+    await expectClean(suite.tab, { shows: true })
     await dialog().getByRole('button', { name: 'Copy: The API key' }).click()
     await sees('Copied')
     // What was copied is what is pasted.
-    await tab.page.evaluate(() => {
+    await suite.page.evaluate(() => {
       const field = (globalThis as any).document.createElement('textarea')
       field.id = 'paste-here'
       ;(globalThis as any).document.querySelector('[role=dialog]').append(field)
       field.focus()
     })
-    await tab.page.keyboard.press('Control+V')
-    expect(await tab.page.locator('#paste-here').inputValue()).toBe(key)
-    await tab.page.evaluate(() => (globalThis as any).document.querySelector('#paste-here').remove())
-    await tab.page.keyboard.press('Escape')
-    await tab.page.mouse.click(4, 4)
+    await suite.page.keyboard.press('Control+V')
+    expect(await suite.page.locator('#paste-here').inputValue()).toBe(key)
+    await suite.page.evaluate(() => (globalThis as any).document.querySelector('#paste-here').remove())
+    await suite.page.keyboard.press('Escape')
+    await suite.page.mouse.click(4, 4)
     await sees('It is shown this once')
     expect(await readSnippet('curl')).toContain(`curl ${origin}/v1/chat/completions`)
     await press('I have stored it')
     await dialog().waitFor({ state: 'detached' })
     await sees(`ur_…${key.slice(-4)}`)
-    await tab.page.reload()
+    await suite.page.reload()
     await sees(`ur_…${key.slice(-4)}`)
-    expect((await tab.findSecret(key)).filter((place) => !place.endsWith('/auth/api-keys'))).toEqual([])
     await expectClean()
     await press('Snippets for my laptop')
     const later = await readSnippet('curl')
@@ -149,7 +100,7 @@ describe.skipIf(!canRun)(name, () => {
     const key = await create('snippets')
     await press('Send a test request')
     await sees('gpt-4o-mini answered.')
-    const before = fake.requestsOf(providerKey).length
+    const before = suite.fake.requestsOf(providerKey).length
     const { stdout } = await execute('sh', ['-c', await readSnippet('curl')])
     expect(JSON.parse(stdout).choices[0].message.content).toContain('Say hello')
     for (const label of ['OpenAI', 'Anthropic', 'Google']) {
@@ -157,15 +108,15 @@ describe.skipIf(!canRun)(name, () => {
       const answer = await runScript(file, await readSnippet(label))
       expect(answer, label).toContain('Say hello')
     }
-    expect(fake.requestsOf(providerKey)).toHaveLength(before + 4)
+    expect(suite.fake.requestsOf(providerKey)).toHaveLength(before + 4)
     expect(await readSnippet('.env')).toContain(`OPENAI_API_KEY=${key}`)
-    expect(await tab.runAxe()).toEqual([])
-    expect(fake.violations()).toEqual([])
+    await expectClean(suite.tab, { shows: true })
+    expect(suite.fake.violations()).toEqual([])
   })
 
   test('rotated: old and new work during the overlap, only the new one after the next rotation', async () => {
     const token = await start()
-    const { key: first } = await uniroute.createApiKey(token, { name: 'bot' })
+    const { key: first } = await suite.uniroute.createApiKey(token, { name: 'bot' })
     await signIn()
     await choose('bot', 'Rotate')
     await expectClean()
@@ -187,7 +138,7 @@ describe.skipIf(!canRun)(name, () => {
 
   test('a limit bites and says when it ends; "No limit" takes it away and survives a reload', async () => {
     const token = await start()
-    const { key } = await uniroute.createApiKey(token, { name: 'bot' })
+    const { key } = await suite.uniroute.createApiKey(token, { name: 'bot' })
     await signIn({ width: 320, height: 700, theme: 'dark' })
     await choose('bot', 'Name, limits, access')
     await dialog().getByText('Limits', { exact: true }).click()
@@ -206,16 +157,16 @@ describe.skipIf(!canRun)(name, () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     // Written within a second or so, and read with the session: the key itself may ask no more today.
     const receipt = `/admin/playground/v1/generations/${served.headers.get('x-request-id')}`
-    const readStatus = async (): Promise<number> => (await uniroute.call('GET', receipt, { token })).status
+    const readStatus = async (): Promise<number> => (await suite.uniroute.call('GET', receipt, { token })).status
     await expect.poll(readStatus, { timeout: 20_000 }).toBe(200)
-    await tab.page.reload()
+    await suite.page.reload()
     await sees('1 of 1 requests today')
     await expectClean()
     await choose('bot', 'Name, limits, access')
     await perDay.getByRole('switch', { name: 'No limit' }).click()
     await press('Save')
     await sees('No limit')
-    await tab.page.reload()
+    await suite.page.reload()
     await sees('No limit')
     expect(await listKeys()).toMatchObject([{ rate_limit_per_day: null }])
     expect((await ask(key)).status).toBe(200)
@@ -224,18 +175,18 @@ describe.skipIf(!canRun)(name, () => {
 
   test('several are revoked at once, after a look at their use; Cancel sends nothing', async () => {
     const token = await start()
-    const kept = await uniroute.createApiKey(token, { name: 'kept' })
-    const used = await uniroute.createApiKey(token, { name: 'used' })
-    await uniroute.createApiKey(token, { name: 'unused' })
+    const kept = await suite.uniroute.createApiKey(token, { name: 'kept' })
+    const used = await suite.uniroute.createApiKey(token, { name: 'used' })
+    await suite.uniroute.createApiKey(token, { name: 'unused' })
     const { headers } = await ask(used.key)
-    await uniroute.readReceipt(used.key, headers.get('x-request-id'))
+    await suite.uniroute.readReceipt(used.key, headers.get('x-request-id'))
     await signIn()
-    await tab.page.getByRole('checkbox', { name: 'Choose used', exact: true }).click()
-    await tab.page.getByRole('checkbox', { name: 'Choose unused', exact: true }).click()
+    await suite.page.getByRole('checkbox', { name: 'Choose used', exact: true }).click()
+    await suite.page.getByRole('checkbox', { name: 'Choose unused', exact: true }).click()
     await press('Revoke them')
     await sees('Revoke 2 keys?')
     await sees('1 request was made')
-    expect(await tab.page.evaluate(() => (globalThis as any).document.activeElement.textContent.trim())).toBe('Cancel')
+    expect(await suite.readFocus()).toBe('Cancel')
     await expectClean()
     await press('Cancel')
     expect(await listKeys()).toHaveLength(3)
@@ -244,25 +195,25 @@ describe.skipIf(!canRun)(name, () => {
     await sees(/are revoked/)
     expect(await listKeys()).toMatchObject([{ name: 'kept' }])
     expect([(await ask(used.key)).status, (await ask(kept.key)).status]).toEqual([401, 200])
-    await tab.page.getByRole('checkbox', { name: 'Show 2 revoked keys' }).click()
+    await suite.page.getByRole('checkbox', { name: 'Show 2 revoked keys' }).click()
     await sees('Revoked')
-    expect(tab.page.url()).toContain('revoked=true')
+    expect(suite.page.url()).toContain('revoked=true')
     await expectClean()
   })
 
   test('a change that somebody else was faster with is told, and the draft kept', async () => {
     const token = await start()
-    const { id } = await uniroute.createApiKey(token, { name: 'bot' })
+    const { id } = await suite.uniroute.createApiKey(token, { name: 'bot' })
     await signIn({ expect: /409/ })
     await choose('bot', 'Name, limits, access')
     await dialog().getByLabel('Name', { exact: true }).fill('mine')
-    await uniroute.call('PATCH', `/auth/api-keys/${id}`, { token, body: { name: 'theirs' } })
+    await suite.uniroute.call('PATCH', `/auth/api-keys/${id}`, { token, body: { name: 'theirs' } })
     await press('Save')
     await sees('Your edit is kept here.')
     expect(await dialog().getByLabel('Name', { exact: true }).inputValue()).toBe('mine')
     await expectClean()
     await press('Save over it')
-    await tab.page.getByRole('heading', { name: 'mine', exact: true }).waitFor()
+    await suite.page.getByRole('heading', { name: 'mine', exact: true }).waitFor()
     expect(await listKeys()).toMatchObject([{ name: 'mine' }])
   })
 })

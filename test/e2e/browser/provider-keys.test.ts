@@ -1,109 +1,47 @@
-// Provider keys in a real browser, built as shipped, under the dashboard's own policy: a key's whole life. After every step the page is clean: axe, console, policy, no foreign request, no secret.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createFakeKey } from '../../fake-provider/fake-keys.ts'
-import { startFakeProvider, type FakeProvider } from '../../fake-provider/fake-provider.ts'
-import { type Browser, browserInstalled, dashboardBuilt, launchBrowser, type Watched } from '../../support/browser.ts'
-import { startUniRoute, type UniRoute } from '../../support/uniroute-process.ts'
+// Provider keys in a real browser, built as shipped, under the dashboard's own policy: a key's whole life. After every step
+// the page is clean.
+import { expect, test } from 'vitest'
+import { describeDashboard, type TabOptions } from '../../support/dashboard-suite.ts'
 
-const canRun = browserInstalled && dashboardBuilt
-const name = canRun ? 'the dashboard' : 'the dashboard: run `npm test`, which installs the browser and builds it'
-
-describe.skipIf(!canRun)(name, () => {
-  let fake: FakeProvider
-  let browser: Browser
-  let uniroute: UniRoute
-  let tab: Watched
-  const secrets: string[] = []
-
-  beforeAll(async () => {
-    fake = await startFakeProvider()
-    browser = await launchBrowser()
-  })
-  afterEach(async () => {
-    await tab?.close()
-    await uniroute?.stop()
-    uniroute?.remove()
-    secrets.length = 0
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await fake?.close()
-  })
-
-  const newKey = (vendor: 'openai' | 'google', scenario: string): string => {
-    const key = createFakeKey(vendor, scenario)
-    secrets.push(key)
-    return key
-  }
-
-  /** What holds on every page, at any moment. */
-  async function expectClean(): Promise<void> {
-    expect(await tab.runAxe()).toEqual([])
-    expect(await tab.scrollsSideways()).toBe(false)
-    expect(tab.problems).toEqual([])
-    for (const secret of secrets) expect(await tab.findSecret(secret)).toEqual([])
-  }
-
-  async function signIn(options: Parameters<Browser['open']>[1] = {}): Promise<void> {
-    tab = await browser.open(`${uniroute.url}/settings/provider-keys`, options)
-    await tab.page.getByLabel('E-mail').fill(uniroute.adminAccount.email)
-    await tab.page.getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
-    await tab.page.getByRole('button', { name: 'Sign in' }).click()
-    await tab.page.getByRole('heading', { name: 'Provider keys' }).waitFor()
-  }
-
-  /** As a person pastes: through the clipboard event of the field. */
-  async function paste(label: string, secret: string): Promise<void> {
-    await tab.page.getByLabel(label, { exact: true }).evaluate((field: any, text: string) => {
-      const data = new (globalThis as any).DataTransfer()
-      data.setData('text/plain', text)
-      field.dispatchEvent(
-        new (globalThis as any).ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
-      )
-    }, secret)
-  }
-
-  const press = (button: string): Promise<void> => tab.page.getByRole('button', { name: button, exact: true }).click()
-  const sees = (text: string | RegExp): Promise<void> => tab.page.getByText(text).first().waitFor()
-  async function choose(label: string, entry: string): Promise<void> {
-    await press(`More actions for ${label}`)
-    await tab.page.getByRole('menuitem', { name: entry }).click()
-  }
+describeDashboard('provider keys', (suite) => {
+  const { choose, expectClean, newKey, paste, press, sees } = suite
+  const signIn = (options: TabOptions = {}): Promise<unknown> =>
+    suite.signIn('/settings/provider-keys', 'Provider keys', options)
   const listKeys = async (): Promise<any[]> =>
-    (await uniroute.call('GET', '/admin/provider-keys', { token: await uniroute.login() })).body.keys
+    (await suite.uniroute.call('GET', '/admin/provider-keys', { token: await suite.uniroute.login() })).body.keys
 
   test('a key: added after a free test, unchanged after a reload, renamed without its secret, deleted for good', async () => {
-    uniroute = await startUniRoute({ fake })
+    await suite.start()
     await signIn()
     await expectClean()
-    const key = newKey('openai', 'ok')
+    const key = newKey()
     await paste('Add a key', `OPENAI_API_KEY="${key}"`)
     await sees('Looks like a key of OpenAI.')
     await expectClean()
-    await tab.page.getByLabel('Name (optional)').fill('Work account')
+    await suite.page.getByLabel('Name (optional)').fill('Work account')
     await press('Test and save')
     await sees(/Work account is saved/)
     await expectClean()
     // The free test is a list of models, never a call that costs.
-    expect(fake.requestsOf(key).map(({ path }) => path)).toEqual([expect.stringContaining('/models')])
-    await tab.page.reload()
+    expect(suite.fake.requestsOf(key).map(({ path }) => path)).toEqual([expect.stringContaining('/models')])
+    await suite.page.reload()
     await sees(key.slice(-4))
     await expectClean()
 
     const patches: string[] = []
-    tab.page.on('request', (request: any) => request.method() === 'PATCH' && patches.push(request.postData()))
+    suite.page.on('request', (request: any) => request.method() === 'PATCH' && patches.push(request.postData()))
     await choose('Work account', 'Name, limits, fallback')
-    await tab.page.getByRole('dialog').getByLabel('Name', { exact: true }).fill('Main account')
+    await suite.page.getByRole('dialog').getByLabel('Name', { exact: true }).fill('Main account')
     await expectClean()
     await press('Save')
-    await tab.page.getByRole('heading', { name: 'Main account' }).waitFor()
+    await suite.page.getByRole('heading', { name: 'Main account' }).waitFor()
     expect(patches).toHaveLength(1)
     expect(patches[0]).not.toContain('api_key')
 
     await choose('Main account', 'Delete')
     await sees('This cannot be undone.')
     await sees('Nothing used this key')
-    expect(await tab.page.evaluate(() => (globalThis as any).document.activeElement.textContent.trim())).toBe('Cancel')
+    expect(await suite.readFocus()).toBe('Cancel')
     await expectClean()
     await press('Cancel')
     expect(await listKeys()).toHaveLength(1)
@@ -115,18 +53,18 @@ describe.skipIf(!canRun)(name, () => {
   })
 
   test('test outcomes: rejected saves nothing and keeps the field; unreachable offers to save untested', async () => {
-    uniroute = await startUniRoute({ fake })
+    await suite.start()
     await signIn()
-    await paste('Add a key', newKey('openai', 'invalid'))
+    await paste('Add a key', newKey('invalid'))
     await press('Test and save')
     await sees('OpenAI rejected this key')
     await sees('Nothing was saved.')
-    expect(await tab.page.getByRole('button', { name: 'Save untested' }).count()).toBe(0)
+    expect(await suite.page.getByRole('button', { name: 'Save untested' }).count()).toBe(0)
     await sees(/characters, ends/)
     expect(await listKeys()).toEqual([])
     await expectClean()
     await press('Clear')
-    await paste('Add a key', newKey('openai', 'down503'))
+    await paste('Add a key', newKey('down503'))
     await press('Test and save')
     await press('Save untested')
     await sees('is saved, untested')
@@ -136,18 +74,16 @@ describe.skipIf(!canRun)(name, () => {
   })
 
   test('a key pasted before the providers are known is recognised when they are', async () => {
-    uniroute = await startUniRoute({ fake })
-    tab = await browser.open(`${uniroute.url}/settings/provider-keys`)
+    await suite.start()
+    await suite.open('/settings/provider-keys')
     const held = Promise.withResolvers<void>()
-    await tab.page.route('**/admin/installation', async (route: any) => {
+    await suite.page.route('**/admin/installation', async (route: any) => {
       await held.promise
       await route.continue()
     })
-    await tab.page.getByLabel('E-mail').fill(uniroute.adminAccount.email)
-    await tab.page.getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
-    await tab.page.getByRole('button', { name: 'Sign in' }).click()
+    await suite.enter()
     await sees('No keys yet')
-    await paste('Add a key', newKey('openai', 'ok'))
+    await paste('Add a key', newKey())
     await sees('Choose whose key this is.')
     held.resolve()
     await sees('Looks like a key of OpenAI.')
@@ -155,18 +91,17 @@ describe.skipIf(!canRun)(name, () => {
   })
 
   test('replace: a failing key changes nothing; a good one keeps id and name, with new last characters', async () => {
-    uniroute = await startUniRoute({ fake })
-    const token = await uniroute.login()
-    const first = newKey('openai', 'ok')
-    const { id } = await uniroute.addProviderKey(token, 'openai', first, { label: 'Work' })
+    const token = await suite.start()
+    const first = newKey()
+    const { id } = await suite.uniroute.addProviderKey(token, 'openai', first, { label: 'Work' })
     await signIn()
     await press('Replace Work')
-    await paste('New key', newKey('openai', 'invalid'))
+    await paste('New key', newKey('invalid'))
     await press('Test and replace')
     await sees('the old key goes on')
     expect(await listKeys()).toMatchObject([{ id, last4: first.slice(-4), key_version: 1 }])
     await expectClean()
-    const second = newKey('openai', 'ok')
+    const second = newKey()
     await press('Clear')
     await paste('New key', second)
     await press('Test and replace')
@@ -176,9 +111,8 @@ describe.skipIf(!canRun)(name, () => {
   })
 
   test('disable can be undone; on a phone, in the dark, everything fits and is reachable', async () => {
-    uniroute = await startUniRoute({ fake })
-    const token = await uniroute.login()
-    await uniroute.addProviderKey(token, 'openai', newKey('openai', 'ok'), { label: 'Work' })
+    const token = await suite.start()
+    await suite.uniroute.addProviderKey(token, 'openai', newKey(), { label: 'Work' })
     await signIn({ width: 320, height: 700, theme: 'dark' })
     await sees('Neither tested nor used yet')
     await expectClean()
@@ -197,20 +131,23 @@ describe.skipIf(!canRun)(name, () => {
   })
 
   test('a session that ends is renewed over the page: what was pasted stays, and is saved afterwards', async () => {
-    uniroute = await startUniRoute({ fake })
+    await suite.start()
     await signIn({ expect: /401/ })
-    await paste('Add a key', newKey('openai', 'ok'))
-    const token = await uniroute.login()
-    for (const session of (await uniroute.call('GET', '/auth/sessions', { token })).body.sessions) {
-      if (!session.current) await uniroute.call('DELETE', `/auth/sessions/${session.id}`, { token })
+    await paste('Add a key', newKey())
+    const token = await suite.uniroute.login()
+    for (const session of (await suite.uniroute.call('GET', '/auth/sessions', { token })).body.sessions) {
+      if (!session.current) await suite.uniroute.call('DELETE', `/auth/sessions/${session.id}`, { token })
     }
     await press('Test and save')
     await sees('Your session has ended')
     await expectClean()
-    await tab.page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(uniroute.adminAccount.password)
-    await tab.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click()
+    await suite.page
+      .getByRole('dialog')
+      .getByLabel('Password', { exact: true })
+      .fill(suite.uniroute.adminAccount.password)
+    await suite.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click()
     await sees(/is saved/)
-    expect(tab.page.url()).toBe(`${uniroute.url}/settings/provider-keys`)
+    expect(suite.page.url()).toBe(`${suite.uniroute.url}/settings/provider-keys`)
     await expectClean()
   })
 })

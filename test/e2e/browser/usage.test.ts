@@ -1,35 +1,21 @@
 // Usage in a real browser: round midnight in two time zones days, table, total and file are the same; a tiny cost is never
 // none and an unknown one never $0. After every step the page is clean.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openDatabase } from '../../../server/database/database.ts'
 import { createRandom, makeRequest } from '../../../server/features/usage/testing.ts'
-import { createFakeKey } from '../../fake-provider/fake-keys.ts'
-import { browserInstalled, dashboardBuilt } from '../../support/browser.ts'
-import { type Journey, openJourney } from '../../support/journey.ts'
+import { describeDashboard } from '../../support/dashboard-suite.ts'
 
-const canRun = browserInstalled && dashboardBuilt
-const name = canRun ? 'usage' : 'usage: run `npm test`, which installs the browser and builds the dashboard'
 const DAY = '2026-03-11'
 const MIDNIGHT = Date.parse(`${DAY}T00:00:00Z`)
 
-describe.skipIf(!canRun)(name, () => {
-  let journey: Journey
-  beforeAll(async () => {
-    journey = await openJourney((path) => readFileSync(path, 'utf8'))
-  })
-  afterEach(() => journey?.stop())
-  afterAll(() => journey?.close())
-
+describeDashboard('usage', (suite) => {
   /** Requests of the administrator, one each ten minutes round midnight of UTC, with their calls. */
   async function fillLedger(): Promise<void> {
-    const { uniroute } = journey
-    const token = await uniroute.login()
-    const key = createFakeKey('openai', 'ok')
-    journey.secrets.push(key)
-    await uniroute.addProviderKey(token, 'openai', key, { label: 'Work' })
-    const { body } = await uniroute.call('GET', '/auth/profile', { token })
+    const token = await suite.start()
+    await suite.uniroute.addProviderKey(token, 'openai', suite.newKey(), { label: 'Work' })
+    const { body } = await suite.uniroute.call('GET', '/auth/profile', { token })
     const random = createRandom(5)
     const rows = Array.from({ length: 90 }, (_, i) => {
       const model = ['gpt-5', 'gpt-5-mini', 'tiny', 'unpriced'][i % 4]!
@@ -65,8 +51,8 @@ describe.skipIf(!canRun)(name, () => {
       cost_source: row.cost_source,
       duration_ms: 1,
     }))
-    const file = readdirSync(uniroute.dataDir).find((entry) => entry.endsWith('.db'))!
-    const database = await openDatabase({ file: join(uniroute.dataDir, file) })
+    const file = readdirSync(suite.uniroute.dataDir).find((entry) => entry.endsWith('.db'))!
+    const database = await openDatabase({ file: join(suite.uniroute.dataDir, file) })
     await database.insertMany([
       { table: 'attempts', rows: calls },
       { table: 'requests', rows },
@@ -75,7 +61,7 @@ describe.skipIf(!canRun)(name, () => {
   }
 
   const addressOf = (zone: string): string => `/usage?range=days&from=2026-03-09&to=2026-03-12&zone=${zone}&sort=name`
-  const table = (label: RegExp): any => journey.tab.page.getByRole('table', { name: label })
+  const table = (label: RegExp): any => suite.page.getByRole('table', { name: label })
   async function readColumn(of: any, column: string, part: 'tbody' | 'tfoot' = 'tbody'): Promise<string[]> {
     const names: string[] = await of.locator('thead th').allInnerTexts()
     const place = names.findIndex((one) => one.trim() === column) + 1
@@ -85,18 +71,17 @@ describe.skipIf(!canRun)(name, () => {
   const add = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + Number(text.replace(/,/g, '')), 0)
 
   test('days, table, total and file are the same in two time zones; small costs show, unknown ones say so', async () => {
-    await journey.start()
     await fillLedger()
     const splits = new Set<string>()
     for (const zone of ['UTC', 'America/New_York']) {
-      await journey.signIn(addressOf(zone), 'Usage')
-      const { page } = journey.tab
+      await suite.signIn(addressOf(zone), 'Usage')
+      const { page } = suite.tab
       const calls: string[] = []
       page.on('request', (request: any) => /\/admin\/usage/.test(request.url()) && calls.push(request.url()))
       await page.reload()
       const groups = table(/^Usage by Model$/)
       await groups.waitFor()
-      await journey.sees(new RegExp(`9 Mar 2026|Mar 9, 2026.*${zone.replaceAll('_', ' ')}`))
+      await suite.sees(new RegExp(`9 Mar 2026|Mar 9, 2026.*${zone.replaceAll('_', ' ')}`))
       expect(calls).toHaveLength(1)
       const [total] = await readColumn(groups, 'Requests', 'tfoot')
       expect(add(await readColumn(groups, 'Requests'))).toBe(90)
@@ -108,17 +93,17 @@ describe.skipIf(!canRun)(name, () => {
         expect.stringMatching(/^\$0\.0{6}\d*[1-9]/),
         'Unknown',
       ])
-      await journey.expectClean()
+      await suite.expectClean()
       await page.getByRole('tab', { name: 'Requests', exact: true }).click()
-      await journey.press('View as table')
+      await suite.press('View as table')
       const days = table(/^Requests, /)
       const perDay = await Promise.all(
         ['gpt-5', 'gpt-5-mini', 'tiny', 'unpriced'].map((model) => readColumn(days, model)),
       )
       expect(perDay.reduce((sum, column) => sum + add(column), 0)).toBe(90)
       splits.add(JSON.stringify(perDay))
-      await journey.expectClean()
-      const csv = await journey.saveFile('Save as CSV')
+      await suite.expectClean()
+      const csv = await suite.saveFile('Save as CSV')
       const [head, ...lines] = csv
         .trimEnd()
         .split('\r\n')
@@ -126,8 +111,8 @@ describe.skipIf(!canRun)(name, () => {
       const inFile = (column: string): string[] => lines.map((line) => line[head!.indexOf(column)]!)
       expect(add(inFile('requests'))).toBe(90)
       expect(new Set(inFile('time_zone'))).toEqual(new Set([zone]))
-      const token = await journey.uniroute.login()
-      const { body } = await journey.uniroute.call(
+      const token = await suite.uniroute.login()
+      const { body } = await suite.uniroute.call(
         'GET',
         `/admin/usage?from=2026-03-09&to=2026-03-12&time_zone=${zone}`,
         {
@@ -136,21 +121,20 @@ describe.skipIf(!canRun)(name, () => {
       )
       const nanos = inFile('cost_usd').reduce((sum, text) => sum + BigInt(text.replace('.', '')), 0n)
       expect(nanos).toBe(BigInt(body.total.cost_usd_nanos))
-      await journey.expectClean()
-      await journey.tab.close()
+      await suite.expectClean()
+      await suite.tab.close()
     }
     expect(splits.size).toBe(2)
   })
 
   test('every chart, by keyboard, and on a phone in the dark: it fits, and the filters stay in the address', async () => {
-    await journey.start()
     await fillLedger()
-    await journey.signIn(addressOf('Europe/Berlin'), 'Usage', { width: 320, height: 700, theme: 'dark' })
-    const { page } = journey.tab
+    await suite.signIn(addressOf('Europe/Berlin'), 'Usage', { width: 320, height: 700, theme: 'dark' })
+    const { page } = suite.tab
     await table(/^Usage by Model$/).waitFor()
     for (const tab of ['Tokens', 'Errors by kind', 'Time to finish', 'Time to first token']) {
       await page.getByRole('tab', { name: tab, exact: true }).click()
-      await journey.expectClean()
+      await suite.expectClean()
     }
     await page.getByRole('group', { name: /^Chart; the left/ }).focus()
     await page.keyboard.press('ArrowRight')
@@ -159,38 +143,37 @@ describe.skipIf(!canRun)(name, () => {
       .getByRole('status')
       .filter({ hasText: /Mar 10|10 Mar/ })
       .waitFor({ state: 'attached' })
-    await journey.press('Filters')
+    await suite.press('Filters')
     await page.getByLabel('Group by').selectOption('billed_to')
     await table(/^Usage by Who paid$/).waitFor()
     expect(page.url()).toContain('group=billed_to')
-    await journey.expectClean()
+    await suite.expectClean()
     await page.getByLabel('Model', { exact: true }).fill('no-such-model')
     await page.keyboard.press('Tab')
-    await journey.sees('Nothing used')
-    await journey.expectClean()
+    await suite.sees('Nothing used')
+    await suite.expectClean()
     await page.reload()
-    await journey.sees('Nothing used')
-    await journey.press('Clear filters')
+    await suite.sees('Nothing used')
+    await suite.press('Clear filters')
     await table(/^Usage by Who paid$/).waitFor()
   })
 
   test('a server that fails: the cause, the id of the call, and another try; what was there stays', async () => {
-    await journey.start()
     await fillLedger()
-    await journey.signIn(addressOf('UTC'), 'Usage', { expect: /503/ })
-    const { page } = journey.tab
+    await suite.signIn(addressOf('UTC'), 'Usage', { expect: /503/ })
+    const { page } = suite.tab
     await table(/^Usage by Model$/).waitFor()
     const body = JSON.stringify({ error: 'The database is away.', code: 'storage_unavailable' })
     await page.route('**/admin/usage?**', (route: any) =>
       route.fulfill({ status: 503, contentType: 'application/json', headers: { 'x-request-id': 'req_away' }, body }),
     )
     await page.getByLabel('Group by').selectOption('provider')
-    await journey.sees('The database is away.')
-    await journey.sees('req_away')
-    await journey.expectClean()
+    await suite.sees('The database is away.')
+    await suite.sees('req_away')
+    await suite.expectClean()
     await page.unroute('**/admin/usage?**')
-    await journey.press('Try again')
+    await suite.press('Try again')
     await table(/^Usage by Provider$/).waitFor()
-    await journey.expectClean()
+    await suite.expectClean()
   })
 })

@@ -109,6 +109,10 @@ export async function bringAbout(
     await manage(stage, user, 'POST', '/admin/leases', { provider_key: lent.id, team_id: teamId, ...terms })
   }
   for (const [place, { state }] of own.entries()) {
+    if (state.leftAlone) {
+      stage.fake.behave(secrets[place]!, (call) => (call <= FAILURES_THAT_OPEN ? 'down500' : state.scenario))
+      await failOften(stage, one, apiKey, { 'x-uniroute-key': ids[place]!, 'x-uniroute-fallback': 'never' })
+    }
     if (!state.workedBefore) continue
     stage.fake.behave(secrets[place]!, (call) => (call === 1 ? undefined : state.scenario))
     const reply = await send(stage, one, apiKey, 'warming up', { 'x-uniroute-key': ids[place]! })
@@ -116,6 +120,22 @@ export async function bringAbout(
   }
   return { ids, secrets, sharedId: lent?.id ?? null, sharedSecret: lent?.secret ?? null }
 }
+
+/** A breaker looks at no fewer. */
+const FAILURES_THAT_OPEN = 20
+
+/** Until the provider is left alone, for this model and on this side. */
+export async function failOften(
+  stage: Stage,
+  one: TableCase,
+  apiKey: string,
+  headers: Record<string, string> = {},
+): Promise<void> {
+  for (let call = 0; call < FAILURES_THAT_OPEN; call++) await send(stage, one, apiKey, 'warming up', headers)
+}
+
+/** Told that the client itself repeats, UniRoute does not: each call is there for a reason of its own. */
+export const CLIENT_REPEATS = { 'x-stainless-retry-count': '1' } as const
 
 async function makeKey(
   stage: Stage,
@@ -171,8 +191,7 @@ export function send(
   headers: Record<string, string>,
 ): Promise<Reply> {
   return app.call('POST', lane.path(model, streamed), {
-    // Told that the client itself repeats, UniRoute does not: each call is there for a reason of its own.
-    headers: { ...lane.auth(apiKey), 'x-stainless-retry-count': '1', ...headers },
+    headers: { ...lane.auth(apiKey), ...CLIENT_REPEATS, ...headers },
     body: lane.body(text, model, streamed),
   })
 }

@@ -43,10 +43,15 @@ export function expectOutcome(given: Given): Expected {
   const inTheWay: Refusal[] = []
   const contributed: { state: KeyState; policy: Policy }[] = []
   let providerDown = false
+  let leftAlone: { call: Call; state: KeyState } | null = null
+  const isFull = (state: KeyState): boolean => calls.length >= MOST_CALLS && takesTurn(state)
+  const tell = () => inTheWay.reduce<Refusal>((worst, one) => (one.rank <= worst.rank ? one : worst), NO_KEY)
   const end = (served: boolean, refusal: Refusal | null): Expected => ({ calls, served, refusal })
 
   for (const [key, { state, policy }] of given.own.entries()) {
     if (providerDown) break
+    if (isFull(state)) return end(false, tell())
+    if (state.leftAlone) leftAlone = { call: { key, payer: 'user', fallback: 'none' }, state }
     if (state.course === 'fail-closed') return end(false, UNREADABLE)
     if (state.called) calls.push({ key, payer: 'user', fallback: 'none' })
     if (state.course === 'serves') return end(true, null)
@@ -61,6 +66,7 @@ export function expectOutcome(given: Given): Expected {
   const capped = contributed.some(({ state }) => state.name === 'capped')
   const { shared } = given
   if (shared && !capped && !providerDown) {
+    if (isFull(shared)) return end(false, tell())
     if (shared.course === 'fail-closed') return end(false, UNREADABLE)
     if (shared.called) calls.push({ key: 'shared', payer: 'team', fallback: last?.state.reason ?? 'no_key' })
     if (shared.course === 'serves') return end(true, null)
@@ -68,13 +74,27 @@ export function expectOutcome(given: Given): Expected {
   }
 
   if (mayServerServe(given, counting)) {
-    if (given.server.called) calls.push({ key: 'server', payer: 'server', fallback: last?.state.reason ?? 'no_key' })
+    if (isFull(given.server)) return end(false, tell())
+    const call = { key: 'server', payer: 'server', fallback: last?.state.reason ?? 'no_key' } as const
+    if (given.server.leftAlone) leftAlone = { call, state: given.server }
+    if (given.server.called) calls.push(call)
     if (given.server.course === 'serves') return end(true, null)
     inTheWay.push(given.server.refusal)
   }
-  const told = inTheWay.reduce<Refusal>((worst, one) => (one.rank <= worst.rank ? one : worst), NO_KEY)
-  return end(false, told)
+  // A provider that is left alone is asked all the same where nothing else was.
+  if (leftAlone && calls.length === 0) {
+    calls.push(leftAlone.call)
+    if (leftAlone.state.leftAlone === 'recovered') return end(true, null)
+  }
+  return end(false, tell())
 }
+
+/** For one request, repeats included. */
+export const MOST_CALLS = 6
+
+/** Not set aside by what is known of it: its turn comes, though its cap may then keep it from being called. */
+export const takesTurn = ({ called, course, name, leftAlone }: KeyState): boolean =>
+  called || course === 'fail-closed' || name === 'capped' || name === 'allowance spent' || leftAlone !== undefined
 
 /** Operator ∩ account ∩ API key ∩ request for every reason contributed, and each key's own policy for its own. */
 function mayServerServe(given: Given, counting: readonly { state: KeyState; policy: Policy }[]): boolean {

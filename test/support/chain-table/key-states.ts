@@ -61,6 +61,8 @@ export interface KeyState {
   readonly workedBefore?: true
   /** Its stored form is harmed. */
   readonly damaged?: true
+  /** So many calls failed just now that its provider is left alone; `recovered`: it would serve again. */
+  readonly leftAlone?: 'down' | 'recovered'
   /** Rejected longer ago than `INVALID_GRACE`, and not to be asked again yet. */
   readonly longInvalid?: true
   /** Needs a model that the price list knows, since a name that anyone may invent is not remembered, or costs nothing. */
@@ -119,6 +121,20 @@ export const SILENT = down('provider down: timeout', 'hang', 'timeout', TIMEOUT)
 
 /** At a provider nobody listens for: no key of anybody's reaches it, the server's neither. */
 export const UNREACHABLE = down('provider down: connect failure', 'ok', '5xx')
+
+/** Its breaker is open: asked all the same where nobody else is. */
+export const LEFT_ALONE: KeyState = {
+  ...down('provider left alone', 'down500', '5xx'),
+  called: false,
+  leftAlone: 'down',
+}
+export const LEFT_ALONE_RECOVERED: KeyState = {
+  ...LEFT_ALONE,
+  name: 'provider left alone, recovered',
+  scenario: 'ok',
+  simulate: null,
+  leftAlone: 'recovered',
+}
 
 const COOLING = ofProvider('cooling', 'ratelimit30', '429', RATE_LIMITED, 'rate_limited')
 const EXHAUSTED_STATE = ofProvider('exhausted', 'quota', 'quota', EXHAUSTED, 'exhausted')

@@ -4,6 +4,7 @@ import type { Json, Reply } from '../uniroute-client.ts'
 import {
   bringAbout,
   clearAway,
+  CLIENT_REPEATS,
   send,
   takePolicies,
   type Actor,
@@ -11,7 +12,7 @@ import {
   type Stage,
   type TableCase,
 } from './bring-about.ts'
-import { expectOutcome, type Expected, type Given, type KeyName, type Policy } from './expected.ts'
+import { expectOutcome, MOST_CALLS, type Expected, type Given, type KeyName, type Policy } from './expected.ts'
 import type { KeyState } from './key-states.ts'
 import { checkEnvelope, refusalIn } from './lanes.ts'
 
@@ -92,7 +93,10 @@ function explain(question: Question, headers: Record<string, string>): Promise<R
   const { lane, model, streamed } = one
   // The very body that is sent afterwards, with what else stands in the address.
   const body = { ...lane.body(marker, model, streamed), ...lane.beside(model, streamed), simulate }
-  return stage.app.call('POST', '/v1/route/explain', { headers: { ...lane.auth(apiKey), ...headers }, body })
+  return stage.app.call('POST', '/v1/route/explain', {
+    headers: { ...lane.auth(apiKey), ...CLIENT_REPEATS, ...headers },
+    body,
+  })
 }
 
 // ---- Holding against the table -------------------------------------------------------------------------------------
@@ -197,13 +201,21 @@ function checkExplained({ one, brought }: Question, { calls, served, refusal }: 
 
 /** Which keys are in and which are out, before anything is known of what the provider will say. */
 function checkChain({ brought, given }: Question, { calls }: Expected, { chain }: Json): string[] {
-  const isIn = ({ called, course }: KeyState) => called || course === 'fail-closed'
   const capped = given.own.some(({ state }) => state.name === 'capped')
+  let turns = 0
+  // No turn comes after a key that cannot be opened, nor after one whose provider is left alone, nor after six calls.
+  let isOver = false
+  const isIn = (state: KeyState, key: KeyName): boolean => {
+    if (isOver || turns >= MOST_CALLS) return false
+    if (state.called) turns++
+    isOver = state.course === 'fail-closed' || state.leftAlone !== undefined
+    return state.called || state.course === 'fail-closed' || (isOver && calls.some((call) => call.key === key))
+  }
   const wanted: [string | null, string][] = given.own.map(({ state }, place) => [
     brought.ids[place]!,
-    isIn(state) ? 'try' : 'skip',
+    isIn(state, place) ? 'try' : 'skip',
   ])
-  if (given.shared) wanted.push([brought.sharedId, isIn(given.shared) && !capped ? 'try' : 'skip'])
+  if (given.shared) wanted.push([brought.sharedId, !capped && isIn(given.shared, 'shared') ? 'try' : 'skip'])
   // Where some key is to be tried yet, the server's turn depends on what comes of it.
   const isServerSure = !wanted.some(([, decision]) => decision === 'try')
   if (isServerSure) wanted.push([null, calls.some(({ key }) => key === 'server') ? 'try' : 'skip'])

@@ -15,7 +15,7 @@ export const MESSAGES: readonly RequestField[] = [
     cache_control: [{ type: 'ephemeral' }, 'cache_control'],
     compaction: [{ type: 'auto' }, 'compaction'],
     container: ['container_1'],
-    context_management: [{ edits: [] }, 'context_management'],
+    context_management: [{ edits: [{ type: 'clear_tool_uses_20250919' }] }, 'context_management'],
     diagnostics: [{ previous_message_id: 'm' }, 'diagnostics'],
     fallback_credit_token: ['t', 'fallback_credit_token'],
     fallbacks: [{ models: ['m'] }, 'fallbacks'],
@@ -75,7 +75,7 @@ export const MESSAGES: readonly RequestField[] = [
     cache_control: { type: 'ephemeral' },
     defer_loading: true,
     input_examples: [{ x: 1 }],
-    allowed_callers: ['direct'],
+    allowed_callers: ['code_execution_20250825'],
     eager_input_streaming: true,
   }).map(([name, value]): RequestField => ({
     name: `tools.${name}`,

@@ -4,7 +4,7 @@ import { SCHEMA } from './field.ts'
 
 /** Fields whose values are the user's own data: anything may stand in them, and below them. */
 export const USERS_OWN =
-  /^(?:input_examples|container|metadata|labels|schema|responseSchema|responseJsonSchema|parameters|parametersJsonSchema|input_schema|args|response)$/
+  /^(?:input_examples|container|metadata|labels|schema|response_?[sS]chema|response_?[jJ]son_?[sS]chema|parameters|parameters_?[jJ]son_?[sS]chema|input_schema|args|response)$/
 
 const PNG = 'data:image/png;base64,AAAA'
 

@@ -43,7 +43,7 @@ export const CHAT: readonly RequestField[] = [
     never_heard_of: [1, 'other_fields'],
   }),
   { name: 'enable_thinking', with: { enable_thinking: false }, losses: ['thinking', 'effort'], mayBeSo: true },
-  { name: 'stream_options', with: { stream_options: { include_obfuscation: false } }, losses: ['stream_options'] },
+  { name: 'stream_options', with: { stream_options: { include_obfuscation: true } }, losses: ['stream_options'] },
   { name: 'response_format', with: { response_format: { type: 'json_object' } }, losses: ['response_format'] },
   {
     name: 'response_format.json_schema',

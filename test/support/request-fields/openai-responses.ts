@@ -26,7 +26,7 @@ export const RESPONSES: readonly RequestField[] = [
     safety_identifier: ['who', 'user'],
     service_tier: ['flex', 'tier'],
     store: [true, 'store'],
-    stream_options: [{ include_obfuscation: false }, 'stream_options'],
+    stream_options: [{ include_obfuscation: true }, 'stream_options'],
     temperature: [0.5, 'temperature'],
     tools: [[FLAT_TOOL]],
     top_logprobs: [3, 'logprobs'],
@@ -38,7 +38,7 @@ export const RESPONSES: readonly RequestField[] = [
   { name: 'include.logprobs', with: { include: ['message.output_text.logprobs'] }, losses: ['logprobs'] },
   { name: 'reasoning', with: { reasoning: { effort: 'high' } }, losses: ['effort', 'thinking', 'thinking_budget'] },
   ...inside('reasoning', {
-    summary: ['detailed', 'reasoning_options', 'thinking', 'thinking_budget'],
+    summary: ['detailed', 'reasoning_options', 'thinking', 'thinking_budget', 'thoughts'],
     context: ['all_turns', 'reasoning_options'],
     effort: ['unheard-of', 'effort'],
   }),

@@ -1,6 +1,7 @@
-// Moments, money and numbers as people read them, in the language and time zone of the browser.
+// Moments, money and numbers as people read them, in the language in use and the time zone that was chosen.
 import { computed, onScopeDispose, ref, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { preferredZone } from './usePreferences.ts'
 
 const STEPS: readonly [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
   ['year', 31_536_000],
@@ -41,7 +42,7 @@ export interface Format {
 export function useFormat(): Format {
   const { locale } = useI18n()
   const now = useNow()
-  const formats = computed(() => createFormats(locale.value))
+  const formats = computed(() => createFormats(locale.value, preferredZone()))
   return {
     ago(moment) {
       // The ticking moment is only what makes this be said again; it may lie before what happened just now.
@@ -70,18 +71,20 @@ export function useFormat(): Format {
   }
 }
 
-function createFormats(locale: string) {
+/** Moments are said in the time zone; a day of the calendar is the same everywhere. */
+function createFormats(locale: string, timeZone: string) {
   return {
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
-    exact: new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'long' }),
+    exact: new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'long', timeZone }),
     clock: new Intl.DateTimeFormat(locale, {
       day: 'numeric',
       month: 'short',
       hour: '2-digit',
       minute: '2-digit',
       second: '2-digit',
+      timeZone,
     }),
-    day: new Intl.DateTimeFormat(locale, { dateStyle: 'long' }),
+    day: new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone }),
     plainDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }),
     shortDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }),
     number: new Intl.NumberFormat(locale),

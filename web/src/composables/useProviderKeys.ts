@@ -47,6 +47,9 @@ export function useProviderKeys() {
     })
   })
 
+  /** Everything that a row says is there, or will not come: a page that grows piece by piece moves under the hand. */
+  const isComplete = computed(() => [week, leases].every(({ data, error }) => data.value ?? error.value))
+
   const refresh = (): Promise<unknown> => cache.invalidateQueries({ key: LIST })
 
   async function edit(key: ProviderKey, change: EditProviderKeyBody): Promise<ProviderKey> {
@@ -73,5 +76,5 @@ export function useProviderKeys() {
     await refresh()
   }
 
-  return { list, week, installation, providers, sections, refresh, edit, test, remove, store }
+  return { list, isComplete, week, installation, providers, sections, refresh, edit, test, remove, store }
 }

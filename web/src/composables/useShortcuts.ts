@@ -1,5 +1,5 @@
 // Keys that work everywhere: Ctrl or ⌘ and K for the palette; g and a letter for a page, / for the search of the page,
-// ? for help. Those of a single key can be switched off (they disturb speech input), for this browser.
+// n for something new, j and k through the rows, ? for help. Those of a single key can be switched off (they disturb speech input), for this browser.
 import { onMounted, onUnmounted, ref, type Ref } from 'vue'
 import { useRouter } from 'vue-router'
 
@@ -62,6 +62,8 @@ export function useShortcuts(open: (what: 'palette' | 'help') => void): void {
     if (key === 'g') chordUntil = performance.now() + CHORD_MS
     else if (key === '/') focusSearch(open)
     else if (key === '?') open('help')
+    else if (key === 'n') return beginNew()
+    else if (key === 'j' || key === 'k') return goToRow(key === 'j' ? 1 : -1)
     else return false
     return true
   }
@@ -74,6 +76,23 @@ function focusSearch(open: (what: 'palette') => void): void {
   const field = document.querySelector<HTMLInputElement>('[data-search] input, input[data-search]')
   if (field) field.focus()
   else open('palette')
+}
+
+/** Presses what makes a new one on this page, or goes to where one is written; false where there is no such thing. */
+function beginNew(): boolean {
+  const act = document.querySelector<HTMLElement>('[data-new]')
+  if (act instanceof HTMLButtonElement) act.click()
+  else act?.querySelector<HTMLElement>('input, textarea')?.focus()
+  return act !== null
+}
+
+/** Moves the focus to the next row or the one before: to the first thing in it that takes it. */
+function goToRow(step: 1 | -1): boolean {
+  const rows = [...document.querySelectorAll('main tbody tr, main [data-row]')]
+  const at = rows.findIndex((row) => row.contains(document.activeElement))
+  const next = rows[at === -1 ? (step === 1 ? 0 : rows.length - 1) : at + step]
+  next?.querySelector<HTMLElement>('button, a[href], input')?.focus()
+  return rows.length > 0
 }
 
 /** Somebody writes, or a dialog has the word. */

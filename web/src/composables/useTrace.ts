@@ -156,6 +156,7 @@ function planTrace(
 
 function explainReasonIn(text: Text, format: Format, step: ChainStep): string {
   if (step.decision === 'try') {
+    if (step.reason === 'last_resort') return text('trace.why.last_resort')
     if (step.billed_to !== 'server') {
       return text(step.reason === 'undecryptable' ? 'trace.why.undecryptable' : 'trace.wouldFollow')
     }

@@ -3,7 +3,8 @@ import { useQuery } from '@pinia/colada'
 import { computed } from 'vue'
 import { readUsage, type UsageAnswer, type UsageQuestion } from '../services/api/usage.ts'
 import { useSessionStore } from '../stores/session.ts'
-import { addDays, browserZone, todayIn } from '../ui/timeRange.ts'
+import { addDays, todayIn } from '../ui/timeRange.ts'
+import { preferredZone } from './usePreferences.ts'
 import { useAddressState } from './useAddressState.ts'
 
 export const USAGE_GROUPS = ['provider', 'model', 'provider_key', 'api_key', 'billed_to', 'user'] as const
@@ -38,7 +39,7 @@ export function useUsage() {
 
   const isAdmin = computed(() => session.user?.role === 'admin')
   const everybody = computed(() => isAdmin.value && values.value.whose === 'all')
-  const zone = computed(() => values.value.zone || browserZone())
+  const zone = computed(() => values.value.zone || preferredZone())
   const to = computed(() => (values.value.range === 'days' && values.value.to) || todayIn(zone.value))
   const from = computed(() => {
     const { range, from } = values.value

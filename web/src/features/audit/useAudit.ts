@@ -43,7 +43,7 @@ export function useAudit() {
   })
 
   function nameActor({ actor_id, actor_type }: AuditEntryAnswer): string {
-    if (actor_id === null) return actor_type
+    if (actor_id === null) return actor_type === 'system' ? text('audit.system') : actor_type
     return actor_id === session.user?.id ? text('audit.you') : names.nameUser(actor_id)
   }
 

@@ -24,7 +24,7 @@ const describe = (
 const STATES: Readonly<Record<Exclude<ProviderKey['status'], 'active'>, KeyDescription>> = {
   cooling: describe('plain', '◔', 'status.cooling', 'status.coolingSays'),
   restricted: describe('plain', '◔', 'status.restricted', 'status.restrictedSays'),
-  exhausted: describe('danger', '✕', 'status.exhausted', 'status.exhaustedSays'),
+  exhausted: describe('danger', '✕', 'status.exhausted', 'status.exhaustedSays', true),
   invalid: describe('danger', '✕', 'status.invalid', 'status.invalidSays', true),
   capped: describe('plain', '◔', 'status.capped', 'status.cappedSays'),
   disabled: describe('plain', '', 'status.disabled', 'status.disabledSays'),

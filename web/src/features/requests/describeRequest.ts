@@ -20,9 +20,9 @@ export function describeEnd({ status, error_code }: Pick<ListedRequest, 'status'
 /** The same filters as the server's, for what comes live. */
 export function fitsFilters(
   request: ListedRequest,
-  filters: Readonly<Record<'status' | 'payer' | 'model' | 'key' | 'api' | 'id' | 'fell', string>>,
+  filters: Readonly<Record<'status' | 'payer' | 'model' | 'key' | 'api' | 'id' | 'fell' | 'provider' | 'from', string>>,
 ): boolean {
-  const { status, payer, model, key, api, id, fell } = filters
+  const { status, payer, model, key, api, id, fell, provider, from } = filters
   const failed = request.status >= 400 || request.error_code !== null
   if (status === 'ok' && failed) return false
   if (status !== '' && status !== 'ok' && !failed) return false
@@ -33,6 +33,8 @@ export function fitsFilters(
     (model === '' || request.model === model) &&
     (key === '' || request.provider_key_id === key) &&
     (api === '' || (request.api_key_id ?? 'none') === api) &&
+    (provider === '' || request.provider === provider) &&
+    (from === '' || Date.parse(request.created_at) >= Date.parse(from)) &&
     (id === '' || request.id === id) &&
     (fell === '' || (request.fallback !== null && request.fallback !== 'none'))
   )

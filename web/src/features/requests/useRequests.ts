@@ -14,7 +14,7 @@ import {
 import { useSessionStore } from '../../stores/session.ts'
 import { fitsFilters } from './describeRequest.ts'
 
-const FILTERS = { status: '', payer: '', model: '', key: '', api: '', id: '', fell: '' }
+const FILTERS = { status: '', payer: '', model: '', key: '', api: '', id: '', fell: '', provider: '', from: '' }
 const DEFAULTS = { ...FILTERS, whose: '', cursor: '', request: '', live: '' }
 export type RequestFilterValues = Omit<typeof DEFAULTS, 'cursor' | 'request' | 'live'>
 /** Further down than this somebody reads, and nothing may move. */
@@ -28,12 +28,14 @@ export function useRequests() {
   const names = useNames({ people: everybody })
 
   const question = computed<RequestsQuestion>(() => {
-    const { status, payer, model, key, api, id, fell, cursor } = values.value
+    const { status, payer, model, key, api, id, fell, provider, from, cursor } = values.value
     return {
       everybody: everybody.value,
       status,
       billed_to: payer,
       model,
+      provider,
+      from,
       provider_key: key,
       api_key: api,
       id,

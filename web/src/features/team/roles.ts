@@ -1,37 +1,21 @@
-// Who may do what in a team, as the server decides it (server/features/teams/memberships.ts and leases.ts).
-import type { TeamRole } from '../../../../contract/teams.ts'
+// Who may do what in a team, as the server says it.
+import type { TeamAct, TeamRight, TeamRole } from '../../../../contract/teams.ts'
 
+/** From the one that may most. */
 export const TEAM_ROLE_NAMES = ['owner', 'admin', 'member'] as const satisfies readonly TeamRole[]
 
-const ALL = TEAM_ROLE_NAMES
-const ADMINS = ['owner', 'admin'] as const
-const OWNERS = ['owner'] as const
+type Rights = readonly TeamRight[] | undefined
 
-interface TeamAct {
-  readonly id:
-    'use' | 'share' | 'apiKeys' | 'leave' | 'invite' | 'people' | 'unshare' | 'settings' | 'owners' | 'dissolve'
-  readonly roles: readonly TeamRole[]
+/** Nobody may anything while it is not known. */
+export function may(rights: Rights, role: TeamRole | undefined, act: TeamAct): boolean {
+  return role !== undefined && rights?.find((right) => right.act === act)?.roles.includes(role) === true
 }
-
-export const TEAM_ACTS: readonly TeamAct[] = [
-  { id: 'use', roles: ALL },
-  { id: 'share', roles: ALL },
-  { id: 'apiKeys', roles: ALL },
-  { id: 'leave', roles: ALL },
-  { id: 'invite', roles: ADMINS },
-  { id: 'people', roles: ADMINS },
-  { id: 'unshare', roles: ADMINS },
-  { id: 'settings', roles: ADMINS },
-  { id: 'owners', roles: OWNERS },
-  { id: 'dissolve', roles: OWNERS },
-]
-
-const RANK: Readonly<Record<TeamRole, number>> = { member: 0, admin: 1, owner: 2 }
 
 /** The roles that somebody with the role `own` may give to a member who has `role`; none where it is not theirs to do. */
-export function rolesToGive(own: TeamRole, role: TeamRole): readonly TeamRole[] {
-  if (own === 'owner') return TEAM_ROLE_NAMES
-  return own === 'admin' && role !== 'owner' ? ['admin', 'member'] : []
+export function rolesToGive(rights: Rights, own: TeamRole, role: TeamRole): readonly TeamRole[] {
+  if (may(rights, own, 'owners')) return TEAM_ROLE_NAMES
+  return may(rights, own, 'people') && role !== 'owner' ? ['admin', 'member'] : []
 }
 
-export const mayRemove = (own: TeamRole, role: TeamRole): boolean => own !== 'member' && RANK[role] <= RANK[own]
+export const mayRemove = (rights: Rights, own: TeamRole, role: TeamRole): boolean =>
+  may(rights, own, role === 'owner' ? 'owners' : 'people')

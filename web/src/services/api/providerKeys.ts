@@ -4,6 +4,7 @@ import type {
   EditProviderKeyBody,
   ProviderKey,
   ProviderKeyImpact,
+  ProviderKeyStandIn,
   ProviderKeyTest,
   ReplaceProviderKeyBody,
   TestProviderKeyBody,
@@ -30,6 +31,7 @@ export const replaceProviderKey = (id: string, body: ReplaceProviderKeyBody): Pr
   call('PUT', one(id), { body })
 export const testProviderKey = (id: string): Promise<ProviderKeyTest> => call('POST', `${one(id)}/test`)
 export const deleteProviderKey = (id: string): Promise<{ message: string }> => call('DELETE', one(id))
+export const readStandIn = (id: string): Promise<ProviderKeyStandIn> => call('GET', `${one(id)}/stand-in`)
 export const readImpact = (id: string): Promise<ProviderKeyImpact> => call('GET', `${one(id)}/impact`)
 
 export interface KeyUse {

@@ -12,6 +12,8 @@ export interface RequestsQuestion {
   readonly provider_key?: string
   readonly billed_to?: string
   readonly model?: string
+  readonly provider?: string
+  readonly from?: string
   readonly id?: string
   readonly fell_back?: string
   readonly cursor?: string

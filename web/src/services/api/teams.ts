@@ -8,6 +8,7 @@ import type {
   TeamDetails,
   TeamRole,
   UpdateLeaseBody,
+  UpdateTeamBody,
 } from '../../../../contract/teams.ts'
 import { call } from './client.ts'
 
@@ -28,6 +29,7 @@ const lease = (id: string): string => `admin/leases/${encodeURIComponent(id)}`
 export const listTeams = async (): Promise<Team[]> => (await call<{ teams: Team[] }>('GET', 'admin/teams')).teams
 export const createTeam = (name: string): Promise<Team> => call('POST', 'admin/teams', { body: { name } })
 export const renameTeam = (id: string, name: string): Promise<Team> => call('PATCH', one(id), { body: { name } })
+export const limitTeam = (id: string, limits: UpdateTeamBody): Promise<Team> => call('PATCH', one(id), { body: limits })
 export const dissolveTeam = (id: string): Promise<unknown> => call('DELETE', one(id))
 export const readTeam = (id: string): Promise<TeamDetails> => call('GET', one(id))
 export const setRole = (id: string, user: string, role: TeamRole): Promise<unknown> =>

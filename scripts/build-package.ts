@@ -1,0 +1,149 @@
+// Builds the package that `npm publish` would send out, in dist/package: the server and its command line as JavaScript
+// with every dependency inside, the built dashboard, the migrations and the licences of what was bundled. It needs no
+// compiler and no installation step where it runs. Beside the packed file, whose path is printed, lies a bill of materials
+// (CycloneDX) of all that is inside.
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const OUT = join(ROOT, 'dist', 'package')
+/** Programs of their own; everything else is shared between them. */
+const ENTRIES = ['server/cli', 'server/main', 'server/database/internal/sqlite-worker']
+const COPIED = [
+  'dist/web',
+  'server/database/migrations',
+  'server/http/static',
+  'scripts/runtime.mjs',
+  'scripts/uniroute.mjs',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'SECURITY.md',
+]
+/** `pg` asks for its native twin and goes on without it. */
+const ABSENT = ['pg-native']
+
+interface PackageJson {
+  readonly name: string
+  readonly version: string
+  readonly optionalDependencies: Readonly<Record<string, string>>
+  readonly [field: string]: unknown
+}
+
+const { ensureWebBuilt } = (await import(new URL('web-build.mjs', import.meta.url).href)) as {
+  ensureWebBuilt: () => Promise<void>
+}
+await ensureWebBuilt()
+rmSync(OUT, { recursive: true, force: true })
+mkdirSync(OUT, { recursive: true })
+// What is missing is an error here: a package without its dashboard is none.
+const bundled = await bundle()
+for (const path of COPIED) cpSync(join(ROOT, path), join(OUT, path), { recursive: true })
+writeFileSync(join(OUT, 'package.json'), `${JSON.stringify(describePackage(), null, 2)}\n`)
+const inside = [...bundled.map(readLicence), ...readWebLicences()]
+writeFileSync(join(OUT, 'THIRD_PARTY_LICENSES'), describeLicences(inside))
+const packed = pack()
+writeFileSync(packed.replace(/\.tgz$/, '.cdx.json'), `${JSON.stringify(listMaterials(inside), null, 2)}\n`)
+process.stdout.write(`${packed}\n`)
+
+/** Returns the folders of the packages that went into the bundle. */
+async function bundle(): Promise<string[]> {
+  const build = await rolldown({
+    input: Object.fromEntries(ENTRIES.map((name) => [name, join(ROOT, `${name}.ts`)])),
+    platform: 'node',
+    external: ABSENT,
+    tsconfig: join(ROOT, 'tsconfig.json'),
+  })
+  const { output } = await build.write({
+    dir: OUT,
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'server/chunks/[name]-[hash].js',
+  })
+  await build.close()
+  const modules = output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []))
+  return [...new Set(modules.flatMap((path) => packageFolderOf(path) ?? []))].toSorted()
+}
+
+function packageFolderOf(path: string): string | undefined {
+  return /^(?:.*[\\/])?node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(path.replace(/^\0/, ''))?.[0]
+}
+
+function readPackage(folder: string): PackageJson {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as PackageJson
+}
+
+function describePackage(): Record<string, unknown> {
+  const { name, version, description, license, type, bin, optionalDependencies } = readPackage(ROOT)
+  // The launcher runs on this; the server on the Node that comes along, or on 24.7 and later.
+  return { name, version, description, license, type, engines: { node: '>=20' }, bin, optionalDependencies }
+}
+
+/** A package that is inside, as Vite lists those of the dashboard too. */
+interface Inside {
+  readonly name: string
+  readonly version: string
+  readonly identifier: string | null
+  readonly text?: string | null
+}
+
+function readLicence(folder: string): Inside {
+  const { name, version, license } = readPackage(folder)
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+  return {
+    name,
+    version,
+    identifier: typeof license === 'string' ? license : null,
+    ...(file !== undefined && { text: readFileSync(join(folder, file), 'utf8') }),
+  }
+}
+
+function readWebLicences(): Inside[] {
+  return JSON.parse(readFileSync(join(ROOT, 'dist', 'web', '.vite', 'licenses.json'), 'utf8')) as Inside[]
+}
+
+function describeLicences(inside: readonly Inside[]): string {
+  return inside
+    .map(
+      ({ name, version, identifier, text }) =>
+        `${name} ${version} (${identifier ?? 'see below'})\n\n${text?.trim() ?? ''}\n`,
+    )
+    .join(`\n${'-'.repeat(80)}\n`)
+}
+
+interface Materials {
+  readonly components: readonly { readonly name: string; readonly version: string }[]
+  readonly [field: string]: unknown
+}
+
+/** npm's bill of materials of the lockfile, narrowed to what is in the package. */
+function listMaterials(inside: readonly Inside[]): Materials {
+  const text = npm(['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], ROOT)
+  const { dependencies: _tools, ...all } = JSON.parse(text) as Materials
+  const names = new Set(inside.map(({ name, version }) => `${name}@${version}`))
+  const components = all.components.filter(({ name, version }) => names.has(`${name}@${version}`))
+  if (components.length !== names.size) throw new Error('The lockfile does not hold all that was bundled.')
+  return { ...all, components }
+}
+
+function pack(): string {
+  const words = ['pack', OUT, '--pack-destination', dirname(OUT), '--ignore-scripts', '--json']
+  const [packed] = JSON.parse(npm(words, ROOT)) as { filename: string }[]
+  return join(dirname(OUT), packed!.filename)
+}
+
+function npm(words: readonly string[], cwd: string): string {
+  const path = process.env['npm_execpath']
+  const [command, first] = path && existsSync(path) ? [process.execPath, [path]] : ['npm', []]
+  const { status, stdout, stderr } = spawnSync(command, [...first, ...words], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  })
+  if (status !== 0) throw new Error(`npm ${words[0]} failed: ${stderr}`)
+  return stdout
+}

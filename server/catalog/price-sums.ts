@@ -1,0 +1,116 @@
+// The arithmetic of prices: what tokens cost under a table, and what a call may cost at most. Everything is whole
+// nano-dollars × 10⁶ until the end, and each request is rounded once.
+import type { Usage } from '../protocols/canonical.ts'
+import type { PriceTable, Rate } from './price-tables.ts'
+
+/** Bounds, where the real figures are not known yet. */
+export interface MostUsage {
+  readonly input: number
+  readonly output: number
+  readonly searches: number
+  /** What the request asks to be written to a cache, for how long at most. */
+  readonly cacheWrites: 'unasked' | 'short' | 'hour'
+  /** It may bring more than text, and the answer may be spoken. */
+  readonly bringsMedia: boolean
+  readonly speaks: boolean
+  /** As asked for. */
+  readonly tiers: readonly string[]
+}
+
+/** No vendor is known to take more for one search of the web than five cents, in nano-dollars × 10⁶. */
+const DEAREST_SEARCH = 50_000_000n * 1_000_000n
+
+/** Nano-dollars; null where a count is missing, or a class of tokens has no price. `percent` of the list's price. */
+export function addUp(table: PriceTable, usage: Usage, percent: bigint): number | null {
+  const { input, output } = usage
+  // Priced by the hour or the page: tokens say nothing.
+  if (table.input === null) return null
+  // A provider that leaves out a class it charges for has not told us the cost; details it leaves out are none.
+  if (input === null || (output === null && table.output !== null)) return null
+  const read = usage.cacheRead ?? 0
+  const write1h = usage.cacheWrite1h ?? 0
+  const write = Math.max(usage.cacheWrite ?? 0, write1h)
+  const searches = usage.searches ?? 0
+  const counts = [input, output ?? 0, read, write, write1h, usage.reasoning ?? 0, searches]
+  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return null
+  // Of the tokens that are neither read from a cache nor written to one, some may be no text.
+  const fresh = split(Math.max(0, input - read - write), [
+    [table.inputAudio, usage.beyondText?.inputAudio],
+    [table.inputImage, usage.beyondText?.inputImage],
+    [table.inputVideo, usage.beyondText?.inputVideo],
+  ])
+  const made = split(output ?? 0, [
+    [table.outputAudio, usage.beyondText?.outputAudio],
+    [table.outputImage, usage.beyondText?.outputImage],
+    [table.reasoning ?? table.output, usage.reasoning],
+  ])
+  const parts: readonly (readonly [Rate | null, number])[] = [
+    [table.input, fresh.rest],
+    ...fresh.parts,
+    [table.cacheRead ?? table.input, read],
+    [table.cacheWrite ?? table.input, write - write1h],
+    [table.cacheWrite1h ?? table.cacheWrite ?? table.input, write1h],
+    [table.output, made.rest],
+    ...made.parts,
+  ]
+  const cost = parts.reduce((sum, [rate, tokens]) => sum + price(rate, tokens, input), 0n)
+  if (cost < 0n) return null
+  const fees = table.perCall + (table.perSearch ?? 0n) * BigInt(searches)
+  return Number(((cost * percent) / 100n + fees + 500_000n) / 1_000_000n)
+}
+
+/** Each class takes what it counts of `tokens`, as far as they go; classes without a price of their own are in the rest. */
+function split(
+  tokens: number,
+  classes: readonly (readonly [Rate | null, number | null | undefined])[],
+): { rest: number; parts: [Rate, number][] } {
+  let rest = tokens
+  const parts: [Rate, number][] = []
+  for (const [rate, count] of classes) {
+    if (rate === null || !count) continue
+    const taken = Math.min(Math.max(count, 0), rest)
+    parts.push([rate, taken])
+    rest -= taken
+  }
+  return { rest, parts }
+}
+
+/** Nano-dollars, rounded up; null where a class that may occur has no price. */
+export function addUpMost(table: PriceTable, most: MostUsage, percent: bigint): number | null {
+  const { input, output, searches, cacheWrites, bringsMedia, speaks } = most
+  if (table.input === null || (output > 0 && table.output === null)) return null
+  const write = table.cacheWrite ?? table.input
+  const inputs = [
+    table.input,
+    table.cacheRead,
+    cacheWrites !== 'unasked' || table.cachesUnasked ? write : null,
+    cacheWrites === 'hour' ? (table.cacheWrite1h ?? write) : null,
+    ...(bringsMedia ? [table.inputAudio, table.inputImage, table.inputVideo] : []),
+  ]
+  const outputs = [table.output, table.reasoning, table.outputImage, speaks ? table.outputAudio : null]
+  const cost = dearest(inputs, input) * BigInt(input) + dearest(outputs, input) * BigInt(output)
+  const fees = table.perCall + (table.perSearch ?? DEAREST_SEARCH) * BigInt(searches)
+  return Number(((cost * percent + 99n) / 100n + fees + 999_999n) / 1_000_000n)
+}
+
+/** The highest price per million of any of these, for a prompt of at most so many tokens. */
+function dearest(rates: readonly (Rate | null)[], promptTokens: number): bigint {
+  let highest = 0n
+  for (const rate of rates) {
+    if (rate === null) continue
+    const reached = rate.tiers.filter(({ start }) => promptTokens > start).map((tier) => tier.price)
+    for (const one of [rate.base, ...reached]) if (one > highest) highest = one
+  }
+  return highest
+}
+
+const UNPRICED = -(10n ** 40n)
+
+/** Nano-dollars × 10⁶. Tokens of a class without a price make the whole sum negative, whatever else is in it. */
+function price(rate: Rate | null, tokens: number, promptTokens: number): bigint {
+  if (tokens === 0) return 0n
+  if (rate === null) return UNPRICED
+  let perMillion = rate.base
+  for (const tier of rate.tiers) if (promptTokens > tier.start) perMillion = tier.price
+  return perMillion * BigInt(tokens)
+}

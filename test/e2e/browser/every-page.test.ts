@@ -1,0 +1,155 @@
+// Every page in every look: both colours, three widths, and with texts two fifths longer. With UNIROUTE_PICTURES naming a
+// folder, a picture of each is kept there.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Watched } from '../../support/browser.ts'
+import { OPEN_PAGES, PAGES, readShift, waitUntilSettled } from '../../support/dashboard-pages.ts'
+import { describeDashboard } from '../../support/dashboard-suite.ts'
+import { LIVED_IN_NAMES, liveIn } from '../../support/lived-in.ts'
+import { buildPseudo, listClippedTexts, listPlainTexts } from '../../support/pseudo-build.ts'
+
+/**
+ * How much of a page may move while it comes (cumulative layout shift): 0.02 is the aim, and what is beyond is printed. It
+ * hangs on how answers come, which is a matter of the machine: only what would be seen as a jump fails.
+ */
+const AIMED_SHIFT = 0.02
+const MOST_SHIFT = 0.1
+const WIDTHS = [1280, 375, 320] as const
+const PICTURES = process.env['UNIROUTE_PICTURES']
+
+/** What is no text of the dashboard: names, addresses, figures, and what `Intl` writes. */
+const DATA = [
+  ...LIVED_IN_NAMES,
+  // Dialects, and names of what is noted.
+  /openai-chat|[a-z-]+\.[a-z-]+/,
+  /UniRoute|OpenAI|openai|Anthropic|anthropic|Google|google|SQLite|English|UTC/,
+  /Chrome, Linux|Mozilla.*|node/,
+  /(?:admin|user-[0-9a-f]{8})(?:@example\.com)?/,
+  /(?:openai\/)?(?:gpt|claude|gemini|text-embedding|o4)-[\w.*-]+/,
+  /(?:pk|req)_…|…\w{4}/,
+  /\d+(?:\.\d+)?\s(?:ms|s|min|hr?|days?)\b/,
+  /\d+ (?:second|minute|hour|day|month)s? ago|in \d+ (?:day|hour|minute)s?|now|yesterday|tomorrow/,
+  /Jan\w*|Feb\w*|Mar\w*|Apr\w*|May|Jun\w*|Jul\w*|Aug\w*|Sep\w*|Oct\w*|Nov\w*|Dec\w*|AM|PM|at/,
+  /, and|or/,
+  // Regions, and what providers call their efforts.
+  /[A-Z]\w+(?:\/[\w-]+(?: [\w-]+)*)+/,
+  /none|minimal|low|medium|high|xhigh|max/,
+]
+  .map((one) => (typeof one === 'string' ? one : one.source))
+  .join('|')
+
+/** Dialogs and sheets: the page, and for each of them what is pressed to get there. */
+const menu = (entry: number): string[] => ['main [aria-haspopup=menu]', `[role=menuitem] >> nth=${entry}`]
+const DIALOGS: readonly [string, ...string[][]][] = [
+  ['/settings/provider-keys', ['[aria-keyshortcuts=r]'], menu(0), menu(1), menu(-2), menu(-1)],
+  ['/settings/api-keys', ['main button'], menu(0), menu(1), menu(-1)],
+  ['/requests', ['tbody tr button']],
+  ['/audit', ['tbody tr button']],
+  ['/operator/users', ['main button'], menu(0), menu(-1)],
+]
+
+describeDashboard('every page', (suite) => {
+  async function picture(watched: Watched, name: string): Promise<void> {
+    if (PICTURES === undefined) return
+    mkdirSync(PICTURES, { recursive: true })
+    const file = `${name.replaceAll(/[^a-z0-9]+/gi, '-').replaceAll(/^-|-$/g, '') || 'overview'}.png`
+    await watched.page.screenshot({ path: join(PICTURES, file), fullPage: true })
+  }
+  async function goTo(tab: Watched, path: string): Promise<void> {
+    await tab.page.goto(`${suite.uniroute.url}${path}`)
+    await waitUntilSettled(tab)
+    expect(new URL(tab.page.url()).pathname).toBe(path.replace(/[?#].*/, ''))
+  }
+  const ERRORS = /40[0-9]|ApiError/
+
+  async function begin(): Promise<void> {
+    await suite.start({ serverKeys: { openai: suite.newKey('operator'), google: suite.newKey('operator', 'google') } })
+    await liveIn(suite.uniroute, suite.fake)
+  }
+
+  test.each(['light', 'dark'] as const)(
+    '%s: no finding and nothing sideways at 1280, 375 and 320 px',
+    { timeout: 400_000 },
+    async (theme) => {
+      await begin()
+      const tab = await suite.open('/sign-in', { theme, expect: ERRORS })
+      const moved: string[] = []
+      // On a busy machine answers that belong together come apart: what counts is what moves every time.
+      const readLeastShift = async (path: string): Promise<number> => {
+        let least = await readShift(tab)
+        for (let again = 0; again < 2 && least > AIMED_SHIFT; again++) {
+          await goTo(tab, path)
+          least = Math.min(least, await readShift(tab))
+        }
+        if (least > AIMED_SHIFT) console.info(`Layout shift: ${path} moves by ${least.toFixed(3)}`)
+        return least
+      }
+      const look = async (path: string): Promise<void> => {
+        await tab.page.setViewportSize({ width: theme === 'light' ? 1280 : 375, height: 900 })
+        await goTo(tab, path)
+        const shift = await readLeastShift(path)
+        if (shift > MOST_SHIFT) moved.push(`${path}: ${shift.toFixed(3)}`)
+        for (const width of WIDTHS) {
+          await tab.page.setViewportSize({ width, height: 900 })
+          await waitUntilSettled(tab)
+          await picture(tab, `${path} ${theme} ${width}`)
+          expect(await tab.runAxe(), `${path} at ${width}`).toEqual([])
+          expect(await tab.scrollsSideways(), `${path} at ${width}`).toBe(false)
+        }
+        await suite.expectClean(tab)
+      }
+      for (const path of OPEN_PAGES) await look(path)
+      await tab.page.goto(`${suite.uniroute.url}/sign-in`)
+      await suite.enter()
+      await suite.heading('Overview')
+      for (const path of PAGES) await look(path)
+      expect(moved).toEqual([])
+    },
+  )
+
+  test(
+    'with texts two fifths longer none is cut off, and every one comes from the file of texts',
+    { timeout: 400_000 },
+    async () => {
+      await begin()
+      const build = await buildPseudo()
+      suite.atEnd(() => build.remove())
+      const tab = await suite.open('/sign-in', { expect: ERRORS, before: (page) => build.serve(page) })
+      const known = new RegExp(DATA, 'u')
+      const problems: string[] = []
+      const measure = async (what: string, widths: readonly number[]): Promise<void> => {
+        for (const width of widths) {
+          await tab.page.setViewportSize({ width, height: 900 })
+          await waitUntilSettled(tab)
+          await picture(tab, `${what} pseudo ${width}`)
+          const found = [...(await listClippedTexts(tab)), ...(width === 1280 ? await listPlainTexts(tab, known) : [])]
+          problems.push(...found.map((one) => `${what} at ${width}: ${one}`))
+          if (await tab.scrollsSideways()) problems.push(`${what} at ${width}: scrolls sideways`)
+        }
+        await tab.page.setViewportSize({ width: 1280, height: 900 })
+      }
+      const look = async (path: string): Promise<void> => {
+        await goTo(tab, path)
+        await measure(path, [1280, 375])
+      }
+      for (const path of OPEN_PAGES) await look(path)
+      await tab.page.goto(`${suite.uniroute.url}/sign-in`)
+      await tab.page.locator('input[type=email]').fill(suite.uniroute.adminAccount.email)
+      await tab.page.locator('input[type=password]').fill(suite.uniroute.adminAccount.password)
+      await tab.page.locator('button[type=submit]').click()
+      await tab.page.waitForURL(`${suite.uniroute.url}/`)
+      for (const path of PAGES) await look(path)
+      for (const [path, ...ways] of DIALOGS) {
+        for (const way of ways) {
+          await goTo(tab, path)
+          for (const step of way) await tab.page.locator(step).first().click()
+          await tab.page.getByRole('dialog').waitFor()
+          await waitUntilSettled(tab)
+          await measure(`${path} ${way.at(-1)!}`, [1280, 375])
+        }
+      }
+      expect(problems).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,85 @@
+// PostgreSQL goes away under load: who is known is served from memory for a minute, what they used stays in the journal,
+// and nobody else is let in. When it is back everything is written down, once.
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createFakeKey, createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
+import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
+import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
+import { ask, CHAT_DIALECTS, expectError } from '../support/dialects.ts'
+import { startLine, type Line } from '../support/line.ts'
+import type { Caller } from '../support/uniroute-client.ts'
+import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
+
+const [CHAT] = CHAT_DIALECTS
+
+describePostgres('without PostgreSQL', () => {
+  let databaseUrl: string
+  let line: Line
+  let fake: FakeProvider
+  let uniroute: UniRoute
+
+  beforeAll(async () => {
+    databaseUrl = await createPostgresDatabase()
+    const url = new URL(databaseUrl)
+    line = await startLine(Number(url.port || 5432))
+    url.port = String(line.port)
+    url.hostname = '127.0.0.1'
+    fake = await startFakeProvider()
+    uniroute = await startUniRoute({
+      fake,
+      databaseUrl: url.href,
+      adminAccount: { email: 'admin@example.com', password: createFakePassword() },
+      env: {
+        PROVIDER_KEY_ENCRYPTION_KEY: rememberSecret(`CANARY${randomText(48)}`),
+        JWT_SECRET: rememberSecret(`CANARY${randomText(48)}`),
+      },
+    })
+  })
+  afterAll(async () => {
+    line?.restore()
+    await uniroute?.stop()
+    expect(uniroute?.scanAndRemove() ?? []).toEqual([])
+    line?.close()
+    await fake?.close()
+    if (databaseUrl) await dropPostgresDatabase(databaseUrl)
+  })
+
+  const ways: readonly [string, () => void][] = [
+    ['refuses connections', () => line.refuse()],
+    ['answers nothing', () => line.swallow(true)],
+  ]
+  describe.each(ways)('that %s', (_name, breakLine) => {
+    let known: Caller
+    let unknown: Caller
+
+    test('those who are known are served on their own keys, others get 503, and no record is lost', async () => {
+      known = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+      unknown = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+      expect((await ask(uniroute, CHAT!, known.apiKey)).status).toBe(200)
+      breakLine()
+      const ids: string[] = []
+      let slowest = 0
+      // Longer than memory is fresh.
+      for (const until = performance.now() + 12_000; performance.now() < until;) {
+        const before = performance.now()
+        const reply = await ask(uniroute, CHAT!, known.apiKey)
+        slowest = Math.max(slowest, performance.now() - before)
+        expect(reply.status).toBe(200)
+        expect(reply.headers.get('x-uniroute-billed-to')).toBe('user')
+        ids.push(reply.headers.get('x-request-id')!)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      const refused = await ask(uniroute, CHAT!, unknown.apiKey)
+      expectError('openai', refused, { status: 503, code: 'storage_unavailable', source: 'gateway' })
+      expect((await uniroute.call('GET', '/ready')).status).toBe(503)
+      console.info(`${ids.length} calls without PostgreSQL, the slowest took ${slowest.toFixed(0)} ms`)
+      // Nobody waits until a statement is given up, which takes six seconds.
+      expect(slowest).toBeLessThan(5_000)
+
+      line.restore()
+      await vi.waitFor(async () => expect((await ask(uniroute, CHAT!, unknown.apiKey)).status).toBe(200), 20_000)
+      for (const id of [ids[0]!, ids.at(-1)!]) await vi.waitFor(() => uniroute.readReceipt(known.apiKey, id), 20_000)
+      const read = async () => (await uniroute.call('GET', '/admin/usage', { token: known.token })).body.total.requests
+      await expect.poll(read, { timeout: 20_000 }).toBe(ids.length + 1)
+    })
+  })
+})

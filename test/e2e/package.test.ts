@@ -1,0 +1,83 @@
+// The package as it would be published, installed in an empty folder without the network: one package and nothing else,
+// and it serves, shows the dashboard, pays with the user's key and opens what it sealed.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createFakeKey } from '../fake-provider/fake-keys.ts'
+import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
+import { runCommandLine } from '../support/command-line.ts'
+import { ask, CHAT_DIALECTS } from '../support/dialects.ts'
+import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
+
+const BUILD = fileURLToPath(new URL('../../scripts/build-package.ts', import.meta.url))
+
+let root: string
+let installed: string
+let fake: FakeProvider
+let uniroute: UniRoute
+
+function run(command: string, words: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, words, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${status}: ${stderr}`)
+  return stdout
+}
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'uniroute-package-'))
+  const packed = run(process.execPath, [BUILD], root).trim()
+  writeFileSync(join(root, 'package.json'), '{"private":true}')
+  run('npm', ['install', packed, '--offline', '--omit=optional', '--ignore-scripts', '--no-audit'], root)
+  installed = join(root, 'node_modules', 'uniroute')
+  fake = await startFakeProvider()
+  const dataDir = join(root, 'data')
+  mkdirSync(dataDir)
+  uniroute = await startUniRoute({ fake, dataDir, program: join(installed, 'server', 'main.js') })
+})
+afterAll(async () => {
+  await uniroute?.stop()
+  await fake?.close()
+  if (root) rmSync(root, { recursive: true, force: true })
+})
+
+test('is one package without dependencies, sources or install scripts, with the licences of what it bundles', () => {
+  const others = readdirSync(join(root, 'node_modules')).filter((name) => !name.startsWith('.'))
+  expect(others).toEqual(['uniroute'])
+  const files = readdirSync(installed, { recursive: true, encoding: 'utf8' })
+  expect(files.filter((path) => /\.(ts|vue)$|\.test\./.test(path))).toEqual([])
+  const described = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Record<string, unknown>
+  expect(Object.keys(described)).not.toContain('scripts')
+  expect(Object.keys(described)).not.toContain('dependencies')
+  const licences = readFileSync(join(installed, 'THIRD_PARTY_LICENSES'), 'utf8')
+  for (const name of ['undici', 'pg', 'kysely', 'jose', 'pino', 'zod'])
+    expect(licences).toMatch(new RegExp(`^${name} `, 'm'))
+})
+
+test('serves the dashboard, and every dialect on the key of the user', async () => {
+  const page = await fetch(`${uniroute.url}/`)
+  expect(page.status).toBe(200)
+  const script = /src="([^"]+\.js)"/.exec(await page.text())?.[1]
+  expect((await fetch(new URL(script!, `${uniroute.url}/`))).status).toBe(200)
+  const keys = {
+    openai: createFakeKey('openai'),
+    anthropic: createFakeKey('anthropic'),
+    google: createFakeKey('google'),
+  }
+  const caller = await uniroute.createCaller({ keys })
+  for (const dialect of CHAT_DIALECTS) {
+    const answer = await ask(uniroute, dialect, caller.apiKey)
+    expect([answer.status, answer.headers.get('x-uniroute-billed-to')]).toEqual([200, 'user'])
+  }
+})
+
+test('its command line opens every record of that installation', async () => {
+  await uniroute.stop()
+  const options = { cwd: root, program: join(installed, 'server', 'cli.js'), env: { DATA_DIR: join(root, 'data') } }
+  const version = await runCommandLine(['--version'], options)
+  expect(version).toMatchObject({ code: 0, stderr: '' })
+  const verified = await runCommandLine(['verify'], options)
+  expect(verified, verified.stderr).toMatchObject({ code: 0 })
+  expect(verified.stdout).toMatch(/\b3\b/)
+})
