@@ -103,6 +103,23 @@ export const GEMINI: readonly Json[] = [
       thinking_config: { thinking_budget: 500 },
     },
   },
+  // A stand-in where a client had no signature.
+  {
+    contents: [
+      { role: 'user', parts: [{ text: 'q' }] },
+      {
+        role: 'model',
+        parts: [
+          {
+            functionCall: { id: 'c1', name: 'f', args: { x: 1 } },
+            thoughtSignature: 'skip_thought_signature_validator',
+          },
+        ],
+      },
+      { role: 'user', parts: [{ functionResponse: { id: 'c1', name: 'f', response: { output: '42' } } }] },
+    ],
+    tools: [{ functionDeclarations: [{ name: 'f' }] }],
+  },
   config({ thinkingConfig: { thinkingBudget: 500, includeThoughts: false } }),
   config({ thinkingConfig: { thinkingLevel: 'LOW', includeThoughts: true } }),
   config({ thinkingConfig: { thinkingBudget: -1 } }),

@@ -128,6 +128,7 @@ export const CHAT: readonly Json[] = [
   CONVERSATION,
   MARKED,
   { ...SAID, tools: [{ type: 'function', function: { name: 'f' }, ...mark }] },
+  { ...SAID, tools: [TOOLS[0]], parallel_tool_calls: true },
   { ...SAID, reasoning: { effort: 'high', max_tokens: 2000 } },
   { ...SAID, thinking: { type: 'enabled', budget_tokens: 500 } },
   { ...SAID, reasoning_effort: 'low', include_reasoning: true },

@@ -134,6 +134,7 @@ export const RESPONSES: readonly Json[] = [
     text: { format: { type: 'json_object', schema: SCHEMA } },
     reasoning: { effort: 'low', generate_summary: 'concise' },
   },
+  { input: [{ role: 'user', content: 'q' }], tools: [FUNCTION], parallel_tool_calls: true },
   {
     input: [{ role: 'user', content: 'q' }],
     tools: [FUNCTION, CUSTOM, { type: 'function', name: 'g' }],
