@@ -2,9 +2,9 @@
 // docs/recipes/nginx. Whole and streamed requests run all the while, some of them longer than a restart, and the instances
 // are restarted in turn until all requests are answered, each at least once. Fails where one of them was not answered whole.
 // Every request has a connection of its own: an idle one may be closed by a reload of nginx just when it is used again.
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
@@ -15,6 +15,7 @@ import { createFakeKey } from '../test/fake-provider/fake-keys.ts'
 import { postgresProblem } from '../test/support/databases.ts'
 import { CHAT_DIALECTS } from '../test/support/dialects.ts'
 import { startInstances, type Instances } from '../test/support/instances.ts'
+import { startNginx } from '../test/support/nginx.ts'
 import { findFreePort } from '../test/support/redis-server.ts'
 import type { UniRoute } from '../test/support/uniroute-process.ts'
 
@@ -29,58 +30,6 @@ const CHAT = CHAT_DIALECTS[0]!
 /** Of ten requests: those streamed at once, and those streamed over seconds. */
 const STREAMED = 3
 const SLOW = 1
-
-interface Front {
-  readonly port: number
-  readonly serversFile: string
-  readonly reload: string
-  stop(): Promise<void>
-}
-
-async function startNginx(folder: string, addresses: readonly string[]): Promise<Front> {
-  const port = await findFreePort()
-  const serversFile = join(folder, 'servers.conf')
-  writeFileSync(serversFile, addresses.map((address) => `server ${address};\n`).join(''))
-  const recipe = readFileSync(join(RECIPE, 'uniroute.conf'), 'utf8')
-    .replace('/etc/nginx/uniroute-servers.conf', serversFile)
-    .replace('listen 80;', `listen 127.0.0.1:${port};`)
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${join(folder, name)};`,
-  )
-  const configuration = join(folder, 'nginx.conf')
-  writeFileSync(
-    configuration,
-    `daemon off; pid ${join(folder, 'nginx.pid')}; error_log ${join(folder, 'error.log')} warn; worker_processes 1;
-     events { worker_connections 4096; }
-     http { access_log off; ${temporary.join(' ')} ${recipe} }`,
-  )
-  const nginx = spawn('nginx', ['-c', configuration, '-p', folder], { stdio: 'inherit' })
-  await waitUntilOpen(port, nginx)
-  return {
-    port,
-    serversFile,
-    reload: `nginx -c ${configuration} -p ${folder} -s reload`,
-    async stop() {
-      const ended = once(nginx, 'exit')
-      nginx.kill('SIGTERM')
-      await ended
-      const errors = readFileSync(join(folder, 'error.log'), 'utf8').split('\n').filter(Boolean)
-      if (errors.length > 0) console.info(`nginx said: ${errors.slice(0, 3).join('\n')}`)
-    },
-  }
-}
-
-async function waitUntilOpen(port: number, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 100 && child.exitCode === null; tries++) {
-    const isOpen = await ask(port, '/ready', {}, null).then(
-      () => true,
-      () => false,
-    )
-    if (isOpen) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error('nginx does not answer')
-}
 
 function ask(
   port: number,
@@ -174,7 +123,8 @@ async function drill(instances: Instances, folder: string): Promise<boolean> {
   await load
   const seconds = (performance.now() - before) / 1000
   restarter.stop()
-  await front.stop()
+  const errors = await front.stop()
+  if (errors.length > 0) console.info(`nginx said: ${errors.slice(0, 3).join('\n')}`)
   console.info(
     `${asked} requests in ${seconds.toFixed(0)} s during ${restarts} restarts of ${addresses.length} instances: ${failures.length} failed`,
   )
@@ -196,7 +146,6 @@ if (problem !== undefined) {
 } else {
   console.info(`two instances on PostgreSQL behind nginx, ${cpus().length} cores`)
   const folder = mkdtempSync(join(tmpdir(), 'uniroute-rolling-'))
-  mkdirSync(join(folder, 'logs'))
   const instances = await startInstances({ count: 0 })
   try {
     process.exitCode = (await drill(instances, folder)) ? 0 : 1

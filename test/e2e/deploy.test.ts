@@ -1,13 +1,19 @@
 // The files of deploy/ and the Dockerfile, as far as they can be proved without an engine that runs them: their grammar,
 // by the programs that read them where those are here, and that they name nothing that does not exist.
-import { spawnSync } from 'node:child_process'
+import { execSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { SETTING_GROUPS } from '../../server/config/settings.ts'
+import { rememberSecret } from '../fake-provider/fake-keys.ts'
+import { type NginxFront, nginxIsHere, startNginx } from '../support/nginx.ts'
+import { findFreePort } from '../support/redis-server.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -37,6 +43,21 @@ interface Workload {
   readonly kind: string
   readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } }
 }
+
+interface Service {
+  readonly environment?: Readonly<Record<string, string>>
+  readonly cap_drop?: readonly string[]
+  readonly read_only?: boolean
+  readonly volumes?: readonly string[]
+  readonly networks?: { readonly inside: { readonly ipv4_address: string } }
+}
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>
+  readonly secrets: Readonly<Record<string, unknown>>
+}
+const readCompose = (): Compose => parse(read('deploy/compose/compose.yaml'), { merge: true }) as Compose
+const listInstances = (services: Compose['services']): string[] =>
+  Object.keys(services).filter((name) => name.startsWith('uniroute-'))
 
 describe('the image', () => {
   const lines = read('Dockerfile')
@@ -75,13 +96,9 @@ describe('the image', () => {
 
 describe('the examples', () => {
   test('for compose: every setting exists, and nothing runs with more rights than it needs', () => {
-    const file = parse(read('deploy/compose/compose.yaml'), { merge: true }) as {
-      services: Record<string, { environment?: Record<string, string>; cap_drop?: string[]; read_only?: boolean }>
-      secrets: Record<string, unknown>
-    }
-    const instances = Object.entries(file.services).filter(([name]) => name.startsWith('uniroute-'))
-    expect(instances).toHaveLength(2)
-    for (const [, service] of instances) {
+    const file = readCompose()
+    expect(listInstances(file.services)).toHaveLength(2)
+    for (const service of listInstances(file.services).map((name) => file.services[name]!)) {
       expectSettings(Object.keys(service.environment!))
       expect(service).toMatchObject({ cap_drop: ['ALL'], read_only: true })
       const files = Object.values(service.environment!).filter((value) => value.startsWith('/run/secrets/'))
@@ -119,20 +136,73 @@ describe('the examples', () => {
     expect(status).toBe(0)
   })
 
-  // Without root it may not look into its own folders.
-  const canAskNginx = existsSync('/usr/sbin/nginx') && process.getuid?.() === 0
-  test.skipIf(!canAskNginx)('for nginx: the configuration is one (needs nginx and root)', () => {
-    const folder = useScratch()
-    const file = join(folder, 'nginx.conf')
-    writeFileSync(
-      file,
-      `pid ${folder}/pid;\n${read('deploy/compose/nginx.conf')
-        .replaceAll(/uniroute-\d:/g, '127.0.0.1:')
-        .replace('/dev/stdout', `${folder}/access.log`)}`,
-    )
-    const { status, stderr } = spawnSync('/usr/sbin/nginx', ['-t', '-q', '-c', file, '-p', folder], {
-      encoding: 'utf8',
-    })
-    expect([status, stderr.replaceAll(/^nginx: \[alert\] could not open error log.*\n/gm, '')]).toEqual([0, ''])
+  test('for compose: nginx has the recipe, with the servers that are there', () => {
+    const { services } = readCompose()
+    const { volumes, networks } = services['nginx']!
+    const mounts = new Map(volumes!.map((mount) => mount.split(':') as [string, string]))
+    for (const from of mounts.keys()) expect(existsSync(join(ROOT, 'deploy/compose', from))).toBe(true)
+    const recipe = read('docs/recipes/nginx/uniroute.conf')
+    const included = /include (\S+);/.exec(recipe)![1]!
+    expect([...mounts.values()].map((to) => to.replace(/:ro$/, ''))).toEqual([
+      '/etc/nginx/conf.d/default.conf',
+      included,
+    ])
+    expect(recipe).toContain('listen 80;')
+    const servers = [...read('deploy/compose/uniroute-servers.conf').matchAll(/^server (\S+):8084;$/gm)]
+    expect(servers.map((found) => found[1])).toEqual(listInstances(services))
+    for (const name of listInstances(services)) {
+      expect(services[name]!.environment!['TRUST_PROXY']).toBe(networks!.inside.ipv4_address)
+    }
+  })
+})
+
+describe.skipIf(!nginxIsHere)('the recipe in a real nginx (needs nginx)', () => {
+  async function listen(serve: RequestListener): Promise<string> {
+    const server = createServer(serve).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void [server.closeAllConnections(), server.close()])
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  async function start(servers: readonly string[]): Promise<NginxFront & { readonly url: string }> {
+    const front = await startNginx(useScratch(), servers)
+    return { ...front, url: `http://127.0.0.1:${front.port}` }
+  }
+
+  test('a call that may have reached an instance is not made again: what is made twice is paid twice', async () => {
+    let calls = 0
+    const breaks: RequestListener = (request) => {
+      calls++
+      request.resume().once('end', () => request.socket.destroy())
+    }
+    const nginx = await start([await listen(breaks), await listen(breaks)])
+    expect((await fetch(`${nginx.url}/v1/messages`, { method: 'POST', body: '{}' })).status).toBe(502)
+    await nginx.stop()
+    expect(calls).toBe(1)
+  })
+
+  test('a call that reached no instance goes to the next', async () => {
+    const gone = `127.0.0.1:${await findFreePort()}`
+    const nginx = await start([gone, await listen((_request, response) => response.end('here'))])
+    for (const _twice of [1, 2]) {
+      const response = await fetch(`${nginx.url}/v1/messages`, { method: 'POST', body: '{}' })
+      expect([response.status, await response.text()]).toEqual([200, 'here'])
+    }
+    await nginx.stop()
+  })
+
+  test('a key in a query stands in no log, whatever became of the call; /metrics stays inside', async () => {
+    const key = rememberSecret('ur_in_a_query_of_gemini_clients')
+    const path = '/v1beta/models/gemini-2.5-pro:generateContent'
+    const nginx = await start([await listen((_request, response) => response.end('here'))])
+    expect((await fetch(`${nginx.url}${path}?key=${key}`, { method: 'POST', body: '{}' })).status).toBe(200)
+    writeFileSync(nginx.serversFile, `server 127.0.0.1:${await findFreePort()};\n`)
+    execSync(nginx.reload)
+    await expect.poll(async () => (await fetch(`${nginx.url}${path}?key=${key}`)).status).toBe(502)
+    expect((await fetch(`${nginx.url}/metrics?key=${key}`)).status).toBe(404)
+    const errors = (await nginx.stop()).join('\n')
+    expect(nginx.readLog()).toMatch(/"POST \S+:generateContent HTTP\/1\.1" 200 4 \S+ 127\.0\.0\.1:\d+ 200\n/)
+    expect(nginx.readLog()).toMatch(/"GET \S+:generateContent HTTP\/1\.1" 502 /)
+    expect(nginx.readLog() + errors).not.toContain(key)
   })
 })
