@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
@@ -16,6 +16,7 @@ import { type NginxFront, nginxIsHere, startNginx } from '../support/nginx.ts'
 import { findFreePort } from '../support/redis-server.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const UNIT = 'deploy/systemd/uniroute@.service'
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 const SETTINGS = new Set(SETTING_GROUPS.flatMap(({ settings }) => Object.keys(settings)))
 /** The environment of Node itself and of systemd. */
@@ -119,20 +120,54 @@ describe('the examples', () => {
     expect(container!.securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true })
   })
 
-  test('for systemd: every setting exists', () => {
-    const unit = read('deploy/systemd/uniroute.service')
+  test('for systemd: every setting exists, and each instance has a port and folders of its own', () => {
+    const unit = read(UNIT)
     const names = [...unit.matchAll(/^(?:Environment|LoadCredential)=([A-Z_]+)[=:]/gm)].map((found) => found[1]!)
     expectSettings(names)
+    expect(names).toEqual(expect.arrayContaining(['PORT', 'DATA_DIR']))
+    for (const [line] of unit.matchAll(/^.*(?:Directory=|\/var\/|PORT=).*$/gm)) expect(line).toMatch(/[=/]%i$/)
+  })
+
+  test('for systemd: the rolling restart restarts these units, one after the other, when the one before is ready', () => {
+    const folder = useScratch()
+    const said = join(folder, 'said')
+    for (const [name, words] of [
+      ['systemctl', `echo "$@" >>${said}; cat ${folder}/servers >>${said}`],
+      [
+        'curl',
+        `[ -e ${folder}/tried ] || { touch ${folder}/tried; exit 22; }; echo "$4" >>${said}; rm ${folder}/tried`,
+      ],
+      ['sleep', 'exit 0'],
+    ] as const) {
+      writeFileSync(join(folder, name), `#!/bin/sh\n${words}\n`, { mode: 0o755 })
+    }
+    const script = join(ROOT, 'docs/recipes/nginx/rolling-restart.sh')
+    const env = { PATH: `${folder}:${process.env['PATH']}`, SERVERS_FILE: join(folder, 'servers'), RELOAD: 'true' }
+    const { status } = spawnSync(script, ['127.0.0.1:8084', '127.0.0.1:8085'], { env })
+    expect(status).toBe(0)
+    const unit = (port: number): string => basename(UNIT, '.service') + port
+    expect(readFileSync(said, 'utf8').split('\n')).toEqual([
+      `restart ${unit(8084)}`,
+      'server 127.0.0.1:8084 down;',
+      'server 127.0.0.1:8085;',
+      'http://127.0.0.1:8084/ready',
+      `restart ${unit(8085)}`,
+      'server 127.0.0.1:8084;',
+      'server 127.0.0.1:8085 down;',
+      'http://127.0.0.1:8085/ready',
+      '',
+    ])
+    expect(readFileSync(join(folder, 'servers'), 'utf8')).not.toContain('down')
   })
 
   test.skipIf(!isHere('systemd-analyze'))('for systemd: the unit is one (needs systemd-analyze)', () => {
     const folder = useScratch()
-    const unit = read('deploy/systemd/uniroute.service').replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`)
-    writeFileSync(join(folder, 'uniroute.service'), unit)
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', join(folder, 'uniroute.service')], {
+    const unit = read(UNIT).replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`)
+    writeFileSync(join(folder, basename(UNIT)), unit)
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', join(folder, basename(UNIT))], {
       encoding: 'utf8',
     })
-    expect(stderr.split('\n').filter((line) => line.includes('uniroute.service'))).toEqual([])
+    expect(stderr.split('\n').filter((line) => line.includes('uniroute'))).toEqual([])
     expect(status).toBe(0)
   })
 
