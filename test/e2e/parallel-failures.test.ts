@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { describeOnEachDatabase } from '../support/databases.ts'
 import { startInProcess, type InProcessApp } from '../support/in-process-app.ts'
+import { CHAT_ANSWER } from '../support/recording-upstream.ts'
 import { startScriptedUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts'
 import type { Caller, Json, Reply } from '../support/uniroute-client.ts'
 import type { Database } from '../../server/database/database.ts'
@@ -21,14 +22,6 @@ interface Refusal {
 const REJECTED: Refusal = { status: 401, body: { error: { message: 'Bad key', code: 'invalid_api_key' } } }
 const NO_CREDIT: Refusal = { status: 429, body: { error: { message: 'No credit', code: 'insufficient_quota' } } }
 const TOO_FAST: Refusal = { status: 429, body: { error: { message: 'Slow down', code: 'rate_limit_exceeded' } } }
-const GOOD = {
-  id: 'chatcmpl-1',
-  object: 'chat.completion',
-  created: 1,
-  model: 'gpt-4o',
-  choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
-  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-}
 
 describeOnEachDatabase('a key that fails many requests at once', (open) => {
   let upstream: ScriptedUpstream
@@ -133,12 +126,12 @@ describeOnEachDatabase('a key that fails many requests at once', (open) => {
     const others = await Promise.all(Array.from({ length: 19 }, () => ask(app, caller)))
     expect(others.map(({ status }) => status)).toEqual(Array(19).fill(402))
     expect(waiting).toHaveLength(1)
-    answer({ status: 200, body: GOOD })
+    answer({ status: 200, body: CHAT_ANSWER })
     expect((await probe).status).toBe(200)
     await expect.poll(rowOf).toEqual({ status: 'active', pause: null })
     const after = Array.from({ length: 5 }, () => ask(app, caller))
     await untilWaiting(5)
-    answer({ status: 200, body: GOOD })
+    answer({ status: 200, body: CHAT_ANSWER })
     expect((await Promise.all(after)).map(({ status }) => status)).toEqual(Array(5).fill(200))
   })
 
@@ -161,7 +154,7 @@ describeOnEachDatabase('a key that fails many requests at once', (open) => {
     await expect.poll(rowOf).toEqual({ status: 'active', pause: null })
     const second = ask(app, caller)
     await untilWaiting(1)
-    answer({ status: 200, body: GOOD })
+    answer({ status: 200, body: CHAT_ANSWER })
     expect((await second).status).toBe(200)
     provider.end(`${event({ delta: {}, finish_reason: 'stop' })}data: [DONE]\n\n`)
     expect((await stream).status).toBe(200)
@@ -184,7 +177,7 @@ describeOnEachDatabase('a key that fails many requests at once', (open) => {
       .poll(async () => {
         const reply = ask(app, caller)
         await Promise.race([reply, untilWaiting(1)])
-        answer({ status: 200, body: GOOD })
+        answer({ status: 200, body: CHAT_ANSWER })
         return (await reply).status
       })
       .toBe(200)
@@ -203,7 +196,7 @@ describeOnEachDatabase('a key that fails many requests at once', (open) => {
     passed += MINUTE
     const probe = ask(second, caller)
     await untilWaiting(2)
-    answer({ status: 200, body: GOOD })
+    answer({ status: 200, body: CHAT_ANSWER })
     expect((await probe).status).toBe(200)
     await lost
   })
@@ -220,7 +213,7 @@ describeOnEachDatabase('a key that fails many requests at once', (open) => {
     })
     await expect.poll(() => told).toEqual(Array(19).fill(402))
     expect(waiting).toHaveLength(1)
-    answer({ status: 200, body: GOOD })
+    answer({ status: 200, body: CHAT_ANSWER })
     await Promise.all(replies)
     expect(told.at(-1)).toBe(200)
   })

@@ -3,17 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startInProcess, type InProcessApp } from '../support/in-process-app.ts'
+import { CHAT_ANSWER } from '../support/recording-upstream.ts'
 import { startScriptedUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts'
 import type { Caller, Reply } from '../support/uniroute-client.ts'
 
-const oneAnswer = {
-  id: 'chatcmpl-1',
-  object: 'chat.completion',
-  created: 1,
-  model: 'm',
-  choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
-  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-}
 const geminiAnswer = {
   candidates: [{ content: { role: 'model', parts: [{ text: 'Hi' }] }, finishReason: 'STOP' }],
   usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 },
@@ -35,7 +28,7 @@ beforeEach(async () => {
   upstream.play = (response, { headers, url }) => {
     const key = String(headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /, ''))
     calls.push(key)
-    const good = url?.includes('generateContent') ? geminiAnswer : oneAnswer
+    const good = url?.includes('generateContent') ? geminiAnswer : CHAT_ANSWER
     const { status, body } = refusals.get(key)?.(url ?? '') ?? { status: 200, body: good }
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }

@@ -107,9 +107,9 @@ export interface FakeProvider {
   violations(): string[]
   /** Every body that was refused as the vendor would, as sentences. */
   complaints(): string[]
-  /** Decides by the number of the call (from 1) and the request; a scenario's words or undefined for `ok`. */
   /** Adds to what the vendor says an organization used. */
   bill(...uses: BilledUse[]): void
+  /** Decides by the number of the call (from 1) and the request; a scenario's words or undefined for `ok`. */
   behave(key: string, decide: (call: number, request: { model: string; body: Json }) => string | undefined): void
   forget(): void
   close(): Promise<void>

@@ -30,18 +30,18 @@ export interface RecordingUpstream {
   close(): Promise<void>
 }
 
+/** A plain answer of Chat Completions. */
+export const CHAT_ANSWER = {
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+}
+
 const WHOLE: readonly (readonly [RegExp, Json])[] = [
-  [
-    /\/chat\/completions$/,
-    {
-      id: 'chatcmpl-1',
-      object: 'chat.completion',
-      created: 1,
-      model: 'm',
-      choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
-      usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-    },
-  ],
+  [/\/chat\/completions$/, CHAT_ANSWER],
   [
     /\/responses$/,
     {
