@@ -75,5 +75,7 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
       verdict: 'exhausted',
     },
     { statuses: [400, 402, 403], signal: 'billing_error', verdict: 'exhausted' },
+    // A 400 that no change of the request mends: the account behind the key is closed.
+    { statuses: [400, 403], message: /organization has been disabled/i, verdict: 'invalid' },
   ],
 }

@@ -29,6 +29,16 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
     { statuses: [403], signal: 'service_disabled', verdict: 'invalid' },
     { statuses: [403], signal: /^api_key_(?:ip_address|http_referrer|android_app|ios_app)_blocked$/, verdict: 'unfit' },
     { statuses: [403], message: /unregistered callers/i, verdict: 'invalid' },
+    // What Google does to a key that leaked: it never comes back.
+    { statuses: [403], signal: 'consumer_suspended', verdict: 'invalid' },
+    { statuses: [403], message: /consumer .*has been suspended/i, verdict: 'invalid' },
+    { statuses: [403], signal: 'billing_disabled', verdict: 'exhausted' },
+    // Of the region in which the free tier is not to be had: another account may be paid for. The region itself is not.
+    {
+      statuses: [400],
+      message: /free tier is not available in your country|without a billing account linked/i,
+      verdict: 'exhausted',
+    },
     {
       statuses: [400, 403, 429],
       message:

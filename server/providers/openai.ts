@@ -72,5 +72,6 @@ export const openai: Omit<Provider, 'origin' | 'basePath'> = {
     // A key made for some addresses only is a good key at those, and one for some networks only in those.
     { statuses: [401, 403], message: /insufficient permissions for this operation|missing scopes/i, verdict: 'unfit' },
     { statuses: [401, 403], signal: 'ip_not_authorized', verdict: 'unfit' },
+    { statuses: [403, 404], message: /must be verified to use the model/i, verdict: 'restricted' },
   ],
 }
