@@ -96,7 +96,10 @@ const figures = {
   cost_usd_nanos: z.int(),
   /** Of it, what was worked out from tokens and price; the rest is what providers said. */
   computed_usd_nanos: z.int(),
-  /** Of it, what was estimated: an answer broke off, or searches that nobody knows a price of are left out. */
+  /**
+   * Of it, what was estimated: an answer broke off, or it searched, at the fee that Google publishes or, where nobody knows
+   * one, without any.
+   */
   estimated_usd_nanos: z.int(),
   /** Requests that reached a provider at a cost nobody knows. */
   unknown_cost_requests: z.int(),

@@ -1,7 +1,7 @@
 // The arithmetic of prices: what tokens cost under a table, and what a call may cost at most. Everything is whole
 // nano-dollars × 10⁶ until the end, and each request is rounded once.
 import type { Usage } from '../protocols/canonical.ts'
-import type { PriceTable, Rate } from './price-tables.ts'
+import type { PriceTable, Rate, SearchPrice } from './price-tables.ts'
 
 /** Bounds, where the real figures are not known yet. */
 export interface MostUsage {
@@ -55,8 +55,12 @@ export function addUp(table: PriceTable, usage: Usage, percent: bigint): number 
   ]
   const cost = parts.reduce((sum, [rate, tokens]) => sum + price(rate, tokens, input), 0n)
   if (cost < 0n) return null
-  const fees = table.perCall + (table.perSearch ?? 0n) * BigInt(searches)
+  const fees = table.perCall + feeOf(table.searches, searches)
   return Number(((cost * percent) / 100n + fees + 500_000n) / 1_000_000n)
+}
+
+function feeOf(searches: SearchPrice | null, count: number): bigint {
+  return searches === null ? 0n : searches.price * BigInt(searches.once ? Math.min(count, 1) : count)
 }
 
 /** Each class takes what it counts of `tokens`, as far as they go; classes without a price of their own are in the rest. */
@@ -89,7 +93,9 @@ export function addUpMost(table: PriceTable, most: MostUsage, percent: bigint): 
   ]
   const outputs = [table.output, table.reasoning, table.outputImage, speaks ? table.outputAudio : null]
   const cost = dearest(inputs, input) * BigInt(input) + dearest(outputs, input) * BigInt(output)
-  const fees = table.perCall + (table.perSearch ?? DEAREST_SEARCH) * BigInt(searches)
+  // How many there will be is a guess where nothing bounds them, so a price that may be low is not relied on.
+  const each = table.searches?.isListed === true ? table.searches.price : DEAREST_SEARCH
+  const fees = table.perCall + each * BigInt(searches)
   return Number(((cost * percent + 99n) / 100n + fees + 999_999n) / 1_000_000n)
 }
 

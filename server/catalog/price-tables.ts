@@ -35,10 +35,19 @@ export interface PriceTable {
   readonly cachesUnasked: boolean
   /** Nano-dollars × 10⁶ per call. */
   readonly perCall: bigint
-  /** Nano-dollars × 10⁶ per search of the web; null where nobody knows. */
-  readonly perSearch: bigint | null
+  /** Of searches of the web; null where nobody knows. */
+  readonly searches: SearchPrice | null
   readonly contextWindow: number | null
   readonly version: string
+}
+
+export interface SearchPrice {
+  /** Nano-dollars × 10⁶. */
+  readonly price: bigint
+  /** Once a call, however many there were in it. */
+  readonly once: boolean
+  /** The list has it; else it is what the vendor publishes, of which some a day may be free. */
+  readonly isListed: boolean
 }
 
 interface DatedTable {
@@ -108,7 +117,7 @@ function compileTable(provider: Provider, model: ModelInfo, { prices, constraint
     outputImage: toRate(prices['output_image_mtok']),
     cachesUnasked: cacheWrite !== null && !isClaude(model.id),
     perCall: perThousand(prices['requests_kcount']) ?? 0n,
-    perSearch: perThousand(prices['web_searches_kcount']),
+    searches: listedSearches(prices['web_searches_kcount']) ?? publishedSearches(provider.id, model.id),
     contextWindow: model.context_window ?? null,
     version: `genai-prices@${PRICE_LIST_VERSION}:${provider.id}/${model.id}${since}`,
   }
@@ -131,7 +140,7 @@ export function compileOverride({ provider, model, updatedAt }: ModelOverride, p
     outputImage: null,
     cachesUnasked: price.cacheWrite !== null && !isClaude(model),
     perCall: 0n,
-    perSearch: null,
+    searches: publishedSearches(LIST_IDS.get(provider) ?? provider, model),
     contextWindow: null,
     version: `override:${provider}/${model}@${new Date(updatedAt).toISOString()}`,
   }
@@ -149,6 +158,21 @@ function hourLongWriteRate(modelId: string, input: Rate | null, cacheWrite: Rate
     base: input.base * 2n,
     tiers: input.tiers.map(({ start, price: perMillion }) => ({ start, price: perMillion * 2n })),
   }
+}
+
+function listedSearches(listed: ModelPrice[string]): SearchPrice | null {
+  const one = perThousand(listed)
+  return one === null ? null : { price: one, once: false, isListed: true }
+}
+
+/**
+ * Google's, which the list leaves out: up to Gemini 2.5 it takes $35 for a thousand answers that searched, since Gemini 3
+ * $14 for a thousand queries.
+ */
+function publishedSearches(provider: string, model: string): SearchPrice | null {
+  if (provider !== 'google') return null
+  const once = /\bgemini-[12]\b/.test(model)
+  return { price: (once ? 35_000_000n : 14_000_000n) * 1_000_000n, once, isListed: false }
 }
 
 /** Nano-dollars × 10⁶ for one of what is priced by the thousand. */

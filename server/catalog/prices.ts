@@ -99,7 +99,7 @@ export function createPrices({
       const factor = factorOf(usage.tiers ?? [], model)
       const usdNanos = addUp(table, usage, factor.percent)
       if (usdNanos === null) return UNKNOWN
-      const isCertain = factor.isListed && !(usage.searches && table.perSearch === null)
+      const isCertain = factor.isListed && !(usage.searches && table.searches?.isListed !== true)
       return { usdNanos, source: isCertain ? 'computed' : 'estimated', priceVersion: table.version }
     },
     priceMost({ provider, model, most }) {

@@ -9,7 +9,7 @@ import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import type { Answer, PushResult, Refusal } from './answer.ts'
 import type { Exchange } from './exchange.ts'
-import type { StateTap } from './state-tap.ts'
+import { createMemberTap, type StateTap } from './state-tap.ts'
 
 const MOST_HELD = 16 * 1024 * 1024
 const TAIL_BYTES = 4096
@@ -29,6 +29,9 @@ export class WholeRelay implements Answer {
   readonly #status: number
   readonly #headers: UpstreamHeaders
   readonly #watch: StateTap | null
+  /** What tells usage deep inside, by its key. */
+  readonly #members = new Map<string, string>()
+  readonly #memberTap: StateTap | null
   #chunks: Buffer[] = []
   #held = 0
   #begun = false
@@ -44,6 +47,7 @@ export class WholeRelay implements Answer {
     this.#status = answer.status
     this.#headers = answer.headers
     this.#watch = answer.watch ?? null
+    this.#memberTap = this.#createMemberTap()
   }
 
   get begun(): boolean {
@@ -101,12 +105,21 @@ export class WholeRelay implements Answer {
     const tail = this.#passing ? this.#tail.toString('utf8') : ''
     const texts = new Map<string, string>()
     const usage = protocol.readUsage((key) => {
-      const text = this.#passing ? findLastMember(tail, key, () => true)?.text : this.#textOf(key)
+      const own = this.#passing ? findLastMember(tail, key, () => true)?.text : this.#textOf(key)
+      const text = own ?? this.#members.get(key)
       if (text === undefined) return undefined
       texts.set(key, text)
       return parseJson(text)
     })
     return { usage, raw: rawUsageOf(protocol, (key) => texts.get(key)) }
+  }
+
+  #createMemberTap(): StateTap | null {
+    const { usageMembers } = this.#exchange.protocol
+    if (!usageMembers) return null
+    return createMemberTap(Object.keys(usageMembers), (key, text) => {
+      if (usageMembers[key]!(parseJson(text))) this.#members.set(key, text)
+    })
   }
 
   #read(key: string): unknown {
@@ -129,6 +142,7 @@ export class WholeRelay implements Answer {
   #take(chunk: Buffer): boolean {
     this.bytes += chunk.length
     this.#watch?.push(chunk)
+    this.#memberTap?.push(chunk)
     if (this.#passing) {
       this.#keepTail(chunk)
       return !this.#exchange.response.write(chunk)

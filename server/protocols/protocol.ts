@@ -108,6 +108,8 @@ export interface Protocol {
   /** Usage from a whole answer: `read` gives the parsed value of a top-level key. */
   readonly usageKeys: ReadonlySet<string>
   readUsage(read: (key: string) => unknown): Usage
+  /** Objects deep inside a whole answer that tell usage too, by their keys, and what tells the one that is meant. */
+  readonly usageMembers?: Readonly<Record<string, (value: unknown) => boolean>>
   /** Which of them hold the provider's own usage object; the first that is there does. */
   readonly rawUsageKeys: readonly string[]
   encodeError(error: ErrorView): { status: number; body: string }

@@ -89,7 +89,12 @@ const TABLE: readonly [Verdict, Vendor, number, object | string][] = [
   ['exhausted', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', `${QUOTA} limit: 0`)],
   ['exhausted', 'google', 429, gm(429, 'RESOURCE_EXHAUSTED', 'Your prepayment credits are depleted.')],
   ['exhausted', 'google', 403, gm(403, 'PERMISSION_DENIED', 'The billing account for the project is disabled.')],
-  ['exhausted', 'google', 403, gm(403, 'PERMISSION_DENIED', 'Enable billing on project #1.', [info('BILLING_DISABLED')])],
+  [
+    'exhausted',
+    'google',
+    403,
+    gm(403, 'PERMISSION_DENIED', 'Enable billing on project #1.', [info('BILLING_DISABLED')]),
+  ],
   [
     'exhausted',
     'google',

@@ -119,6 +119,7 @@ function plainUsage(dialect: string, merged: Json | null, searches: number | nul
         cacheRead: merged.cachedContentTokenCount ?? null,
         output: sum(candidatesTokenCount, thoughtsTokenCount) ?? (promptTokenCount === undefined ? null : 0),
         reasoning: thoughtsTokenCount ?? null,
+        searches,
       }
     }
   }
@@ -138,7 +139,11 @@ function expectedTold({ protocol, file, answer, isSse }: Recording): { usage: Us
   const reports = bodies.flatMap(reportsOf).filter((report) => report !== undefined && report !== null)
   const raw = mergeReports(protocol.id === 'anthropic-messages' ? reports : reports.slice(-1))
   const tools = bodies.map((body) => (body?.response ?? body)?.tool_usage?.web_search?.num_requests)
-  return { usage: plainUsage(protocol.id, raw, tools.findLast((count) => count !== undefined) ?? null), raw }
+  const looked = bodies
+    .flatMap((body) => body?.candidates ?? [])
+    .map(({ groundingMetadata }: Json) => new Set(groundingMetadata?.webSearchQueries?.filter(Boolean)).size)
+  const searches = [...tools, ...looked.map((count) => count || undefined)].findLast((count) => count !== undefined)
+  return { usage: plainUsage(protocol.id, raw, searches ?? null), raw }
 }
 
 // ── The relay, fed with the recording in pieces; the client's end takes everything and keeps it.

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { useRegressionGateway, type Client } from '../support/regression-gateway.ts'
 import {
   anthropicStream,
+  candidate,
+  geminiStream,
   jsonAnswer,
   message,
   messageEnd,
@@ -75,6 +77,45 @@ test('searches that the Responses API counts reach a client of Messages', async 
   const receipt = await receiptOf(headers)
   expect(receipt).toMatchObject({ usage: { searches: 2 }, attempts: [{ raw_usage: usage }] })
 })
+
+const looked = {
+  groundingMetadata: {
+    // Empty queries and repeated ones are not billed.
+    webSearchQueries: ['', 'news today', 'news yesterday', 'news today'],
+    groundingChunks: Array.from({ length: 40 }, (_, at) => ({
+      web: { uri: `https://site${at}.test/`, title: 't'.repeat(200) },
+    })),
+  },
+}
+
+// 9×2 + 7×12 and 9×0.3 + 7×2.5 dollars a million (the list), with Google's fee: $14 for a thousand queries, or $35 for a
+// thousand answers that looked.
+test.each([
+  ['gemini-3-pro-preview', 102 + 2 * 14_000],
+  ['gemini-2.5-flash', 20 + 35_000],
+] as const)(
+  'searches of %s are counted and paid for, whole and streamed, relayed and translated',
+  async (model, micros) => {
+    const found = candidate([{ text: 'Hi' }], 'STOP')
+    const grounded = { ...found, candidates: [{ ...found['candidates'][0], ...looked }] }
+    for (const client of ['gemini', 'chat'] as const) {
+      for (const stream of [false, true]) {
+        gateway.answerWith(stream ? geminiStream([candidate([{ text: 'O' }]), grounded]) : jsonAnswer(grounded))
+        const body =
+          client === 'chat'
+            ? { ...bodyOf('chat', model), stream }
+            : { model, stream, contents: [{ role: 'user', parts: [{ text: 'news?' }] }], tools: [{ googleSearch: {} }] }
+        const reply = await gateway.ask(client, body)
+        expect([reply.status, reply.text]).toEqual([200, expect.any(String)])
+        expect(await receiptOf(reply.headers), `${client} ${stream}`).toMatchObject({
+          usage: { input_tokens: 9, output_tokens: 7, searches: 2 },
+          // Some a day are free, so it is at most this.
+          cost: { usd_micros: micros, source: 'estimated' },
+        })
+      }
+    }
+  },
+)
 
 test('a relayed stream of Responses is counted however much of its request its last event repeats', async () => {
   const tools = Array.from({ length: 40 }, (_, at) => ({

@@ -8,7 +8,7 @@ import { asList, asObjects, field, GEMINI, isEmpty } from './fields.ts'
 import { finishOf, readReason } from './finish.ts'
 import { readCitationMetadata, readGrounding, type PlacedCitation } from './grounding.ts'
 import { argsTextOf, readPart, type ReadPart } from './parts.ts'
-import { readGeminiUsage } from './usage.ts'
+import { countSearches, readGeminiUsage } from './usage.ts'
 
 interface OpenPart {
   readonly key: string
@@ -38,6 +38,7 @@ export class AnswerReader {
   /** Why there is no answer, in words. */
   #explanation: string | null = null
   #usage: Usage | null = null
+  #searches: number | null = null
 
   constructor(decoding: ResponseDecoding) {
     this.#decoding = decoding
@@ -92,7 +93,7 @@ export class AnswerReader {
   #readUsage(chunk: JsonObject): StreamEvent[] {
     const metadata = asObject(field(chunk, 'usageMetadata'))
     if (!metadata || (this.#usage && asCount(field(metadata, 'promptTokenCount')) === null)) return []
-    const usage = readGeminiUsage(metadata)
+    const usage = readGeminiUsage(metadata, this.#searches)
     this.#decoding.onUsage?.(metadata)
     if (this.#usage && JSON.stringify(usage) === JSON.stringify(this.#usage)) return []
     this.#usage = usage
@@ -101,7 +102,9 @@ export class AnswerReader {
 
   #readCandidate(candidate: JsonObject): void {
     for (const part of asList(field(asObject(candidate['content']), 'parts'))) this.#readContent(part)
-    this.#placed.push(...readGrounding(field(candidate, 'groundingMetadata'), this.#visible))
+    const grounding = field(candidate, 'groundingMetadata')
+    this.#searches = countSearches(grounding) ?? this.#searches
+    this.#placed.push(...readGrounding(grounding, this.#visible))
     this.#placed.push(...readCitationMetadata(field(candidate, 'citationMetadata'), this.#visible))
     for (const name of KEPT) {
       const value = asObject(field(candidate, name))

@@ -5,7 +5,7 @@ import { asCount, asObject } from '../read.ts'
 import { decodeGeminiError, encodeGeminiError } from './error.ts'
 import { geminiState } from './state-slots.ts'
 import { geminiStream } from './stream.ts'
-import { readGeminiUsage } from './usage.ts'
+import { countSearches, readGeminiUsage } from './usage.ts'
 
 function operation(id: string, task: Operation['task'], verb: string, streaming: Operation['streaming']): Operation {
   return {
@@ -46,8 +46,9 @@ export const gemini: Protocol = {
     if (read('totalTokens') !== undefined && read('usageMetadata') === undefined) {
       return { ...UNKNOWN_USAGE, input: 0, output: 0 }
     }
-    return readGeminiUsage(read('usageMetadata') ?? read('metadata'))
+    return readGeminiUsage(read('usageMetadata') ?? read('metadata'), countSearches(read('groundingMetadata')))
   },
+  usageMembers: geminiStream.usageMembers!,
   rawUsageKeys: ['usageMetadata', 'metadata'],
   encodeError: encodeGeminiError,
   decodeError: decodeGeminiError,

@@ -188,6 +188,7 @@ interface Plain {
 
 function plainReading(chunks: readonly Json[]): Plain {
   const plain: Plain = { text: '', thoughts: '', calls: [], finish: '', usage: readGeminiUsage(undefined) }
+  let searches: number | null = null
   for (const chunk of chunks) {
     const [candidate] = (chunk['candidates'] ?? []) as Json[]
     const parts = ((candidate?.['content'] as Json | undefined)?.['parts'] ?? []) as Json[]
@@ -197,7 +198,9 @@ function plainReading(chunks: readonly Json[]): Plain {
     }
     const reason = candidate?.['finishReason'] ?? (chunk['promptFeedback'] as Json | undefined)?.['blockReason']
     if (reason !== undefined) plain.finish = { 1: 'STOP', 2: 'MAX_TOKENS' }[String(reason)] ?? String(reason)
-    if (chunk['usageMetadata'] !== undefined) plain.usage = readGeminiUsage(chunk['usageMetadata'])
+    const queries = (candidate?.['groundingMetadata'] as Json | undefined)?.['webSearchQueries'] as string[] | undefined
+    searches = queries?.filter((query) => query !== '').length || searches
+    if (chunk['usageMetadata'] !== undefined) plain.usage = readGeminiUsage(chunk['usageMetadata'], searches)
   }
   return plain
 }

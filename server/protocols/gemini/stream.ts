@@ -1,9 +1,9 @@
 // How a Gemini stream begins to fail, ends, and tells its usage.
-import { UNTOLD_USAGE } from '../canonical.ts'
+import { UNKNOWN_USAGE, UNTOLD_USAGE } from '../canonical.ts'
 import type { StreamFacts } from '../protocol.ts'
 import { asCount, asObject, findLastMember, parseJson } from '../read.ts'
 import { decodeGeminiError, geminiErrorObject } from './error.ts'
-import { readGeminiUsage } from './usage.ts'
+import { countSearches, readGeminiUsage } from './usage.ts'
 
 export const geminiStream: StreamFacts = {
   readError(event) {
@@ -14,12 +14,16 @@ export const geminiStream: StreamFacts = {
   isError: (head) => /^data: ?\{\s*"error"\s*:/.test(head),
   marks: ['"finishReason"', '"blockReason"'],
   isComplete: ({ marked, lastEventHead }) => marked || /^data: ?\{\s*"error"\s*:/.test(lastEventHead),
-  readUsage(_firstEvent, tail) {
+  // Before the last event, and longer than its tail.
+  usageMembers: { groundingMetadata: (value) => countSearches(value) !== null },
+  readUsage(_firstEvent, tail, members) {
+    const searches = countSearches(parseJson(members?.get('groundingMetadata') ?? ''))
     // Some answers leave the prompt out and count what was produced all the same.
     const usage = ['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount']
       .map((count) => findLastMember(tail, 'usageMetadata', (value) => asCount(value[count]) !== null))
       .find((found) => found !== null)
-    return usage ? { usage: readGeminiUsage(usage.value), raw: usage.text } : UNTOLD_USAGE
+    if (usage) return { usage: readGeminiUsage(usage.value, searches), raw: usage.text }
+    return searches === null ? UNTOLD_USAGE : { usage: { ...UNKNOWN_USAGE, searches }, raw: null }
   },
   encodeError: (error) => `data: ${JSON.stringify(geminiErrorObject(error))}\n\n`,
   keepAlive: ': ping\n\n',

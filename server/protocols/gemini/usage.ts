@@ -2,11 +2,12 @@
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
 import { addCounts, asCount, asObject, asText, type JsonObject } from '../read.ts'
 import { servedIn } from '../tiers.ts'
-import { asList } from './fields.ts'
+import { asList, asObjects, field } from './fields.ts'
 
-export function readGeminiUsage(value: unknown): Usage {
+/** Searches stand beside the tokens: in the `groundingMetadata` of a candidate. */
+export function readGeminiUsage(value: unknown, searches: number | null = null): Usage {
   const usage = asObject(value)
-  if (!usage) return UNKNOWN_USAGE
+  if (!usage) return { ...UNKNOWN_USAGE, searches }
   const thoughts = asCount(usage['thoughtsTokenCount'])
   const candidates = asCount(usage['candidatesTokenCount'])
   const prompt = asCount(usage['promptTokenCount'])
@@ -18,10 +19,22 @@ export function readGeminiUsage(value: unknown): Usage {
     // A prompt without candidates (blocked, or an embedding) produced nothing.
     output: addCounts(candidates, thoughts) ?? (prompt === null ? null : 0),
     reasoning: thoughts,
-    searches: null,
+    searches,
     ...readModalities(usage),
     ...servedIn(usage['serviceTier'], tierOfTraffic(usage['trafficType'])),
   }
+}
+
+/**
+ * Searches that Google ran for an answer: different queries count, empty ones do not, as it bills them. What was found on
+ * a map without a query is one. null where nothing was looked for.
+ */
+export function countSearches(metadata: unknown): number | null {
+  const grounding = asObject(metadata)
+  const queries = ['webSearchQueries', 'imageSearchQueries'].flatMap((name) => asList(field(grounding, name)))
+  const different = new Set(queries.filter((query) => typeof query === 'string' && query.trim() !== ''))
+  if (different.size > 0) return different.size
+  return asObjects(field(grounding, 'groundingChunks')).some((chunk) => asObject(chunk['maps'])) ? 1 : null
 }
 
 /** Vertex AI tells of its tiers so: ON_DEMAND_FLEX, ON_DEMAND_PRIORITY. */
