@@ -6,7 +6,7 @@ export interface StopEnforcer {
   /** The events to pass on; after `met` nothing more comes out. */
   push(event: StreamEvent): StreamEvent[]
   /** The sequence that was met; null before. */
-  readonly met: string | null
+  met(): string | null
 }
 
 export function createStopEnforcer(sequences: readonly string[]): StopEnforcer {
@@ -51,9 +51,7 @@ export function createStopEnforcer(sequences: readonly string[]): StopEnforcer {
       }
       return [event]
     },
-    get met() {
-      return met
-    },
+    met: () => met,
   }
 }
 

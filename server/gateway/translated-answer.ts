@@ -19,6 +19,7 @@ import type { JsonArrayFraming } from '../protocols/gemini/json-array.ts'
 import { asObject, asText, parseJson, type JsonObject } from '../protocols/read.ts'
 import { createCallGuard, guardCalls, type CallGuard } from '../protocols/whole-calls.ts'
 import { JSON_TYPE } from '../http/answers.ts'
+import type { SseEvent } from '../kernel/sse.ts'
 import { createSseSplitter, EventTooLarge, type SseSplitter } from '../kernel/sse-splitter.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Answer, PushResult, Refusal } from './answer.ts'
@@ -64,7 +65,8 @@ export class TranslatedAnswer implements Answer {
   readonly #encoder: StreamEncoder | null
   readonly #collector: Collector = createCollector()
   readonly #guard: CallGuard
-  readonly #stop: StopEnforcer
+  /** null: nothing to wait for. */
+  readonly #stop: StopEnforcer | null
   readonly #sign: ReturnType<typeof createThoughtSigner>
   #chunks: Buffer[] = []
   #whole: ChatResponse | null = null
@@ -87,7 +89,7 @@ export class TranslatedAnswer implements Answer {
     this.#decoder = options.upstream.streamDecoder(this.#decoding)
     this.#encoder = options.exchange.streamed ? options.client.streamEncoder(options.encoding) : null
     this.#guard = createCallGuard(options.client)
-    this.#stop = createStopEnforcer(options.enforceStop)
+    this.#stop = options.enforceStop.length > 0 ? createStopEnforcer(options.enforceStop) : null
     this.#sign = createThoughtSigner(options.thinker)
   }
 
@@ -104,7 +106,7 @@ export class TranslatedAnswer implements Answer {
     }
     let events: StreamEvent[]
     try {
-      events = this.#splitter.push(chunk).flatMap((event) => this.#decoder.push(event))
+      events = this.#decode(this.#splitter.push(chunk))
     } catch (error) {
       if (!(error instanceof EventTooLarge)) throw error
       this.#broken = tooLarge()
@@ -116,7 +118,7 @@ export class TranslatedAnswer implements Answer {
   isComplete(): boolean {
     if (this.#broken) return false
     if (this.#options.streamed) {
-      this.#take([...this.#splitter.end().flatMap((event) => this.#decoder.push(event)), ...this.#decoder.end()])
+      this.#take([...this.#decode(this.#splitter.end()), ...this.#decoder.end()])
       return this.#broken === null && this.#collector.finished && this.#collector.error === null
     }
     const bytes = Buffer.concat(this.#chunks)
@@ -181,11 +183,24 @@ export class TranslatedAnswer implements Answer {
     return this.#options.streamed ? estimateTokens(this.#said) : null
   }
 
+  #decode(pieces: readonly SseEvent[]): StreamEvent[] {
+    const events: StreamEvent[] = []
+    for (const piece of pieces) for (const event of this.#decoder.push(piece)) events.push(event)
+    return events
+  }
+
   #take(events: readonly StreamEvent[]): PushResult {
     let text = ''
     let progress = false
     for (const decoded of events) {
       this.#said += lengthOf(decoded)
+      // Most events of a stream are pieces of a text that nobody waits to change.
+      if (this.#stop === null && isText(decoded) && !this.#guard.isHolding()) {
+        this.#collector.push(decoded)
+        progress = true
+        if (this.#encoder) text += this.#encoder.push(decoded)
+        continue
+      }
       for (const event of this.#prepare(decoded)) {
         if (event.type === 'error' && !this.#begun) {
           this.#broken = event.error
@@ -201,22 +216,26 @@ export class TranslatedAnswer implements Answer {
         if (event.type === 'finish' && event.finish.unknown && !this.#whole) {
           this.#options.noteUnknownFinish(event.finish)
         }
-        if (event.type === 'finish' && this.#stop.met !== null) text += this.#tellUsage(events)
+        if (event.type === 'finish' && this.#hasStopped()) text += this.#tellUsage(events)
         this.#collector.push(event)
         if (event.type !== 'ping') progress = true
         if (this.#encoder && event.type !== 'error') text += this.#encoder.push(event)
       }
     }
     const full = this.#encoder ? !this.#send(text) : false
-    const enough = this.#stop.met !== null || this.#collector.error !== null || this.#broken !== null
+    const enough = this.#hasStopped() || this.#collector.error !== null || this.#broken !== null
     return { error: null, progress, full, enough }
   }
 
   #prepare(decoded: StreamEvent): StreamEvent[] {
-    return this.#guard
-      .push(decoded)
-      .flatMap((event) => this.#sign(event))
-      .flatMap((event) => this.#stop.push(event))
+    const signed = this.#guard.push(decoded).flatMap((event) => this.#sign(event))
+    const stop = this.#stop
+    return stop === null ? signed : signed.flatMap((event) => stop.push(event))
+  }
+
+  /** At a stop sequence of ours. */
+  #hasStopped(): boolean {
+    return this.#stop !== null && this.#stop.met() !== null
   }
 
   /** At a stop sequence of ours: the provider's count where it has come already, else what it told and an estimate. */
@@ -277,6 +296,10 @@ export class TranslatedAnswer implements Answer {
     this.#begun = true
     exchange.response.end(body)
   }
+}
+
+function isText(event: StreamEvent): boolean {
+  return event.type === 'part-delta' && event.delta.kind === 'text'
 }
 
 function lengthOf(event: StreamEvent): number {

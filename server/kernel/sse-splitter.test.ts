@@ -46,6 +46,22 @@ describe('createSseSplitter', () => {
     )
   })
 
+  test('line ends of one kind and of several are read alike, however many of them stand there', () => {
+    const read = (text: string): unknown => {
+      const splitter = createSseSplitter()
+      return [...splitter.push(Buffer.from(text)), ...splitter.end()]
+    }
+    const piece = fc.constantFrom('data: a', 'data:b', 'data: ', 'event: x', ': note', 'data', '\n', '\n', '\n')
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
+        const text = pieces.join('')
+        expect(read(text)).toEqual(read(text.replaceAll('\n', '\r\n')))
+        expect(read(text)).toEqual(read(text.replaceAll('\n', '\r')))
+      }),
+      RUNS,
+    )
+  })
+
   test('comments are no events, and a last event without its blank line counts', () => {
     const splitter = createSseSplitter()
     expect(splitter.push(Buffer.from(': hello\n\ndata: 1\n\ndata: 2'))).toEqual([{ event: null, data: '1' }])

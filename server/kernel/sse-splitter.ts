@@ -2,6 +2,10 @@
 // a byte-order mark, several data lines. An event larger than the cap is an error, since it is held in memory.
 import { endOfEvent, parseSseEvent, type SseEvent } from './sse.ts'
 
+const LF = 0x0a
+const CR = 0x0d
+const BLANK_LINE = '\n\n'
+
 export const LARGEST_EVENT = 16 * 1024 * 1024
 
 export class EventTooLarge extends Error {
@@ -20,28 +24,47 @@ export function createSseSplitter(largest: number = LARGEST_EVENT): SseSplitter 
   let held = 0
   let first = true
 
-  function read(text: string): SseEvent[] {
-    const event = parseSseEvent(first ? text.replace(/^\uFEFF/, '') : text)
+  function read(text: string, events: SseEvent[]): void {
+    const event = parseSseEvent(first && text.startsWith('\uFEFF') ? text.slice(1) : text)
     first = false
-    return event.data === '' && event.event === null ? [] : [event]
+    if (event.data !== '' || event.event !== null) events.push(event)
+  }
+
+  /** Takes the whole events at the beginning; the length of them all. */
+  function readAll(bytes: Buffer, events: SseEvent[]): number {
+    if (bytes.includes(CR)) {
+      let start = 0
+      for (let end = endOfEvent(bytes, start); end !== -1; end = endOfEvent(bytes, start)) {
+        read(bytes.toString('utf8', start, end), events)
+        start = end
+      }
+      return start
+    }
+    // With one kind of line end, all whole events become text at once.
+    const last = bytes.lastIndexOf(BLANK_LINE)
+    if (last === -1) return 0
+    const length = last + BLANK_LINE.length
+    const text = bytes.toString('utf8', 0, length)
+    let start = 0
+    for (let end = text.indexOf(BLANK_LINE); end !== -1; end = text.indexOf(BLANK_LINE, start)) {
+      read(text.slice(start, end), events)
+      start = end + BLANK_LINE.length
+    }
+    // Of an odd number of line ends the last begins the next event.
+    return length - (text.length - start)
   }
 
   return {
     push(chunk) {
       parts.push(chunk)
       held += chunk.length
-      if (!chunk.includes(0x0a) && !chunk.includes(0x0d)) {
+      if (!chunk.includes(LF) && !chunk.includes(CR)) {
         if (held > largest) throw new EventTooLarge('an event of the stream is too large')
         return []
       }
       const bytes = parts.length === 1 ? chunk : Buffer.concat(parts)
       const events: SseEvent[] = []
-      let start = 0
-      for (let end = endOfEvent(bytes, start); end !== -1; end = endOfEvent(bytes, start)) {
-        events.push(...read(bytes.toString('utf8', start, end)))
-        start = end
-      }
-      const rest = bytes.subarray(start)
+      const rest = bytes.subarray(readAll(bytes, events))
       parts = rest.length === 0 ? [] : [rest]
       held = rest.length
       if (held > largest) throw new EventTooLarge('an event of the stream is too large')
@@ -51,7 +74,9 @@ export function createSseSplitter(largest: number = LARGEST_EVENT): SseSplitter 
       const text = Buffer.concat(parts).toString('utf8')
       parts = []
       held = 0
-      return text.trim() === '' ? [] : read(text)
+      const events: SseEvent[] = []
+      if (text.trim() !== '') read(text, events)
+      return events
     },
   }
 }

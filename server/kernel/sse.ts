@@ -19,13 +19,19 @@ export function isHeartbeat(text: string): boolean {
 }
 
 export function parseSseEvent(text: string): SseEvent {
+  const lines = text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text
   let event: string | null = null
-  const data: string[] = []
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5))
-    else if (line.startsWith('event:')) event = line.slice(6).trim()
+  let data: string | null = null
+  for (let start = 0; start < lines.length;) {
+    const found = lines.indexOf('\n', start)
+    const end = found === -1 ? lines.length : found
+    if (lines.startsWith('data:', start)) {
+      const line = lines.slice(lines[start + 5] === ' ' ? start + 6 : start + 5, end)
+      data = data === null ? line : `${data}\n${line}`
+    } else if (lines.startsWith('event:', start)) event = lines.slice(start + 6, end).trim()
+    start = end + 1
   }
-  return { event, data: data.join('\n') }
+  return { event, data: data ?? '' }
 }
 
 /** The first event of a stream's beginning that is no heartbeat; null while it is not complete. */

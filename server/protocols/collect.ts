@@ -6,6 +6,7 @@ import {
   type Extras,
   type Finish,
   type Item,
+  type PartDelta,
   type PartMeta,
   type Signature,
   type StreamError,
@@ -31,66 +32,71 @@ export interface Collector {
 }
 
 export function createCollector(): Collector {
-  let start = { id: '', model: '', created: 0 }
-  const items: Item[] = []
-  let open: OpenPart | null = null
-  let usage: Usage = UNKNOWN_USAGE
-  let finish: Finish | null = null
-  let extensions: Extras = {}
-  let error: StreamError | null = null
-  let started = false
+  return new CollectedAnswer()
+}
 
-  return {
-    push(event) {
-      if (event.type === 'part-start' || event.type === 'finish') started = true
-      switch (event.type) {
-        case 'response-start':
-          start = { id: event.id, model: event.model, created: event.created }
-          break
-        case 'part-start':
-          open = { meta: event.part, text: '', signature: undefined, citations: [] }
-          break
-        case 'part-delta':
-          if (!open) break
-          if (event.delta.kind === 'signature') open.signature = event.delta.signature
-          else if (event.delta.kind === 'citation') open.citations.push(event.delta.citation)
-          else open.text += event.delta.text
-          break
-        case 'part-end':
-          if (open) items.push(itemOf(open))
-          open = null
-          break
-        case 'usage':
-          usage = event.usage
-          break
-        case 'finish':
-          finish = event.finish
-          extensions = event.extensions ?? {}
-          break
-        case 'error':
-          error = event.error
-          break
-        case 'ping':
-          break
-      }
-    },
-    response: () => ({
-      ...start,
-      items: [...items],
-      finish: finish ?? { unified: 'malformed', raw: '' },
-      usage,
-      extensions,
-    }),
-    get error() {
-      return error
-    },
-    get finished() {
-      return finish !== null
-    },
-    get started() {
-      return started
-    },
+// A class, since one is made for every answer: V8 puts the getters of object literals into old space.
+class CollectedAnswer implements Collector {
+  #start = { id: '', model: '', created: 0 }
+  readonly #items: Item[] = []
+  #open: OpenPart | null = null
+  #usage: Usage = UNKNOWN_USAGE
+  #finish: Finish | null = null
+  #extensions: Extras = {}
+  error: StreamError | null = null
+  started = false
+
+  get finished(): boolean {
+    return this.#finish !== null
   }
+
+  push(event: StreamEvent): void {
+    switch (event.type) {
+      case 'response-start':
+        this.#start = { id: event.id, model: event.model, created: event.created }
+        break
+      case 'part-start':
+        this.started = true
+        this.#open = { meta: event.part, text: '', signature: undefined, citations: [] }
+        break
+      case 'part-delta':
+        if (this.#open) addDelta(this.#open, event.delta)
+        break
+      case 'part-end':
+        if (this.#open) this.#items.push(itemOf(this.#open))
+        this.#open = null
+        break
+      case 'usage':
+        this.#usage = event.usage
+        break
+      case 'finish':
+        this.started = true
+        this.#finish = event.finish
+        this.#extensions = event.extensions ?? {}
+        break
+      case 'error':
+        this.error = event.error
+        break
+      case 'ping':
+        break
+    }
+  }
+
+  response(): ChatResponse {
+    return {
+      ...this.#start,
+      items: [...this.#items],
+      finish: this.#finish ?? { unified: 'malformed', raw: '' },
+      usage: this.#usage,
+      extensions: this.#extensions,
+    }
+  }
+}
+
+function addDelta(open: OpenPart, delta: PartDelta): void {
+  if (delta.kind === 'signature') open.signature = delta.signature
+  else if (delta.kind === 'citation') open.citations.push(delta.citation)
+  else open.text += delta.text
 }
 
 export function collectEvents(events: Iterable<StreamEvent>): ChatResponse {

@@ -22,6 +22,8 @@ export interface PartSequencer {
   endAll(): void
   /** The events since the last time. */
   take(): StreamEvent[]
+  /** The same, put behind those of `events`. */
+  moveTo(events: StreamEvent[]): void
 }
 
 export function createPartSequencer(): PartSequencer {
@@ -60,7 +62,14 @@ export function createPartSequencer(): PartSequencer {
       advance()
     },
     delta(key, delta) {
-      byKey.get(key)?.deltas.push(delta)
+      const part = byKey.get(key)
+      if (!part) return
+      // The first open one, nothing of it waiting: no need to look at the others.
+      if (begun && part === parts[0] && part.deltas.length === 0) {
+        out.push({ type: 'part-delta', index, delta })
+        return
+      }
+      part.deltas.push(delta)
       advance()
     },
     end(key) {
@@ -81,6 +90,10 @@ export function createPartSequencer(): PartSequencer {
       const events = out
       out = []
       return events
+    },
+    moveTo(events) {
+      for (const event of out) events.push(event)
+      out.length = 0
     },
   }
 }

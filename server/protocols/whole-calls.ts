@@ -16,6 +16,8 @@ interface Client {
 export interface CallGuard {
   /** The event, and those that waited for it; a `finish` that cannot stand comes as malformed. */
   push(event: StreamEvent): StreamEvent[]
+  /** Something waits for the end of the answer. */
+  isHolding(): boolean
 }
 
 export function createCallGuard(client: Client): CallGuard {
@@ -44,6 +46,7 @@ export function createCallGuard(client: Client): CallGuard {
         ? [...waiting, event]
         : [{ ...event, finish: { ...event.finish, unified: 'malformed' } }]
     },
+    isHolding: () => held !== null,
   }
 }
 

@@ -56,8 +56,9 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
   let usage: JsonObject | null = null
   let end: Record<string, unknown> = {}
 
-  const emit = (...events: StreamEvent[]): void => {
-    out.push(...sequencer.take(), ...events)
+  const emit = (event?: StreamEvent): void => {
+    sequencer.moveTo(out)
+    if (event) out.push(event)
   }
   const stateOf = (kind: Signature['kind'], value: string): Signature => {
     const { provider, account, model } = decoding

@@ -9,15 +9,20 @@ import type { ChatRequest, ChatResponse, Item, Signature, StreamEvent } from '..
 import { CannotCross, createLossReport } from '../codec.ts'
 import { collectEvents } from '../collect.ts'
 import {
+  closing,
   codec,
   decode,
   decodeStream,
   decodingOf,
+  delta,
   encodeStream,
   encodingOf,
+  ending,
   lossNames,
+  opening,
   requestOf,
   responseEncodingOf,
+  START,
   wireEvents,
 } from './testing.ts'
 
@@ -244,6 +249,41 @@ describe('beside the laws', () => {
           if (!(error instanceof CannotCross)) throw error
         }
       }),
+      RUNS,
+    )
+  })
+})
+
+describe('pieces of text', () => {
+  const anyText = fc.string({ unit: fc.constantFrom('a', ' ', '"', '\\', '\n', '\u0001', 'é', '😀', '}', '{') })
+  const block = (index: unknown, pieces: readonly string[]): object[] => [
+    opening(index as number, { type: 'text', text: '' }),
+    ...pieces.map((text) => delta(index as number, { type: 'text_delta', text })),
+    closing(index as number),
+  ]
+  const write = (events: readonly object[], indent: number | undefined): string =>
+    events
+      .map((event) => JSON.stringify(event, null, indent).replaceAll('\n', '\ndata: '))
+      .map((data) => `data: ${data}\n\n`)
+      .join('')
+
+  test('read as they stand and parsed are the same, in blocks that are open, closed or none', () => {
+    const index = fc.constantFrom(0, 1, 12, -1, 1.5, '0', null)
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(index, fc.array(anyText)), { maxLength: 4 }),
+        index,
+        anyText,
+        (blocks, stray, text) => {
+          const events = [
+            START,
+            ...blocks.flatMap(([at, pieces]) => block(at, pieces)),
+            delta(stray as number, { type: 'text_delta', text }),
+            ...ending('end_turn'),
+          ]
+          expect(decodeStream(write(events, undefined))).toEqual(decodeStream(write(events, 1)))
+        },
+      ),
       RUNS,
     )
   })

@@ -19,13 +19,27 @@ const STATUSES: Readonly<Record<string, number>> = {
   overloaded_error: 529,
 }
 
+/**
+ * Most events of a stream, as the provider writes them, where nothing in the text is escaped: what is between the quotes
+ * is the text. All else is parsed.
+ */
+const PIECE_OF_TEXT =
+  // oxlint-disable-next-line no-control-regex
+  /^\{"type":"content_block_delta","index":(0|[1-9]\d{0,5}),"delta":\{"type":"text_delta","text":"([^"\\\u0000-\u001f]*)"\} *\}$/
+
 export function createMessagesDecoder(decoding: ResponseDecoding): StreamDecoder {
   const reader = createAnswerReader(decoding)
   let over = false // finished or failed: nothing that comes behind counts
 
   return {
     push(event) {
-      const data = over ? null : readEventData(event)
+      if (over) return []
+      const piece = PIECE_OF_TEXT.exec(event.data)
+      if (piece && reader.has(piece[1]!)) {
+        reader.delta(piece[1]!, { type: 'text_delta', text: piece[2]! })
+        return reader.take()
+      }
+      const data = readEventData(event)
       if (data === null) return []
       if (data === 'unreadable') {
         over = true

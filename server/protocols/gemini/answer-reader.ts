@@ -1,6 +1,6 @@
 // Reads an answer, whole or in pieces: one state machine, so that both give the same. Text in pieces is one text until
 // a signature or another kind of part ends it; sources come last and are hung on the text they speak of.
-import type { Citation, Extras, Finish, PartDelta, PartMeta, StreamEvent, Usage } from '../canonical.ts'
+import type { Citation, Extras, Finish, PartDelta, PartMeta, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding } from '../codec.ts'
 import { createPartSequencer } from '../part-sequencer.ts'
 import { asCount, asObject, asText, asWord, toSnake, type JsonObject } from '../read.ts'
@@ -37,7 +37,8 @@ export class AnswerReader {
   #reason: string | null = null
   /** Why there is no answer, in words. */
   #explanation: string | null = null
-  #usage: Usage | null = null
+  /** As it was told last. */
+  #usage: string | null = null
   #searches: number | null = null
 
   constructor(decoding: ResponseDecoding) {
@@ -93,11 +94,12 @@ export class AnswerReader {
   #readUsage(chunk: JsonObject): StreamEvent[] {
     const metadata = asObject(field(chunk, 'usageMetadata'))
     if (!metadata || (this.#usage && asCount(field(metadata, 'promptTokenCount')) === null)) return []
-    const usage = readGeminiUsage(metadata, this.#searches)
     this.#decoding.onUsage?.(metadata)
-    if (this.#usage && JSON.stringify(usage) === JSON.stringify(this.#usage)) return []
-    this.#usage = usage
-    return [{ type: 'usage', usage }]
+    // Every chunk repeats it.
+    const written = `${this.#searches} ${JSON.stringify(metadata)}`
+    if (written === this.#usage) return []
+    this.#usage = written
+    return [{ type: 'usage', usage: readGeminiUsage(metadata, this.#searches) }]
   }
 
   #readCandidate(candidate: JsonObject): void {

@@ -6,7 +6,16 @@ export const GEMINI = 'gemini'
 /** The value of a field by its camel-case name, in either spelling; null counts as absent. */
 export function field(object: JsonObject | null | undefined, name: string): unknown {
   if (!object) return undefined
-  return object[name] ?? object[toSnake(name)] ?? undefined
+  return object[name] ?? object[snakeOf(name)] ?? undefined
+}
+
+/** Of the names that stand in the code, each changed once. */
+const SNAKES = new Map<string, string>()
+
+function snakeOf(name: string): string {
+  let snake = SNAKES.get(name)
+  if (snake === undefined) SNAKES.set(name, (snake = toSnake(name)))
+  return snake
 }
 
 export function toCamel(name: string): string {
@@ -16,9 +25,11 @@ export function toCamel(name: string): string {
 /** What an object has beside the fields of `known` (camel case), under camel-case names; absent values are left out. */
 export function restOf(object: JsonObject | null, known: ReadonlySet<string>): Record<string, unknown> {
   const rest: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(object ?? {})) {
+  for (const name in object) {
+    const value = object[name]
+    if (value === undefined || value === null || known.has(name)) continue
     const camel = toCamel(name)
-    if (value !== undefined && value !== null && !known.has(camel)) rest[camel] = value
+    if (!known.has(camel)) rest[camel] = value
   }
   return rest
 }
@@ -30,10 +41,12 @@ export function asList(value: unknown): readonly unknown[] {
 }
 
 export function asObjects(value: unknown): JsonObject[] {
-  return asList(value).flatMap((entry): JsonObject[] => {
+  const objects: JsonObject[] = []
+  for (const entry of asList(value)) {
     const object = asObject(entry)
-    return object ? [object] : []
-  })
+    if (object) objects.push(object)
+  }
+  return objects
 }
 
 /** Numbers may be written as texts. */

@@ -25,7 +25,11 @@ export interface ReadPart {
   readonly extra: Extras | undefined
 }
 
-const AROUND = ['thought', 'thoughtSignature']
+const TEXT_FIELDS = around('text')
+const CALL_PART_FIELDS = around('functionCall')
+const RESULT_PART_FIELDS = around('functionResponse')
+const MEDIA_FIELDS = around('inlineData', 'fileData')
+const MEDIA_WITHOUT_TEXT_FIELDS = around('inlineData', 'fileData', 'text')
 const CALL_FIELDS = new Set(['id', 'name', 'args'])
 const RESULT_FIELDS = new Set(['id', 'name', 'response', 'parts'])
 
@@ -38,12 +42,12 @@ export function readPart(value: unknown): ReadPart | null {
   const call = asObject(field(part, 'functionCall'))
   if (call) {
     const { name, id } = { name: asText(field(call, 'name')) ?? '', id: readId(call) }
-    const rest = { ...restOf(call, CALL_FIELDS), ...besides(part, 'functionCall') }
+    const rest = { ...restOf(call, CALL_FIELDS), ...restOf(part, CALL_PART_FIELDS) }
     return { content: { kind: 'call', id, name, args: field(call, 'args') }, slot, extra: extraOf(rest) }
   }
   const result = asObject(field(part, 'functionResponse'))
   if (result) {
-    const rest = { ...restOf(result, RESULT_FIELDS), ...besides(part, 'functionResponse') }
+    const rest = { ...restOf(result, RESULT_FIELDS), ...restOf(part, RESULT_PART_FIELDS) }
     const { response, parts } = { response: field(result, 'response'), parts: field(result, 'parts') }
     const name = asText(field(result, 'name'))
     return { content: { kind: 'result', id: readId(result), name, response, parts }, slot, extra: extraOf(rest) }
@@ -51,11 +55,11 @@ export function readPart(value: unknown): ReadPart | null {
   const text = asText(field(part, 'text'))
   const media = thought ? null : readMedia(part)
   if (media) {
-    const rest = besides(part, 'inlineData', 'fileData', ...(text === null || text === '' ? ['text'] : []))
+    const rest = restOf(part, text === null || text === '' ? MEDIA_WITHOUT_TEXT_FIELDS : MEDIA_FIELDS)
     return { content: { kind: 'media', ...media }, slot, extra: extraOf(rest) }
   }
   if (text !== null && !hasOtherData(part)) {
-    return { content: { kind: 'text', text, thought }, slot, extra: extraOf(besides(part, 'text')) }
+    return { content: { kind: 'text', text, thought }, slot, extra: extraOf(restOf(part, TEXT_FIELDS)) }
   }
   const { thoughtSignature: _, thought_signature: __, ...raw } = part as Record<string, unknown>
   if (isEmpty(raw)) return { content: { kind: 'text', text: '', thought: false }, slot, extra: undefined }
@@ -80,8 +84,9 @@ function hasOtherData(part: JsonObject): boolean {
   return names.some((name) => field(part, name) !== undefined)
 }
 
-function besides(part: JsonObject, ...known: string[]): Record<string, unknown> {
-  return restOf(part, new Set([...AROUND, ...known]))
+/** The fields of a part that holds these. */
+function around(...known: string[]): ReadonlySet<string> {
+  return new Set(['thought', 'thoughtSignature', ...known])
 }
 
 function extraOf(rest: Record<string, unknown>): Extras | undefined {

@@ -19,11 +19,11 @@ export function createStreamDecoder(decoding: ResponseDecoding): StreamDecoder {
   return {
     push(event) {
       if (closed) return []
-      const list: unknown = parseJson(event.data)
-      const chunks = Array.isArray(list) ? list.map(asObject) : [readEventData(event)]
+      const list: unknown = /^\s*\[/.test(event.data) ? parseJson(event.data) : null
+      const one = Array.isArray(list) ? null : readEventData(event)
+      const chunks = Array.isArray(list) ? list.map(asObject) : one === null ? [] : [one]
       const events: StreamEvent[] = []
       for (const chunk of chunks) {
-        if (chunk === null && !Array.isArray(list)) continue
         if (chunk === null || chunk === 'unreadable') {
           closed = true
           return [...events, UNREADABLE]

@@ -27,7 +27,8 @@ export function createAnswerFields(): AnswerFields {
   const others = new Map<number, OtherChoice>()
   return {
     add(body) {
-      top = { ...top, ...restOf(body, ANSWER) }
+      const rest = restOf(body, ANSWER)
+      if (!isEmpty(rest)) top = { ...top, ...rest }
       for (const one of asObjects(body['choices'])) {
         const index = asNumber(one['index']) ?? 0
         const said = asObject(one['message']) ?? asObject(one['delta'])
@@ -77,6 +78,7 @@ function join(
   after: Record<string, unknown>,
   growing: readonly string[],
 ): Record<string, unknown> {
+  if (isEmpty(after)) return before
   const joined = { ...before, ...after }
   for (const name of growing) {
     const old = asObject(before[name])

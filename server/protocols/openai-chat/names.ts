@@ -28,7 +28,8 @@ export function fieldNames(...lines: string[]): ReadonlySet<string> {
 /** What an object has beside the known fields; null values say nothing. */
 export function restOf(object: JsonObject | null, known: ReadonlySet<string>): Record<string, unknown> {
   const rest: Record<string, unknown> = {}
-  for (const [field, value] of Object.entries(object ?? {})) {
+  for (const field in object) {
+    const value = object[field]
     if (value !== undefined && value !== null && !known.has(field)) rest[field] = value
   }
   return rest
@@ -43,7 +44,8 @@ export function ownExtra(extra: Extras | undefined): JsonObject {
 }
 
 export function isEmpty(object: object): boolean {
-  return Object.keys(object).length === 0
+  for (const _ in object) return false
+  return true
 }
 
 /** The object without its absent values. */
@@ -56,10 +58,12 @@ export function asList(value: unknown): readonly unknown[] {
 }
 
 export function asObjects(value: unknown): JsonObject[] {
-  return asList(value).flatMap((entry) => {
+  const objects: JsonObject[] = []
+  for (const entry of asList(value)) {
     const object = asObject(entry)
-    return object ? [object] : []
-  })
+    if (object) objects.push(object)
+  }
+  return objects
 }
 
 export function asNumber(value: unknown): number | undefined {

@@ -5,6 +5,7 @@ import type { Finish, PartDelta, PartMeta, StreamEvent, Usage } from '../canonic
 import { readExplanation, reportPause, type ResponseEncoding, type StreamEncoder } from '../codec.ts'
 import { openaiErrorObject } from '../openai-error.ts'
 import type { ErrorView } from '../protocol.ts'
+import { createTextTemplate } from '../text-template.ts'
 import { ownFields } from './answer-fields.ts'
 import { writeThought } from './calls.ts'
 import { WITHOUT_ADDRESS, writeAnnotation } from './citations.ts'
@@ -18,6 +19,7 @@ type Json = Record<string, unknown>
 
 export class ChatStreamEncoder implements StreamEncoder {
   readonly #encoding: ResponseEncoding
+  readonly #sayText: (text: string) => string
   #begun = false
   #part: PartMeta | null = null
   #usage: Usage = UNKNOWN_USAGE
@@ -34,6 +36,7 @@ export class ChatStreamEncoder implements StreamEncoder {
 
   constructor(encoding: ResponseEncoding) {
     this.#encoding = encoding
+    this.#sayText = createTextTemplate((content) => this.#say({ content }))
   }
 
   push(event: StreamEvent): string {
@@ -139,7 +142,7 @@ export class ChatStreamEncoder implements StreamEncoder {
     switch (delta.kind) {
       case 'text':
         this.#openTextLength += delta.text.length
-        return this.#say({ content: delta.text })
+        return this.#sayText(delta.text)
       case 'refusal':
         return this.#say({ refusal: delta.text })
       case 'reasoning':
