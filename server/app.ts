@@ -46,6 +46,7 @@ import { createOverviewRoutes } from './features/usage/overview-routes.ts'
 import { createRequestRoutes } from './features/usage/request-routes.ts'
 import { createUsageRoutes } from './features/usage/routes.ts'
 import { createUsage } from './features/usage/service.ts'
+import { createTraces } from './features/usage/traces.ts'
 import { createUsageStore } from './features/usage/store.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { createMetrics, type FiguresOfWorkers } from './gateway/metrics.ts'
@@ -108,6 +109,7 @@ export function createApp(options: AppOptions): App {
   const bus = createBus(options.wires ?? [])
   const upstream = createUpstream()
   const mail = config.smtp === null ? undefined : createMail({ server: config.smtp, log })
+  const traces = config.traces && createTraces({ ...config.traces, upstream, log, instanceId: booted.instanceId })
   const audit = createAudit({ database, clock })
   const auditReader = createAuditReader(database)
   const checkpoints = createAuditCheckpoints({ reader: auditReader, log })
@@ -125,7 +127,8 @@ export function createApp(options: AppOptions): App {
     clock,
     log,
     prices,
-    onFinished(request) {
+    onFinished(request, attempts) {
+      traces?.add({ request, attempts })
       if (isUseOfModel(request)) events.publish('request', request.userId, () => toListed(toRequestRow(request)))
     },
   })
@@ -227,7 +230,9 @@ export function createApp(options: AppOptions): App {
   const budgets = createBudgets({ database, clock, log, flushLedger: () => ledger.flush() })
   const metrics = createMetrics(workers?.figures)
   if (mail) metrics.watchMail(mail.results)
+  if (traces) metrics.watchTraces(traces.results)
   metrics.watchVault({ opens: booted.opens, readFigures: () => rotation.readFigures() })
+  metrics.watchLedger(() => ledger.readFigures())
   metrics.watchInstances(booted.countInstances)
   const rates = chooseRateStore({
     database,
@@ -262,6 +267,7 @@ export function createApp(options: AppOptions): App {
     media: config.media,
     publicUrl,
     metrics,
+    traced: traces !== null,
     clock,
     log,
     ...(options.timers ? { timers: options.timers } : {}),
@@ -382,6 +388,7 @@ export function createApp(options: AppOptions): App {
       await bus.close()
       await rotation.close()
       await mail?.close()
+      await traces?.close()
       await upstream.close()
       await budgets.close()
       await daySums.close()

@@ -90,16 +90,42 @@ describe('the table of settings', () => {
     expect(grouped).toEqual(SETTING_NAMES)
   })
 
-  test.each([
-    ['STORE_CONTENT', '30'],
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:4318'],
-  ])('%s, whose feature is to come, warns when it is set', (name, value) => {
+  test.each([['STORE_CONTENT', '30']])('%s, whose feature is to come, warns when it is set', (name, value) => {
     expect(load({ [name]: value }).warnings).toEqual([`${name} is set but not used in this release.`])
   })
 
   test('a planned setting at its default does not warn', () => {
     expect(load({ STORE_CONTENT: 'off' }).warnings).toEqual([])
   })
+})
+
+describe('traces', () => {
+  const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
+
+  test('go nowhere unless an endpoint is set', () => {
+    expect(load({ OTEL_EXPORTER_OTLP_HEADERS: 'a=b' }).traces).toBeNull()
+    expect(load(ENDPOINT).traces).toMatchObject({ headers: [], serviceName: 'uniroute' })
+  })
+
+  test('have headers as OpenTelemetry writes them', () => {
+    const { headers } = load({
+      ...ENDPOINT,
+      OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20a=b, x-scope=1',
+    }).traces!
+    expect(headers.map(([name, value]) => [name, reveal(value)])).toEqual([
+      ['authorization', 'Bearer a=b'],
+      ['x-scope', '1'],
+    ])
+  })
+
+  test.each(['secret-alone', 'a=%zz', 'a=%0d%0ab', 'a=%ff', 'a b=c', 'a='])(
+    'headers like %j are refused unquoted',
+    (text) => {
+      const start = () => load({ ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: text })
+      expect(start).toThrow(/OTEL_EXPORTER_OTLP_HEADERS: this is not a list of name=value/)
+      expect(start).not.toThrow(text)
+    },
+  )
 })
 
 describe('sources', () => {

@@ -62,6 +62,12 @@ export interface Config {
   readonly metricsToken: Secret | null
   /** null: no mail is sent. */
   readonly smtp: SmtpServer | null
+  /** null: no traces are sent. */
+  readonly traces: {
+    readonly endpoint: string
+    readonly headers: readonly (readonly [name: string, value: Secret])[]
+    readonly serviceName: string
+  } | null
   /** Every setting with its origin, for administrators. */
   readonly settings: readonly EffectiveSetting[]
   /** For the log, at each start. */
@@ -131,6 +137,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     logLevel: read('LOG_LEVEL'),
     metricsToken: readOptional('METRICS_TOKEN'),
     smtp: readOptional('SMTP_URL'),
+    traces: readTraces(reader),
     settings: [],
     warnings: reader.warnings,
   }
@@ -243,6 +250,12 @@ function readAdmin({ readOptional, attempt }: Reader): Config['admin'] {
   return attempt(missing, null, () => {
     throw new WrongValue(`this is missing, or not right, while ${given} is given; set both or neither`)
   })
+}
+
+function readTraces({ read, readOptional }: Reader): Config['traces'] {
+  const endpoint = readOptional('OTEL_EXPORTER_OTLP_ENDPOINT')
+  const headers = readOptional('OTEL_EXPORTER_OTLP_HEADERS') ?? []
+  return endpoint === null ? null : { endpoint, headers, serviceName: read('OTEL_SERVICE_NAME') }
 }
 
 function readServerKeys(reader: Reader, providers: readonly ConfiguredProvider[]): Config['serverKeys'] {

@@ -207,6 +207,21 @@ export const headerToken: Kind<Secret> = {
   },
 }
 
+/** As OpenTelemetry writes headers in a variable: `name=value`, separated by commas, values percent-encoded. */
+export const headerPairs: Kind<readonly (readonly [name: string, value: Secret])[]> = {
+  name: 'list of `name=value`',
+  parse: (text) =>
+    splitList(text).map((pair) => {
+      const [, name, encoded] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(.*)$/.exec(pair) ?? []
+      const isEncoded = encoded !== undefined && !/%(?![2-7][0-9A-Fa-f])/.test(encoded)
+      const value = isEncoded ? decodeURIComponent(encoded) : ''
+      if (name === undefined || !/^[\x20-\x7e]+$/.test(value)) {
+        throw new WrongValue('this is not a list of name=value with percent-encoded values')
+      }
+      return [name.toLowerCase(), new Secret(value)] as const
+    }),
+}
+
 export function splitList(text: string): string[] {
   return text
     .split(',')

@@ -295,9 +295,23 @@ const OPERATION = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     kind: kinds.httpUrl,
     default: null,
+    absent: 'no traces',
     example: 'http://127.0.0.1:4318',
-    meaning: 'Where traces are sent.',
-    planned: true,
+    meaning:
+      'An OpenTelemetry collector that takes OTLP over HTTP: traces of requests go to `<this>/v1/traces` ([operations.md](operations.md#watching-it)).',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    kind: kinds.headerPairs,
+    default: null,
+    example: 'authorization=Bearer%20token',
+    meaning: 'Headers for that collector: `name=value`, separated by commas, values percent-encoded.',
+    secret: true,
+  },
+  OTEL_SERVICE_NAME: {
+    kind: kinds.anyText,
+    default: 'uniroute',
+    example: 'uniroute-eu',
+    meaning: 'What this installation is called in traces.',
   },
   SMTP_URL: {
     kind: kinds.smtpUrl,

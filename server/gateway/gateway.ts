@@ -84,6 +84,8 @@ export interface GatewayOptions {
   /** Where clients reach this server: stands in answers instead of a vendor's address. */
   readonly publicUrl: () => string
   readonly metrics: Metrics
+  /** Traces are sent, so callers may name theirs. */
+  readonly traced?: boolean
   readonly clock: Clock
   readonly log: Log
   readonly timers?: Partial<Timers>
@@ -199,7 +201,7 @@ function createTools(options: GatewayOptions): PipelineTools {
     servedModels: createServedModels(),
     breakers,
     retryBudget: createRetryBudget({ clock }),
-    meter: createMeter({ ledger, prices, reserving, clock }),
+    meter: createMeter({ ledger, prices, reserving, clock, traced: options.traced ?? false }),
     bodyBudget,
     upstream,
     watch,

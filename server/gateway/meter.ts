@@ -4,6 +4,7 @@ import type { Prices } from '../catalog/prices.ts'
 import { estimateTokens } from '../catalog/prices.ts'
 import { UNKNOWN_COST, type Cost, type FinishedRequest } from '../features/usage/records.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
+import { isTraceParent } from '../features/usage/spans.ts'
 import type { GatewayError } from '../kernel/errors.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { UNKNOWN_USAGE, type Usage } from '../protocols/canonical.ts'
@@ -66,8 +67,20 @@ const UNCOUNTED: Metered = { usage: UNKNOWN_USAGE, cost: UNKNOWN_COST }
 
 const STATUS_CLIENT_CLOSED = 499
 
-export function createMeter(tools: { ledger: Ledger; prices: Prices; reserving: Reserving; clock: Clock }): Meter {
-  const { ledger, prices, reserving, clock } = tools
+/** `traced`: the caller's trace goes with a request's row, for those who tell of it. */
+export function createMeter(tools: {
+  ledger: Ledger
+  prices: Prices
+  reserving: Reserving
+  clock: Clock
+  traced?: boolean
+}): Meter {
+  const { ledger, prices, reserving, clock, traced = false } = tools
+
+  function traceOf({ headers }: RouteMatch): { traceParent?: string } {
+    const given = traced ? headers['traceparent'] : undefined
+    return isTraceParent(given) ? { traceParent: given } : {}
+  }
 
   function measure(exchange: Exchange, target: Target, sent: Sent, result: AttemptResult): Metered {
     if (!mayHaveRun(result.end)) return FREE
@@ -151,6 +164,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; reserving: 
         firstByteMs,
         durationMs: Math.round(clock.monotonic() - exchange.startedAt),
         clientRequestId: exchange.match.clientRequestId,
+        ...traceOf(exchange.match),
       })
     },
     finishOwn({ protocol, operation, requestedModel, match, caller, createdAt, startedAt, status, error }) {
@@ -177,6 +191,7 @@ export function createMeter(tools: { ledger: Ledger; prices: Prices; reserving: 
         firstByteMs: null,
         durationMs: Math.round(clock.monotonic() - startedAt),
         clientRequestId: match.clientRequestId,
+        ...traceOf(match),
       })
     },
   }

@@ -2,6 +2,7 @@
 // whose names are the clients'.
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { GatewayError } from '../kernel/errors.ts'
+import type { LedgerFigures } from '../features/usage/ledger.ts'
 import type { Breakers } from './breaker.ts'
 import type { Watch } from './watch.ts'
 
@@ -14,6 +15,10 @@ export interface Metrics {
   watchVault(vault: VaultSource): void
   /** Counts outgoing mails by what became of them. */
   watchMail(results: ReadonlyMap<string, number>): void
+  /** Counts requests by what became of their traces. */
+  watchTraces(results: ReadonlyMap<string, number>): void
+  /** What is on its way from the journal to the database. */
+  watchLedger(read: () => LedgerFigures): void
   /** How many instances share the database. */
   watchInstances(count: () => number): void
   /** Whether Redis answers, how often it did not, and what was decided without it. */
@@ -112,6 +117,19 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
         },
       })
     },
+    watchTraces(results) {
+      new Counter({
+        name: 'uniroute_traces_total',
+        help: 'Requests by what became of their trace: taken by the collector, refused by it, or dropped from a full queue.',
+        labelNames: ['result'],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const [result, count] of results) this.inc({ result }, count)
+        },
+      })
+    },
+    watchLedger: (read) => watchLedger(registry, read),
     watchInstances(count) {
       new Gauge({
         name: 'uniroute_instances',
@@ -133,6 +151,34 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
   }
+}
+
+function watchLedger(registry: Registry, read: () => LedgerFigures): void {
+  new Gauge({
+    name: 'uniroute_usage_waiting',
+    help: 'Finished requests whose record is in the journal and not yet in the database.',
+    registers: [registry],
+    collect() {
+      this.set(read().waiting)
+    },
+  })
+  new Gauge({
+    name: 'uniroute_journal_bytes',
+    help: 'What the journal holds of usage.',
+    registers: [registry],
+    collect() {
+      this.set(read().bytes)
+    },
+  })
+  new Gauge({
+    name: 'uniroute_usage_write_failures',
+    help: 'Attempts in a row to write usage to the database that failed; 0 when the last one did not.',
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      this.set(read().failures)
+    },
+  })
 }
 
 function watchRedis(registry: Registry, redis: RedisSource, rates: { readonly decidedHere: number }): void {

@@ -40,6 +40,13 @@ export function createUlid(now: number = Date.now()): string {
   return time + random
 }
 
+/** The same 128 bits in hexadecimal, 32 digits. */
+export function ulidToHex(id: string): string {
+  let bits = 0n
+  for (const digit of id) bits = bits * 32n + BigInt(CROCKFORD.indexOf(digit))
+  return bits.toString(16).padStart(32, '0')
+}
+
 export function createUuid(): string {
   return randomUUID()
 }

@@ -14,6 +14,7 @@ import {
   sumAttempts,
   type AttemptIntent,
   type FinishedRequest,
+  type RecordedAttempt,
   type ReportedRequest,
   type SettledAttempt,
 } from './records.ts'
@@ -77,7 +78,7 @@ export function createLedger(options: {
   log: Log
   prices?: Prices
   /** Told each request of this process that is over, as it will stand in the database. */
-  onFinished?: (request: FinishedRequest) => void
+  onFinished?: (request: FinishedRequest, attempts: readonly RecordedAttempt[]) => void
   /** For tests: smaller segments, less memory. */
   limits?: { segmentBytes?: number; maxQueued?: number }
 }): Ledger {
@@ -146,7 +147,7 @@ export function createLedger(options: {
     // Maps remember for long what was deleted from them (kernel/bag.ts): let it be little.
     request.attempts = []
     request.segments = []
-    options.onFinished?.(record)
+    options.onFinished?.(record, attempts)
   }
 
   /** Long calls must not keep every segment written since they began. */

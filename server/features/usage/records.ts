@@ -95,6 +95,8 @@ export interface FinishedRequest {
   readonly firstByteMs: number | null
   readonly durationMs: number
   readonly clientRequestId: string | null
+  /** The caller's trace (`traceparent`), where traces are sent. Not kept with the row. */
+  readonly traceParent?: string
 }
 
 /** As the gateway reports it; what it used and cost is the sum over its calls, whoever paid for each. */
