@@ -68,6 +68,7 @@ export type WalkEnd =
   | { readonly kind: 'refused'; readonly error: GatewayError }
 
 const LONGEST_RETRY_DELAY_MS = 200
+const LONGEST_WAIT_MS = 86_400_000
 /** What no other key could change. */
 const ENDS_THE_WALK: ReadonlySet<Verdict> = new Set<Verdict>(['request', 'overflow', 'model_not_found', 'forbidden'])
 /** Statuses after which the provider surely did not run the request. */
@@ -346,7 +347,13 @@ export function breakerKeyOf(target: Target): BreakerKey {
   }
 }
 
+/** At most a day: whoever says more has no such calendar, and one request a day finds that out. */
 function retryAfterMs(result: AttemptResult, clock: Clock): number | null {
+  const told = readRetryAfter(result, clock)
+  return told === null ? null : Math.min(told, LONGEST_WAIT_MS)
+}
+
+function readRetryAfter(result: AttemptResult, clock: Clock): number | null {
   const milliseconds = Number(result.headers['retry-after-ms'])
   if (result.headers['retry-after-ms'] !== undefined && milliseconds >= 0) return milliseconds
   const header = result.headers['retry-after']

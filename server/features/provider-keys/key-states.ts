@@ -29,6 +29,7 @@ const WRITE_STATUS_MS = 100
 const RETRY_MS = 1_000
 const WRITE_USE_MS = 10_000
 const LONGEST_MODEL = 200
+const LONGEST_REASON = 200
 
 interface Pending extends StatusMark {
   readonly record: ProviderKeyRecord
@@ -73,6 +74,10 @@ export interface KeyStates {
   close(): Promise<void>
 }
 
+/** A provider's word, as every database takes it. */
+const storable = (word: string | null): string | null =>
+  word && word.slice(0, LONGEST_REASON).replaceAll('\0', '\uFFFD').toWellFormed()
+
 const isSetAside = (status: ProviderKeyStatus): boolean => status === 'invalid' || status === 'exhausted'
 
 export function createKeyStates(options: {
@@ -112,9 +117,10 @@ export function createKeyStates(options: {
   function markStatus(
     record: ProviderKeyRecord,
     status: ProviderKeyStatus,
-    reason: string | null,
+    word: string | null,
     { probe = null, begunAt = clock.now() }: Found = {},
   ): void {
+    const reason = storable(word)
     const shown = overlay(record)
     const isLonger = probe !== null && probe.at > (shown.probe?.at ?? 0)
     if (shown.status === status && !isLonger && (status !== 'active' || shown.workedAt !== null)) return
@@ -132,7 +138,8 @@ export function createKeyStates(options: {
   }
 
   function markModel({ id, keyVersion, userId }: ProviderKeyRecord, health: ModelHealth): void {
-    if (health.model.length > LONGEST_MODEL) return
+    // No model of anybody's is called that.
+    if (health.model.length > LONGEST_MODEL || health.model.includes('\0')) return
     pendingModels.set(`${id} ${health.model}`, { mark: { id, keyVersion, ...health }, userId })
     statusTimer ??= setTimeout(() => void writeStatuses(), WRITE_STATUS_MS).unref()
   }
@@ -145,17 +152,35 @@ export function createKeyStates(options: {
   }
 
   async function writePending(): Promise<void> {
-    try {
-      for (const mark of pending.values()) await writeStatus(mark)
-      for (const [name, one] of pendingModels) {
-        await store.markModel(one.mark, clock.now())
-        if (pendingModels.get(name) === one) pendingModels.delete(name)
-        options.onKeyChange?.({ userId: one.userId, keyId: one.mark.id, status: null })
+    // Each for itself: what is wrong with one keeps no other from being written.
+    const steps = [
+      ...Array.from(pending.values(), (mark) => () => writeStatus(mark)),
+      ...Array.from(
+        pendingModels,
+        ([name, one]) =>
+          () =>
+            writeModel(name, one),
+      ),
+    ]
+    let failed: unknown = null
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        failed = error
+        // A database that is away is asked once, not once a state.
+        if (error instanceof GatewayError && error.code === 'storage_unavailable') break
       }
-    } catch (error) {
-      log.warn({ err: error }, 'the states of provider keys could not be written')
-      statusTimer ??= setTimeout(() => void writeStatuses(), RETRY_MS).unref()
     }
+    if (failed === null) return
+    log.warn({ err: failed }, 'states of provider keys could not be written')
+    statusTimer ??= setTimeout(() => void writeStatuses(), RETRY_MS).unref()
+  }
+
+  async function writeModel(name: string, one: { mark: ModelMark; userId: string }): Promise<void> {
+    await store.markModel(one.mark, clock.now())
+    if (pendingModels.get(name) === one) pendingModels.delete(name)
+    options.onKeyChange?.({ userId: one.userId, keyId: one.mark.id, status: null })
   }
 
   async function writeStatus(mark: Pending): Promise<void> {
