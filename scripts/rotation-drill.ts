@@ -42,9 +42,20 @@ try {
       2,
     ),
   )
-  const { unreadable, progress, refusal } = figures
-  const isWrong = failed.length + unreadable + progress.wentBack + progress.inexact > 0 || refusal.startsWith('served')
-  process.exitCode = isWrong ? 1 : 0
+  const { unreadable, progress, refusal, rolledBack, retired, kills } = figures
+  const wrong = [
+    ...(failed.length > 0 ? ['requests failed'] : []),
+    ...(unreadable > 0 || last.rotation.failed > 0 ? ['keys did not open'] : []),
+    ...(progress.wentBack + progress.inexact > 0 ? ['the progress told was not what the database held'] : []),
+    ...(last.rotation.state !== 'done' ? [`it ended as ${last.rotation.state}`] : []),
+    ...(kills !== Number(values.kills) ? ['there were fewer kills'] : []),
+    ...(rolledBack !== null && (rolledBack.left > 0 || rolledBack.done < rolledBack.total) ? ['the way back'] : []),
+    // While values depend on it, while memory may need it, and then.
+    ...(retired.join() !== '409,409,202' ? [`retirement answered ${retired.join()}`] : []),
+    ...(refusal.startsWith('served') ? ['it started without the secret that its keys need'] : []),
+  ]
+  console.info(wrong.length === 0 ? 'As promised.' : `Not as promised: ${wrong.join('; ')}.`)
+  process.exitCode = wrong.length === 0 ? 0 : 1
 } finally {
   if (databaseUrl !== undefined) await dropPostgresDatabase(databaseUrl)
 }

@@ -129,7 +129,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     readKeyHealth: (key) =>
       tools.health.listModels(healthName(key)).map(({ model, fate, until }) => ({
         model,
-        status: fate === 'rate_limited' ? 'cooling' : 'restricted',
+        status: fate === 'rate_limited' ? 'cooling' : fate === 'unfit' ? 'unfit' : 'restricted',
         until,
       })),
     isCapFull: (keyId, capUsdNanos) => tools.spending.isCapFull(keyId, capUsdNanos),

@@ -33,6 +33,8 @@ export interface Health {
   /** Both return until when, epoch ms. A failure begun before the state was entered lengthens no guess. */
   cool(turn: Turn, retryAfterMs: number | null): number
   restrict(turn: Turn): number
+  /** The key is good, but not for this, or not from here. */
+  setUnfit(turn: Turn): void
   /**
    * A lasting state of the whole key. Its end lets one real request probe it: after 1, 6, 24 h, or 10 min … 6 h; each
    * time longer than `heldMs`, for which it was set aside before. null: the turn is older than the state, and no news.
@@ -49,6 +51,8 @@ export interface Health {
 const FIRST_COOLDOWN_MS = 5_000
 const LONGEST_COOLDOWN_MS = 300_000
 const RESTRICTED_MS = 3_600_000
+/** Its owner may be changing it just now, and somebody else may be paying meanwhile. */
+const UNFIT_MS = 600_000
 /** A probe that has not answered by then may hang, or be lost with its process. */
 export const PROBE_MS = 60_000
 /** The names are the clients', so they are bounded per key. */
@@ -152,6 +156,9 @@ export function createHealth({ clock }: { clock: Clock }): Health {
     restrict({ keyId, model }) {
       const until = clock.monotonic() + RESTRICTED_MS
       return wallTimeOf(set(keyId, model, { fate: 'restricted', until, backoffMs: 0 }).until)
+    },
+    setUnfit({ keyId, model }) {
+      set(keyId, model, { fate: 'unfit', until: clock.monotonic() + UNFIT_MS, backoffMs: 0 })
     },
     suspend({ keyId, order: begun }, fate, heldMs = 0) {
       const before = find(keyId, WHOLE_KEY)

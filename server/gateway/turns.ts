@@ -34,6 +34,7 @@ export interface Turn {
   /** Until when, epoch ms. */
   cooled(retryAfterMs: number | null): number
   restricted(): void
+  unfit(): void
   end(): void
 }
 
@@ -72,6 +73,8 @@ export function createTurns(tools: {
         const until = health.restrict(turn)
         if (record) keys.markModel(record, { model: turn.model, status: 'restricted', until })
       },
+      // Other instances find it out for themselves: it may be their address that is taken.
+      unfit: () => health.setUnfit(turn),
       end() {
         health.end(turn)
         if (record && claimedUntil !== null && !isSettled) keys.releaseProbe(record, claimedUntil)

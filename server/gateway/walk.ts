@@ -277,6 +277,7 @@ async function learn(
       return { fate: verdict }
     case 'unfit':
       breakers.release(key)
+      turn.unfit()
       return { fate: verdict }
     case 'cooling': {
       breakers.release(key)

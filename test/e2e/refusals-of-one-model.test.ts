@@ -45,10 +45,6 @@ const chat = (caller: Caller, model = 'gpt-4o', headers = {}): Promise<Reply> =>
     headers,
     body: { model, messages: [{ role: 'user', content: 'Hi' }] },
   })
-const statusOf = async ({ token }: Caller, id: string): Promise<string> => {
-  const { keys } = (await app.call('GET', '/admin/provider-keys', { token })).body
-  return keys.find((key: { id: string }) => key.id === id).status
-}
 
 describe.each([
   [
@@ -58,7 +54,7 @@ describe.each([
   ['a missing scope (403)', openaiError(403, 'You have insufficient permissions for this operation.')],
   ['a network it may not be used from', openaiError(401, 'Your IP is not authorized.', 'ip_not_authorized')],
 ])('%s', (_name, refusal) => {
-  test('goes on to the next key, and leaves this one as it was', async () => {
+  test('goes on to the next key, and this one is left alone for that model for a while, as its owner sees', async () => {
     const [first, second] = [createFakeKey('openai'), createFakeKey('openai')]
     const caller = await app.createCaller({ keys: { openai: [first, second] } })
     const [firstId, secondId] = caller.providerKeyIds['openai'] as [string, string]
@@ -67,7 +63,17 @@ describe.each([
     const reply = await chat(caller)
     expect([reply.status, reply.headers.get('x-uniroute-key')]).toEqual([200, secondId])
     expect([reply.headers.get('x-uniroute-fallback'), reply.headers.get('x-uniroute-attempts')]).toEqual(['none', '2'])
-    expect(await statusOf(caller, firstId)).toBe('active')
+    const before = calls.length
+    expect((await chat(caller)).headers.get('x-uniroute-attempts')).toBe('1')
+    expect(calls.slice(before)).toEqual([second])
+    const { keys } = (await app.call('GET', '/admin/provider-keys', { token: caller.token })).body
+    const shown = keys.find((key: { id: string }) => key.id === firstId)
+    expect([shown.status, shown.status_reason]).toEqual([
+      'restricted',
+      expect.stringMatching(/lacks a permission.*: gpt-4o until 20/),
+    ])
+    refusals.clear()
+    expect((await chat(caller, 'gpt-4o-mini')).headers.get('x-uniroute-key')).toBe(firstId)
   })
 
   test('without another key is no key for this request: the server’s where that is granted, else a sentence that helps', async () => {
@@ -79,6 +85,13 @@ describe.each([
     const refused = await chat(caller, 'gpt-4o', { 'x-uniroute-fallback': 'never' })
     expect([refused.status, refused.body.error.code]).toEqual([403, 'no_usable_key'])
     expect(refused.body.error.message).toContain(own.slice(-4))
+    expect(calls.filter((key) => key === own)).toHaveLength(1)
+    const explained = await app.call('POST', '/v1/route/explain', {
+      token: caller.apiKey,
+      body: { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }], simulate: {} },
+    })
+    expect(explained.body.chain[0]).toMatchObject({ decision: 'skip', reason: 'unfit' })
+    expect(explained.body.result).toMatchObject({ decision: 'serve', billed_to: 'server', fallback: 'no_key' })
   })
 })
 

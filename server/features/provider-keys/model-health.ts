@@ -3,8 +3,11 @@
 // stands above them.
 import type { ModelHealth, ProviderKeyRecord } from './record.ts'
 
+/** What this process found: `unfit` is in no row, since it may be the address of this one machine that is not taken. */
+export type SeenHealth = Omit<ModelHealth, 'status'> & { readonly status: ModelHealth['status'] | 'unfit' }
+
 /** What this process knows of a key; handed in by the gateway. Another secret is another key. */
-export type ReadHealth = (key: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>) => readonly ModelHealth[]
+export type ReadHealth = (key: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>) => readonly SeenHealth[]
 
 const MOST_NAMED = 5
 const LONGEST_NAME = 100
@@ -25,22 +28,26 @@ export function withModelHealth<Key extends ProviderKeyRecord>(
   if (models.length === 0) return key
   const cooling = models.filter(({ status }) => status === 'cooling')
   const restricted = models.filter(({ status }) => status === 'restricted')
+  const unfit = models.filter(({ status }) => status === 'unfit')
   // The temporary one is the news; the lasting one is told beside it.
   const parts = [
     ...(cooling.length > 0 ? [`rate limited: ${nameModels(cooling)}`] : []),
     ...(restricted.length > 0 ? [`not enabled for this account: ${nameModels(restricted)}`] : []),
-    'other models work',
+    ...(unfit.length > 0
+      ? [`the key lacks a permission, or may not be used from this server's address: ${nameModels(unfit)}`]
+      : []),
+    ...(unfit.length === 0 ? ['other models work'] : []),
   ]
   return { ...key, status: cooling.length > 0 ? 'cooling' : 'restricted', statusReason: parts.join('; ') }
 }
 
 /** What this process saw itself is newer than what it read. */
-function mergeModels(stored: readonly ModelHealth[], seen: readonly ModelHealth[]): ModelHealth[] {
+function mergeModels(stored: readonly SeenHealth[], seen: readonly SeenHealth[]): SeenHealth[] {
   return [...new Map([...stored, ...seen].map((one) => [one.model, one])).values()]
 }
 
 /** Those that wait longest first. */
-function nameModels(models: readonly ModelHealth[]): string {
+function nameModels(models: readonly SeenHealth[]): string {
   const named = models
     .toSorted((a, b) => b.until - a.until)
     .slice(0, MOST_NAMED)
