@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { direct, reportLatency } from './latency.ts'
 import { findMeasuringObstacle } from './processor-time.ts'
 import { createReport, LEAST_ROUNDS, printReport, readLoad, saveReport } from './report.ts'
 import { runScenario, WrongResult } from './run.ts'
@@ -19,6 +20,7 @@ const TARGETS: readonly Target[] = [nginx, nullProxy, nodeProxy, createUniRouteT
 const REFERENCES = [nginx.id, nullProxy.id]
 /** The kernel counts in ticks of 10 ms: shorter windows are too coarse. */
 const LEAST_WINDOW_SECONDS = 2
+const WARM_UP_MS = 3_000
 
 const USAGE = `npm run bench [-- [options] scenario …]
 
@@ -29,8 +31,11 @@ Options:
   --target NAME      only this one; may be repeated: ${TARGETS.map(({ id }) => id).join(', ')}
   --rounds NUMBER    ${LEAST_ROUNDS} or more, for figures to show (${LEAST_ROUNDS})
   --window SECONDS   of load per target and round, ${LEAST_WINDOW_SECONDS} or more (${LEAST_WINDOW_SECONDS})
+  --latency RATE     latency at so many requests a second instead of processor time, beside the provider asked directly
   --against FOLDER   also the UniRoute of another checkout, as uniroute-other
   --portkey FOLDER   also Portkey's gateway, from a folder where it was installed (bench/targets/portkey.ts says how)
+  --users NUMBER     also UniRoute with so many other users, each with a provider key and an API key, as uniroute-grown
+  --usage-rows NUMBER  and with so many requests in its ledger
   --node-flag FLAG   also UniRoute with this flag of Node's, as uniroute-flags; may be repeated
   --keep             write the result under a name that git does not ignore
   --profile FOLDER   write a processor profile of UniRoute there (open it in Chrome's or VS Code's viewer)
@@ -41,6 +46,8 @@ interface Wishes {
   readonly targets: readonly Target[]
   readonly rounds: number
   readonly windowMs: number
+  /** Requests a second at which latency is measured; null = processor time is. */
+  readonly latencyAt: number | null
   readonly keep: boolean
   readonly profileFolder: string | null
 }
@@ -54,8 +61,11 @@ function readWishes(): Wishes | null {
       target: { type: 'string', multiple: true },
       rounds: { type: 'string', default: String(LEAST_ROUNDS) },
       window: { type: 'string', default: String(LEAST_WINDOW_SECONDS) },
+      latency: { type: 'string' },
       against: { type: 'string' },
       portkey: { type: 'string' },
+      users: { type: 'string' },
+      'usage-rows': { type: 'string' },
       'node-flag': { type: 'string', multiple: true },
       keep: { type: 'boolean', default: false },
       profile: { type: 'string' },
@@ -66,14 +76,18 @@ function readWishes(): Wishes | null {
   const unknown = values.target?.find((id) => !TARGETS.some((target) => target.id === id))
   if (unknown !== undefined) throw new Error(`There is no target "${unknown}".`)
   return {
-    scenarios: (positionals.length === 0 ? USUAL : positionals).map(findScenario),
+    scenarios: (positionals.length > 0 ? positionals : values.latency === undefined ? USUAL : ['json']).map(
+      findScenario,
+    ),
     targets: [
       ...TARGETS.filter(({ id }) => values.target?.includes(id) ?? true),
       ...createVariants(values.against, values['node-flag']),
+      ...createGrown(values.users, values['usage-rows']),
       ...(values.portkey === undefined ? [] : [createPortkeyTarget(resolve(values.portkey))]),
     ],
     rounds: readNumber('--rounds', values.rounds),
     windowMs: readNumber('--window', values.window) * 1000,
+    latencyAt: values.latency === undefined ? null : readNumber('--latency', values.latency),
     keep: values.keep,
     profileFolder: values.profile === undefined ? null : resolve(values.profile),
   }
@@ -84,6 +98,15 @@ function createVariants(against: string | undefined, flags: readonly string[] | 
   return flags === undefined ? other : [...other, createUniRouteTarget({ id: 'uniroute-flags', flags })]
 }
 
+function createGrown(users: string | undefined, usageRows: string | undefined): Target[] {
+  if (users === undefined && usageRows === undefined) return []
+  const grown = {
+    users: users === undefined ? 0 : readNumber('--users', users),
+    usageRows: usageRows === undefined ? 0 : readNumber('--usage-rows', usageRows),
+  }
+  return [createUniRouteTarget({ id: 'uniroute-grown', grown })]
+}
+
 function readNumber(option: string, text: string): number {
   const number = Number(text)
   if (!(number > 0)) throw new Error(`${option} takes a number above 0, not "${text}".`)
@@ -91,7 +114,7 @@ function readNumber(option: string, text: string): number {
 }
 
 async function bench(wishes: Wishes): Promise<void> {
-  const { keep, windowMs, profileFolder } = wishes
+  const { keep, windowMs, profileFolder, latencyAt } = wishes
   const rounds = Math.ceil(wishes.rounds)
   if (rounds < LEAST_ROUNDS || windowMs < LEAST_WINDOW_SECONDS * 1000) say('too short for figures to show: a trial run')
   if (profileFolder !== null) mkdirSync(profileFolder, { recursive: true })
@@ -101,8 +124,14 @@ async function bench(wishes: Wishes): Promise<void> {
       if (obstacle !== null) say(`${obstacle}: ${scenario.id} runs without it`)
       return obstacle === null
     })
+    const run = { scenario, targets, rounds, windowMs, warmUpMs: WARM_UP_MS, profileFolder, say }
+    if (latencyAt !== null) {
+      const latency = { ...run, targets: [direct, ...targets], perSecond: latencyAt, keep }
+      say(`written to ${await reportLatency(latency, (text) => void process.stdout.write(`\n${text}\n`))}`)
+      continue
+    }
     const loadBefore = readLoad()
-    const results = await runScenario({ scenario, targets, rounds, windowMs, warmUpMs: 3_000, profileFolder, say })
+    const results = await runScenario(run)
     const references = REFERENCES.filter((id) => targets.some((target) => target.id === id))
     const report = createReport({ scenario, loadBefore, loadAfter: readLoad(), references }, results)
     process.stdout.write(`\n${printReport(report)}\n`)

@@ -99,15 +99,12 @@ function writeVerdicts({ references, rows }: Report): string[] {
 }
 
 /** Returns the path. Without `keep` the file is one that git ignores. */
-export function saveReport(report: Report, { keep, date }: { keep: boolean; date: Date }): string {
-  mkdirSync(RESULTS, { recursive: true })
-  const stamp = date.toISOString().slice(0, 19).replaceAll(':', '')
-  const path = join(RESULTS, `${stamp}-${report.scenario.id}${keep ? '.kept' : ''}.json`)
+export function saveReport(report: Report, how: { keep: boolean; date: Date }): string {
   const { scenario, machine, loadBefore, loadAfter } = report
   const content = {
     scenario: scenario.id,
     unit: scenario.unit,
-    date: date.toISOString(),
+    date: how.date.toISOString(),
     machine: { ...machine, loadBefore, loadAfter },
     targets: report.rows.map(({ result, cost, ratios, requestsPerSecond }) => ({
       id: result.target.id,
@@ -118,15 +115,22 @@ export function saveReport(report: Report, { keep, date }: { keep: boolean; date
       rounds: result.measurements,
     })),
   }
+  return saveResult(scenario.id, content, how)
+}
+
+export function saveResult(name: string, content: object, { keep, date }: { keep: boolean; date: Date }): string {
+  mkdirSync(RESULTS, { recursive: true })
+  const stamp = date.toISOString().slice(0, 19).replaceAll(':', '')
+  const path = join(RESULTS, `${stamp}-${name}${keep ? '.kept' : ''}.json`)
   writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)
   return path
 }
 
-function writeRange({ least, most }: Range, digits: number): string {
+export function writeRange({ least, most }: Range, digits: number): string {
   return `${least.toFixed(digits)}–${most.toFixed(digits)}`
 }
 
-function alignColumns(rows: readonly (readonly string[])[]): string[] {
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) =>
     row

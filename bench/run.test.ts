@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { direct, measureLatency } from './latency.ts'
 import { runScenario, type TargetResult } from './run.ts'
 import { findScenario } from './scenarios.ts'
 import type { Target } from './target.ts'
@@ -47,6 +48,26 @@ onLinux('a run of the benchmark', () => {
       expect(measurements).toHaveLength(2)
       expect(requests).toBeGreaterThan(measurements[0]!.requests + measurements[1]!.requests)
     }
+  })
+
+  test('at a fixed rate every request that was due is made, and counted in the books', async () => {
+    const setting = { scenario, targets: [direct, nullProxy], rounds: 2, warmUpMs: 50, windowMs: 200 }
+    const results = await measureLatency({ ...setting, perSecond: 50, profileFolder: null, say: () => {} })
+    expect(results.map(({ target }) => target.id)).toEqual(['direct', 'null-proxy'])
+    expect(results.map(({ added }) => added === null)).toEqual([true, false])
+    for (const { requests, p50, p99 } of results) {
+      expect(requests).toBeGreaterThanOrEqual(2 * 10)
+      expect(p99.median).toBeGreaterThanOrEqual(p50.median)
+    }
+    await expect(
+      measureLatency({
+        ...setting,
+        targets: [createLocalTarget(500, scenario.answer.pieces[0]!)],
+        perSecond: 50,
+        profileFolder: null,
+        say: () => {},
+      }),
+    ).rejects.toThrow(/local: .*status 500/)
   })
 
   test('refuses figures of a target that answers with an error', async () => {

@@ -36,7 +36,7 @@ export interface TargetResult {
   readonly requests: number
 }
 
-interface Contestant {
+export interface Contestant {
   readonly target: Target
   readonly providerKey: string
   readonly running: RunningTarget
@@ -56,6 +56,16 @@ export class WrongResult extends Error {
 
 /** Throws a WrongResult where any exchange or any book was wrong: such a run has no figures. */
 export async function runScenario(options: RunOptions): Promise<TargetResult[]> {
+  const { scenario, windowMs } = options
+  const contestants = await runRounds(options, (contestant) => measure(contestant, scenario, windowMs))
+  return contestants.map(({ target, measurements, requests }) => ({ target, measurements, requests }))
+}
+
+/** Starts and warms all targets, lets `measureOne` measure each in every round, and checks the books. */
+export async function runRounds(
+  options: RunOptions,
+  measureOne: (contestant: Contestant) => Promise<void>,
+): Promise<readonly Contestant[]> {
   const { scenario, say } = options
   await using stack = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'uniroute-bench-'))
@@ -73,12 +83,12 @@ export async function runScenario(options: RunOptions): Promise<TargetResult[]> 
     say(`round ${round + 1} of ${options.rounds}`)
     // Each begins in turn, so that none always comes after the same neighbour's leftovers.
     const order = contestants.map((_, place) => contestants[(place + round) % contestants.length]!)
-    for (const contestant of order) await measure(contestant, scenario, options.windowMs)
+    for (const contestant of order) await measureOne(contestant)
   }
   say('checking the books')
   const served = await upstream.ask<Record<string, number>>('served')
   for (const contestant of contestants) await checkBooks(contestant, served)
-  return contestants.map(({ target, measurements, requests }) => ({ target, measurements, requests }))
+  return contestants
 }
 
 async function startContestant(
@@ -119,13 +129,19 @@ async function measure(contestant: Contestant, scenario: Scenario, windowMs: num
 
 async function apply(contestant: Contestant, milliseconds: number): Promise<LoadReport> {
   const report = await contestant.load.ask<LoadReport>('load', milliseconds)
-  if (report.failures > 0) {
+  countAnswers(contestant, report)
+  return report
+}
+
+/** A WrongResult where one was wrong. */
+export function countAnswers(contestant: Contestant, report: Pick<LoadReport, 'requests' | 'failures' | 'sentences'>) {
+  const { requests, failures, sentences } = report
+  if (failures > 0) {
     throw new WrongResult(
-      `${contestant.target.id}: ${report.failures} of ${report.failures + report.requests} answers were wrong. ${report.sentences.join(' | ')}`,
+      `${contestant.target.id}: ${failures} of ${failures + requests} answers were wrong. ${sentences.join(' | ')}`,
     )
   }
-  contestant.requests += report.requests
-  return report
+  contestant.requests += requests
 }
 
 /** Waits until the process uses no processor time to speak of; returns its time so far. */

@@ -40,13 +40,64 @@ const COLOURS: Readonly<Record<(typeof SHOWN)[number], string>> = {
 
 function readNewest(): Result[] {
   const newest = new Map<string, Result>()
-  const names = readdirSync(RESULTS).filter((name) => name.endsWith('.kept.json'))
-  for (const name of names.toSorted()) {
-    const result = JSON.parse(readFileSync(`${RESULTS}/${name}`, 'utf8')) as Result
+  for (const result of readKept<Result>((name) => !name.includes('-latency-'))) {
     newest.delete(result.scenario)
     newest.set(result.scenario, result)
   }
   return [...newest.values()]
+}
+
+/** In the order in which they were made. */
+function readKept<Kept>(isWanted: (name: string) => boolean): Kept[] {
+  const names = readdirSync(RESULTS).filter((name) => name.endsWith('.kept.json') && isWanted(name))
+  return names.toSorted().map((name) => JSON.parse(readFileSync(`${RESULTS}/${name}`, 'utf8')) as Kept)
+}
+
+/** What a chunk or a request costs as there are more of something; said of UniRoute alone. */
+function writeGrowth(results: readonly Result[]): string[] {
+  const rows = results.filter(isGrowth).flatMap((result) => {
+    const own = result.targets.find(({ id }) => id === 'uniroute')
+    if (!own) return []
+    const { median, least, most } = own.microsecondsPerUnit
+    return [
+      `| ${result.scenario} | ${result.unit} | ${median.toFixed(1)} (${least.toFixed(1)}–${most.toFixed(1)}) | ${result.machine.loadBefore} |`,
+    ]
+  })
+  if (rows.length === 0) return []
+  return ['| scenario | per | uniroute, CPU µs | load average |', '| --- | --- | --- | --- |', ...rows, '']
+}
+
+function isGrowth({ scenario }: Pick<Result, 'scenario'>): boolean {
+  return /^(?:events|body)-/.test(scenario)
+}
+
+interface LatencyResult {
+  readonly scenario: string
+  readonly perSecond: number
+  readonly machine: { readonly loadBefore: number }
+  readonly targets: readonly {
+    readonly id: string
+    readonly p50: Range
+    readonly p99: Range
+    readonly added: Range | null
+  }[]
+}
+
+function writeLatency(): string[] {
+  const last = readKept<LatencyResult>((name) => name.includes('-latency-')).at(-1)
+  if (!last) return []
+  const rows = last.targets.map(({ id, p50, p99, added }) => {
+    const more = added ? `${added.median.toFixed(2)} (${added.least.toFixed(2)}–${added.most.toFixed(2)})` : '–'
+    return `| ${id} | ${p50.median.toFixed(2)} | ${p99.median.toFixed(2)} | ${more} |`
+  })
+  return [
+    `Latency of \`${last.scenario}\` at ${last.perSecond} requests a second, from the moment when each was due, load average ${last.machine.loadBefore}:`,
+    '',
+    '| target | p50 ms | p99 ms | added p50 ms (least–most) |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ]
 }
 
 function ratioOf(result: Result, id: string): Range | undefined {
@@ -96,9 +147,13 @@ function drawPicture(results: readonly Result[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 ${y + 10}" role="img" ${style}>${title}${legend.join('')}${parts.join('')}</svg>\n`
 }
 
-const results = readNewest()
+const all = readNewest()
+const results = all.filter((result) => !isGrowth(result))
 if (results.length === 0) throw new Error('There is no kept result: npm run bench -- --keep')
 const document = readFileSync(DOCUMENT, 'utf8')
 const [before, rest] = [document.slice(0, document.indexOf(BEGIN)), document.slice(document.indexOf(END))]
-writeFileSync(DOCUMENT, `${before}${BEGIN}\n\n${writeTable(results)}\n\n${rest}`)
+writeFileSync(
+  DOCUMENT,
+  `${before}${BEGIN}\n\n${[writeTable(results), '', ...writeGrowth(all), ...writeLatency()].join('\n')}\n${rest}`,
+)
 writeFileSync(PICTURE, drawPicture(results))

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findScenario } from '../scenarios.ts'
 import { HttpReader, type Message } from './http-reader.ts'
+import { pace } from './pace.ts'
 import { serveParent } from './parent.ts'
 
 export interface LoadSetting {
@@ -37,7 +38,15 @@ const request = Buffer.concat([
   scenario.requestBody,
 ])
 
-serveParent({ start: () => ({}), load: (milliseconds) => load(Number(milliseconds)) })
+serveParent({
+  start: () => ({}),
+  load: (milliseconds) => load(Number(milliseconds)),
+  pace: (setting) =>
+    pace(
+      { request, connections: scenario.connections, open: openConnection, check: checkMessage },
+      setting as { perSecond: number; milliseconds: number },
+    ),
+})
 
 async function load(milliseconds: number): Promise<LoadReport> {
   const tally = { requests: 0, failures: 0, sentences: [] as string[] }

@@ -16,11 +16,16 @@ const PACES = {
 type Pace = keyof typeof PACES
 type ProviderId = keyof typeof PROVIDERS
 
-function createRelayed(id: string, pace: Pace, providerId: ProviderId, question = QUESTION): Scenario {
+function createRelayed(
+  id: string,
+  pace: Pace,
+  providerId: ProviderId,
+  { question = QUESTION, said = WORDS }: { question?: string; said?: readonly string[] } = {},
+): Scenario {
   const provider = PROVIDERS[providerId]
   const { gapMs, connections, words } = PACES[pace]
   const requestBody = CLIENTS[provider.dialect].writeRequest(provider.model, question, 400)
-  const pieces = provider.writeEvents(WORDS)
+  const pieces = provider.writeEvents(said)
   return {
     id,
     summary: `a ${provider.dialect} stream of ${pieces.length} pieces, ${words}; ${Math.round(requestBody.length / 1024)} KB asked`,
@@ -78,8 +83,12 @@ const PAIRS = ALL_PROVIDERS.flatMap((provider) =>
     .map((client) => [client, provider] as const),
 )
 
+/** What a chunk costs must not hang on how many there are. */
+export const EVENT_COUNTS = [10, 100, 1_000, 10_000] as const
+
 export const STREAMS: readonly Scenario[] = [
   ...ALL_PACES.flatMap((pace) => ALL_PROVIDERS.map((id) => createRelayed(nameRelayed(pace, id), pace, id))),
-  createRelayed('long-chat', 'burst', 'openai', writeText(LONG_PROMPT)),
+  createRelayed('long-chat', 'burst', 'openai', { question: writeText(LONG_PROMPT) }),
+  ...EVENT_COUNTS.map((count) => createRelayed(`events-${count}`, 'burst', 'openai', { said: writeWords(count) })),
   ...ALL_PACES.flatMap((pace) => PAIRS.map(([client, provider]) => createTranslated(pace, client, provider))),
 ]

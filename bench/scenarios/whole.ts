@@ -56,6 +56,9 @@ function writeChat(question: unknown): unknown {
   return { model: 'gpt-4o-mini', messages, temperature: 0.2, max_tokens: 400 }
 }
 
+/** What a request costs may grow with its body, and no faster. */
+export const BODY_KILOBYTES = [1, 16, 128, 1_024] as const
+
 export const WHOLE: readonly Scenario[] = [
   createWhole({
     id: 'json',
@@ -76,6 +79,16 @@ export const WHOLE: readonly Scenario[] = [
     ]),
     answer: CHAT_ANSWER,
   }),
+  ...BODY_KILOBYTES.map((kilobytes) =>
+    createWhole({
+      id: `body-${kilobytes}k`,
+      summary: `${kilobytes} KB chat request, 1 KB answer, 8 connections saturated`,
+      connections: 8,
+      path: CHAT_PATH,
+      request: writeChat('x'.repeat(kilobytes * 1024 - 300)),
+      answer: CHAT_ANSWER,
+    }),
+  ),
   createWhole({
     id: 'embeddings',
     summary: '100 texts in, 100 vectors of 256 numbers out (about 500 KB), 8 connections saturated',

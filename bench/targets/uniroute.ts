@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createUniRouteClient, type UniRouteClient } from '../../test/support/uniroute-client.ts'
 import { stopProcess, watchOutput } from '../processes.ts'
+import { grow, type Growth } from './grown.ts'
 import type { Target, TargetSetting } from '../target.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,10 +23,12 @@ export interface UniRouteVariant {
   readonly root?: string
   /** Of Node, beside those of `npm start`. */
   readonly flags?: readonly string[]
+  /** What stands in its database before the first request. */
+  readonly grown?: Growth
 }
 
 /** UniRoute as it is, or a variant of it to compare with in the same rounds. */
-export function createUniRouteTarget({ id, root = ROOT, flags = [] }: UniRouteVariant): Target {
+export function createUniRouteTarget({ id, root = ROOT, flags = [], grown }: UniRouteVariant): Target {
   return {
     id,
     translates: true,
@@ -41,7 +44,7 @@ export function createUniRouteTarget({ id, root = ROOT, flags = [] }: UniRouteVa
       const output = watchOutput(child)
       try {
         const [, url = ''] = await output.find(/UniRoute ready at (\S+)\n/)
-        return await prepare(child, url, setting)
+        return await prepare(child, url, setting, grown)
       } catch (error) {
         await stopProcess(child)
         throw error
@@ -50,11 +53,13 @@ export function createUniRouteTarget({ id, root = ROOT, flags = [] }: UniRouteVa
   }
 }
 
-async function prepare(child: ChildProcess, url: string, { providerKey, scenario }: TargetSetting) {
+async function prepare(child: ChildProcess, url: string, setting: TargetSetting, grown: Growth | undefined) {
+  const { providerKey, scenario, folder } = setting
   const client = createUniRouteClient(url, ADMIN)
   const { token } = await client.createUser()
   await client.addProviderKey(token, scenario.provider, providerKey)
   const { key } = await client.createApiKey(token, LIMITS)
+  if (grown) await grow(join(folder, 'uniroute.db'), grown)
   return {
     pid: child.pid!,
     port: Number(new URL(url).port),
