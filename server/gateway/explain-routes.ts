@@ -166,8 +166,10 @@ async function describeSituation(tools: PipelineTools, exchange: Exchange, plan:
 
 async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: NamedStep): Promise<Hindrance | null> {
   const target = targetOf(tools, exchange, step)
+  const sent = writeRequest(tools, exchange, target)
+  if (sent instanceof GatewayError) return sent
   try {
-    const reserved = await tools.spending.reserve(exchange, target, () => writeRequest(tools, exchange, target))
+    const reserved = await tools.spending.reserve(exchange, target, () => sent)
     if (typeof reserved === 'string') return reserved
     reserved.settle(0)
     return null
@@ -177,12 +179,13 @@ async function hindranceOf(tools: PipelineTools, exchange: Exchange, step: Named
   }
 }
 
-/** As it would be sent; what cannot be written without fetching files first counts as the client wrote it. */
-function writeRequest(tools: PipelineTools, exchange: Exchange, target: Target): Sent {
+/** As it would be sent, or why it cannot be; what files must be fetched for first counts as the client wrote it. */
+function writeRequest(tools: PipelineTools, exchange: Exchange, target: Target): Sent | GatewayError {
   try {
+    if (tools.preparation.isNeeded(exchange, target)) return { dialect: exchange.protocol.id, body: exchange.body }
     return tools.createCarrier(exchange, target)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    return { dialect: exchange.protocol.id, body: exchange.body }
+    return error
   }
 }

@@ -35,12 +35,19 @@ export async function explainSteps(candidate: ExplainedCandidate, survey: Survey
   const { turns = new Map(), earlier = [] } = survey.models.get(candidate) ?? {}
   const { weighed } = situation
   const ownKeys: OwnKey[] = []
+  let refusal: GatewayError | null = null
   for (const { record, fate } of weighed.ownKeys) {
     const found = fate === null && turns.has(record.id) ? await situation.hindrance({ kind: 'own', record }) : fate
+    if (found instanceof GatewayError) refusal ??= found
     ownKeys.push({ record, fate: found instanceof GatewayError ? null : found })
   }
+  for (const { record, lease, fate } of refusal ? [] : weighed.sharedKeys) {
+    if (fate !== null || !turns.has(record.id)) continue
+    const found = await situation.hindrance({ kind: 'shared', record, lease, reason: 'no_key' })
+    if (found instanceof GatewayError) refusal ??= found
+  }
   const capped = [...ownKeys, ...earlier].some(({ fate }) => LIMITED.has(fate))
-  const seen = { situation, turns, capped, unreached: whyUnreached(situation, survey) }
+  const seen = { situation, turns, capped, unreached: refusal?.code ?? whyUnreached(situation, survey) }
   const steps: ExplainedStep[] = []
   for (const key of weighed.ownKeys) {
     steps.push(await explainKey(seen, key, { kind: 'own', record: key.record }))

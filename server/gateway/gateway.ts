@@ -189,7 +189,7 @@ function createTools(options: GatewayOptions): PipelineTools {
     prices,
     keys,
     adjustments,
-    prepareCarrier: createPreparation(translation),
+    preparation: createPreparation(translation),
     createCarrier: (exchange, target) =>
       exchange.pass
         ? createPassRelay({ profiles, publicUrl: options.publicUrl() }, exchange, target, exchange.pass)

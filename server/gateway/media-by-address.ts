@@ -22,6 +22,8 @@ export interface MediaSettings {
 }
 
 export interface MediaByAddress {
+  /** Is anything to be fetched for it? Throws the client's 400 where that will not be done. */
+  isAwaited(codec: Codec, request: ChatRequest): boolean
   /** Fetches what the dialect cannot hold by its address; null where nothing is. Rejects with the client's 400. */
   fetchFor(exchange: Exchange, codec: Codec, request: ChatRequest): Promise<void> | null
   /** The items with the bytes in place of those addresses. */
@@ -132,19 +134,24 @@ export function createMediaByAddress(
     }
   }
 
+  function listWanted(codec: Codec, request: ChatRequest): ByAddress[] {
+    if (!codec.needsBytes) return []
+    const all = listMedia(request.items).filter((media) => isWanted(codec, request, media))
+    if (all.length > 0 && !settings.enabled)
+      throw refuse(all[0]!, `number 1 of ${all.length} by address`, 'this server fetches no files')
+    if (all.length > MOST_FILES) {
+      throw new GatewayError('bad_request', {
+        message: `The request names ${all.length} files by address; at most ${MOST_FILES} are fetched for this model. Send their content as base64 instead.`,
+      })
+    }
+    return all
+  }
+
   return {
+    isAwaited: (codec, request) => listWanted(codec, request).length > 0,
     fetchFor(exchange, codec, request) {
-      if (!codec.needsBytes) return null
-      const all = listMedia(request.items).filter((media) => isWanted(codec, request, media))
-      if (all.length === 0) return null
-      if (!settings.enabled)
-        throw refuse(all[0]!, `number 1 of ${all.length} by address`, 'this server fetches no files')
-      if (all.length > MOST_FILES) {
-        throw new GatewayError('bad_request', {
-          message: `The request names ${all.length} files by address; at most ${MOST_FILES} are fetched for this model. Send their content as base64 instead.`,
-        })
-      }
-      return fetchAll(exchange, all)
+      const all = listWanted(codec, request)
+      return all.length === 0 ? null : fetchAll(exchange, all)
     },
     place(exchange, codec, request, items) {
       const ready = known.get(exchange.request)?.ready

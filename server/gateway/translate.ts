@@ -100,15 +100,31 @@ export function createCarrierChoice(tools: TranslateTools): (exchange: Exchange,
   }
 }
 
-/** Fetches what the target's dialect cannot hold by its address. */
-export function createPreparation(tools: TranslateTools): (exchange: Exchange, target: Target) => Promise<void> | null {
-  return (exchange, target) => {
+export interface Preparation {
+  /** Are there files to be fetched first? Throws where that will not be done. */
+  isNeeded(exchange: Exchange, target: Target): boolean
+  /** Fetches what the target's dialect cannot hold by its address; null where nothing is missing. */
+  prepare(exchange: Exchange, target: Target): Promise<void> | null
+}
+
+export function createPreparation(tools: TranslateTools): Preparation {
+  function readFor(exchange: Exchange, target: Target): { upstream: Codec; request: ChatRequest } | null {
     const { task } = exchange.operation
     if (exchange.pass || (task !== 'generate' && task !== 'count') || isRelayed(tools, exchange, target)) return null
     const client = task === 'count' ? COUNTERS[exchange.protocol.id] : CODECS[exchange.protocol.id]
     if (!client) return null
     const upstream = CODECS[findCounterpart(exchange, target).protocol.id]
-    return tools.media.fetchFor(exchange, upstream, decodeOnce(tools, exchange, client).request)
+    return { upstream, request: decodeOnce(tools, exchange, client).request }
+  }
+  return {
+    isNeeded(exchange, target) {
+      const read = readFor(exchange, target)
+      return read !== null && tools.media.isAwaited(read.upstream, read.request)
+    },
+    prepare(exchange, target) {
+      const read = readFor(exchange, target)
+      return read && tools.media.fetchFor(exchange, read.upstream, read.request)
+    },
   }
 }
 

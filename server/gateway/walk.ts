@@ -23,6 +23,7 @@ import { healthName, serverKeyName } from './plan.ts'
 import { explainMalformed, explainRefusal, explainVerdict, outageOf, type OutageFacts } from './refusal.ts'
 import type { ServedModels } from './served-models.ts'
 import type { LimitFate, Spending } from './spending.ts'
+import type { Preparation } from './translate.ts'
 import { mayRepeat, MOST_CALLS, walkSteps, type Asked, type NamedStep, type StepWorld } from './steps.ts'
 import type { KeyMemory, Turn, Turns } from './turns.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -48,8 +49,8 @@ export interface WalkTools extends AttemptTools {
   readonly keys: KeyRing
   readonly spending: Spending
   readonly adjustments: Adjustments
-  /** What must be there before the carrier can be made; null where nothing is missing. */
-  readonly prepareCarrier: (exchange: Exchange, target: Target) => Promise<void> | null
+  /** What must be there before the carrier can be made. */
+  readonly preparation: Preparation
   /** Relay or translation, as the dialects of both sides say. */
   readonly createCarrier: (exchange: Exchange, target: Target) => Carrier
 }
@@ -169,7 +170,7 @@ function hasLearned(
 
 /** What it may cost is held against every limit first, and becomes what it did cost afterwards. */
 async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): Promise<Try | LimitFate> {
-  const missing = tools.prepareCarrier(exchange, target)
+  const missing = tools.preparation.prepare(exchange, target)
   if (missing) await missing
   const carrier = tools.createCarrier(exchange, target)
   const reserved = await tools.spending.reserve(exchange, target, () => carrier)

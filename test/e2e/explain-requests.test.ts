@@ -172,3 +172,61 @@ test('without a key, the requests of an alias go to another of its models, and t
     expect.objectContaining({ decision: 'refuse', code: 'no_usable_key', requests: 1 }),
   )
 })
+
+const pictures = (count: number) => [
+  { type: 'text', text: 'What are these?' },
+  ...Array.from({ length: count }, (_, at) => ({
+    type: 'image_url',
+    image_url: { url: `https://pictures.invalid/${at}.png` },
+  })),
+]
+
+describe('what cannot be written for the provider', () => {
+  test.each<[string, Json, Record<string, string>, string]>([
+    [
+      'a loss in strict mode',
+      { model: 'claude-sonnet-5', logit_bias: { 50256: -100 } },
+      { 'x-uniroute-strict': 'true' },
+      'unsupported_parameter',
+    ],
+    [
+      'more files by address than are fetched',
+      { model: 'gemini-3.5-flash', messages: [pictures(33)] },
+      {},
+      'bad_request',
+    ],
+    ['a conversation of which nothing is left', { model: 'claude-sonnet-5', messages: [''] }, {}, 'bad_request'],
+  ])('%s: refused in the explanation as in the request, and no key is asked', async (_name, more, headers, code) => {
+    const caller = await app.createCaller({ keys: ALL_KEYS() })
+    const before = fake.requests.length
+    const contents = (more['messages'] as unknown[] | undefined) ?? ['Hi']
+    const body = { max_tokens: 50, ...more, messages: contents.map((content) => ({ role: 'user', content })) }
+    const reply = await app.call('POST', '/v1/chat/completions', {
+      headers: { ...CHAT!.auth(caller.apiKey), ...headers },
+      body,
+    })
+    expect([reply.status, reply.body.error.code]).toEqual([400, code])
+    const { chain, result } = await explain(caller.apiKey, { ...body, simulate: {} }, headers)
+    expect(result).toMatchObject({ decision: 'refuse', status: 400, code })
+    expect(chain[0]).toMatchObject({ decision: 'skip', reason: code })
+    expect(fake.requests).toHaveLength(before)
+  })
+
+  test('with the next model of an alias, where the request asks it too', async () => {
+    const caller = await app.createCaller({ keys: ALL_KEYS() })
+    const content = pictures(33)
+    const body = { models: ['gemini-3.5-flash', 'gpt-5'], messages: [{ role: 'user', content }] }
+    const [reply, { result }] = [
+      await send(caller.apiKey, body),
+      await explain(caller.apiKey, { ...body, simulate: {} }),
+    ]
+    expect([result.status, result.code]).toEqual([reply.status, reply.body.error?.code ?? null])
+  })
+
+  test('pictures that would be fetched first are not fetched for the question', async () => {
+    const caller = await app.createCaller({ keys: ALL_KEYS() })
+    const body = { model: 'gemini-3.5-flash', messages: [{ role: 'user', content: pictures(1) }] }
+    const { chain, result } = await explain(caller.apiKey, { ...body, simulate: {} })
+    expect([chain[0].decision, result.decision]).toEqual(['try', 'serve'])
+  })
+})
