@@ -8,6 +8,7 @@ import { effortOf } from '../protocols/effort.ts'
 import type { LossName } from '../protocols/losses.ts'
 import type { ModelProfile } from '../protocols/profile.ts'
 import type { UpstreamError } from '../protocols/protocol.ts'
+import { createEchoCheck } from './echoed-words.ts'
 import { isStrict, type Exchange, type Target } from './exchange.ts'
 import { NOTHING_REFUSED, readRefusedParts, type RefusedParts } from './refused-parts.ts'
 
@@ -175,7 +176,11 @@ export function createAdjustments({ clock }: { clock: Clock }): Adjustments {
     learn(exchange, target, error, relayed) {
       if (isStrict(exchange)) return false
       const carrying = relayed ? 'relayed' : 'translated'
-      const lesson = LESSONS.find((known) => known.carrying === carrying && known.pattern.test(error.message))
+      const isEcho = createEchoCheck(exchange)
+      const lesson = LESSONS.find(({ carrying: way, pattern }) => {
+        const found = way === carrying ? pattern.exec(error.message) : null
+        return found !== null && !isEcho(found)
+      })
       if (!lesson) return learnRefused(exchange, target, error, relayed)
       if (exchange.adjusted.has(lesson.name)) return false
       if (lesson.name === BRIDGE && target.provider.translateVia !== 'openai-responses') return false

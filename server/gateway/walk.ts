@@ -16,6 +16,7 @@ import { runAttempt, type AttemptResult, type AttemptTools } from './attempt.ts'
 import type { BreakerKey, Breakers } from './breaker.ts'
 import type { Carrier } from './carrier.ts'
 import { PAYER_OF, type Chain, type KeyFate, type Step } from './chain.ts'
+import { createEchoCheck } from './echoed-words.ts'
 import { scopeOf, type Exchange, type Target } from './exchange.ts'
 import type { Health } from './health.ts'
 import type { Metered, Meter } from './meter.ts'
@@ -207,7 +208,7 @@ async function judge(
   status: number,
   error: UpstreamError,
 ): Promise<Verdict> {
-  const verdict = judgeRefusal(target.provider, status, error)
+  const verdict = judgeRefusal(target.provider, status, error, createEchoCheck(exchange))
   if (verdict !== 'restricted' || status !== 404) return verdict
   return (await isKnownModel(tools, exchange, target)) ? verdict : 'model_not_found'
 }

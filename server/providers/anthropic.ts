@@ -71,11 +71,12 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
     ...ANTHROPIC_OVERFLOW,
     {
       statuses: [400, 403],
-      message: /credit balance is too low|reached your .*usage limits?|usage limits?\b.*reached/i,
+      message:
+        /(?:your )?credit balance is too low|(?:you have )?reached your .*?usage limits?|usage limits?\b.*?reached/i,
       verdict: 'exhausted',
     },
     { statuses: [400, 402, 403], signal: 'billing_error', verdict: 'exhausted' },
     // A 400 that no change of the request mends: the account behind the key is closed.
-    { statuses: [400, 403], message: /organization has been disabled/i, verdict: 'invalid' },
+    { statuses: [400, 403], message: /(?:this )?organization has been disabled/i, verdict: 'invalid' },
   ],
 }

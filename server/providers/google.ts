@@ -24,7 +24,11 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
   errorRules: [
     ...GOOGLE_OVERFLOW,
     { statuses: [400, 401, 403], signal: 'api_key_invalid', verdict: 'invalid' },
-    { statuses: [400, 403], message: /api key (?:not valid|expired|not found|was reported)/i, verdict: 'invalid' },
+    {
+      statuses: [400, 403],
+      message: /(?:your )?api key (?:not valid|expired|not found|was reported)/i,
+      verdict: 'invalid',
+    },
     { statuses: [403], signal: 'api_key_service_blocked', verdict: 'invalid' },
     { statuses: [403], signal: 'service_disabled', verdict: 'invalid' },
     { statuses: [403], signal: /^api_key_(?:ip_address|http_referrer|android_app|ios_app)_blocked$/, verdict: 'unfit' },
@@ -36,13 +40,13 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
     // Of the region in which the free tier is not to be had: another account may be paid for. The region itself is not.
     {
       statuses: [400],
-      message: /free tier is not available in your country|without a billing account linked/i,
+      message: /(?:Gemini API )?free tier is not available in your country|without a billing account linked/i,
       verdict: 'exhausted',
     },
     {
       statuses: [400, 403, 429],
       message:
-        /billing (?:account|details)?.*(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
+        /billing (?:account|details)?.*?(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
       verdict: 'exhausted',
     },
     // The same sentence stands for a minute's limit and a day's, the project's and one model's: the quota's id tells. None

@@ -97,13 +97,24 @@ const COMMON_RULES: readonly ErrorRule[] = [
   { statuses: [503], message: /overloaded/i, verdict: 'overloaded' },
 ]
 
-/** What a refusal means: the provider's own rules first, then those all share, then the status alone. */
-export function judgeRefusal(provider: Provider, status: number, error: UpstreamError): Verdict {
+/**
+ * What a refusal means: the provider's own rules first, then those all share, then the status alone. `isEcho`: did the words
+ * that were found come from the request itself? Then they tell nothing.
+ */
+export function judgeRefusal(
+  provider: Provider,
+  status: number,
+  error: UpstreamError,
+  isEcho: (found: RegExpExecArray) => boolean = () => false,
+): Verdict {
   for (const rules of [provider.errorRules, COMMON_RULES]) {
     for (const rule of rules) {
       if (rule.statuses && !rule.statuses.includes(status)) continue
       if (rule.signal && !hasSignal(error.signals, rule.signal)) continue
-      if (rule.message && !rule.message.test(error.message)) continue
+      if (rule.message) {
+        const found = rule.message.exec(error.message)
+        if (found === null || isEcho(found)) continue
+      }
       return rule.verdict
     }
   }
