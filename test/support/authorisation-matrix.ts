@@ -8,6 +8,10 @@ export interface MatrixCredentials {
   /** Sent where a route wants something else: a good token must not open a key's route, nor the other way round. */
   readonly userToken: string
   readonly apiKey: string
+  /** What was good once, or is good elsewhere, by what it is: revoked, expired, of a disabled user, of another kind. */
+  readonly dead?: Readonly<Record<string, string>>
+  /** The refresh cookie of a session that goes on. */
+  readonly refreshCookie?: string
 }
 
 export interface MatrixFinding {
@@ -67,6 +71,15 @@ function listAttempts(route: Route, credentials: MatrixCredentials): Attempt[] {
     ...inEachForm('an unsigned token', UNSIGNED_TOKEN),
     ...inEachForm('a made-up key', MADE_UP_KEY),
   ]
+  for (const [name, value] of Object.entries(credentials.dead ?? {})) {
+    attempts.push(
+      { name: `${name} as Bearer`, headers: { authorization: `Bearer ${value}` }, refusals: REFUSED },
+      { name: `${name} as x-api-key`, headers: { 'x-api-key': value }, refusals: REFUSED },
+    )
+  }
+  if (credentials.refreshCookie !== undefined && route.credential !== 'refresh') {
+    attempts.push({ name: 'a good refresh cookie', headers: { cookie: credentials.refreshCookie }, refusals: REFUSED })
+  }
   if (route.credential !== 'session') attempts.push(...inEachForm('a good token', credentials.userToken))
   if (route.credential !== 'api-key') attempts.push(...inEachForm('a good key', credentials.apiKey))
   if (route.role === 'admin') {
