@@ -22,6 +22,7 @@ const COPIED = [
   'LICENSE',
   'CHANGELOG.md',
   'SECURITY.md',
+  'THREAT_MODEL.md',
 ]
 /** `pg` asks for its native twin and goes on without it. */
 const ABSENT = ['pg-native']
