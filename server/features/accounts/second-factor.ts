@@ -154,10 +154,13 @@ function noFactor(): GatewayError {
   return new GatewayError('not_found', { message: 'This account has no second factor.' })
 }
 
-/** Fifty bits each, in letters and digits that nobody mistakes for others: `k7m2p-x4r9t`. */
+/**
+ * In letters and digits that nobody mistakes for others: `k7m2pq-x4r3ta-…`, four groups. 120 bits each, since they are kept as
+ * plain hashes: shorter ones could be found out from a stolen database.
+ */
 function makeCodes(): string[] {
   return Array.from({ length: CODES }, () => {
-    const text = toBase32(randomBytes(7)).toLowerCase().slice(0, 10)
-    return `${text.slice(0, 5)}-${text.slice(5)}`
+    const text = toBase32(randomBytes(15)).toLowerCase()
+    return text.match(/.{6}/g)!.join('-')
   })
 }
