@@ -101,18 +101,24 @@ export class TranslatedAnswer implements Answer {
     this.bytes += chunk.length
     if (!this.#options.streamed) {
       this.#chunks.push(chunk)
-      if (this.bytes > LARGEST_WHOLE) this.#broken = tooLarge()
-      return { error: this.#broken, progress: true, full: false }
+      if (this.bytes > LARGEST_WHOLE) this.#breakOff()
+      return { error: null, progress: true, full: false, enough: this.#broken !== null }
     }
     let events: StreamEvent[]
     try {
       events = this.#decode(this.#splitter.push(chunk))
     } catch (error) {
       if (!(error instanceof EventTooLarge)) throw error
-      this.#broken = tooLarge()
-      return { error: this.#begun ? null : this.#broken, progress: false, full: false, enough: this.#begun }
+      this.#breakOff()
+      return { error: null, progress: false, full: false, enough: true }
     }
     return this.#take(events)
+  }
+
+  /** Nothing the provider said, so no refusal: there is no answer that could be read. */
+  #breakOff(): void {
+    this.#broken = { signals: ['too_large'], message: 'The answer is too large.', retryAfterMs: null }
+    this.#chunks = []
   }
 
   isComplete(): boolean {
@@ -309,8 +315,4 @@ function lengthOf(event: StreamEvent): number {
 /** The provider itself says that what it made is no answer. */
 function malformed({ raw }: Finish): UpstreamError {
   return { signals: [raw.toLowerCase()], message: 'The answer is malformed.', retryAfterMs: null }
-}
-
-function tooLarge(): UpstreamError & { status: number } {
-  return { status: 502, signals: ['too_large'], message: 'The answer is too large.', retryAfterMs: null }
 }

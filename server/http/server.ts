@@ -76,6 +76,8 @@ const EXPECTATIONS = [
 const LONGEST_REQUEST_LINE = 2_048
 /** Sockets in the middle of sending a request when a drain ends get this long to finish sending it. */
 const DRAIN_GRACE_MS = 1_000
+/** For a client that does not read: one read of a provider's socket fills it, where twice as much would take two. */
+const HELD_PER_CLIENT = 32 * 1024
 /** A connection we gave up on may read our last words this long. */
 const LAST_WORDS_MS = 1_000
 
@@ -127,6 +129,7 @@ export function createHttp(options: HttpOptions): Http {
 function createBareServer(limits: HttpLimits): Server {
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
+    highWaterMark: HELD_PER_CLIENT,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,

@@ -16,6 +16,8 @@ export interface ProviderManner {
   gapMs: number
   /** Streams stop after their first event until this is false again. */
   hold: boolean
+  /** Of the answers, those whose connection is killed half-way. */
+  killShare: number
 }
 
 export interface ProviderFigures {
@@ -26,7 +28,7 @@ export interface ProviderFigures {
   readonly mixUps: readonly string[]
 }
 
-const manner: ProviderManner = { delayMs: 0, events: 8, gapMs: 0, hold: false }
+const manner: ProviderManner = { delayMs: 0, events: 8, gapMs: 0, hold: false, killShare: 0 }
 let callsOfModels = new Map<string, number>()
 const mixUps: string[] = []
 const held = new Set<() => void>()
@@ -43,6 +45,8 @@ const server = createServer({ noDelay: true }, (socket) => {
 })
 
 function answer(socket: Socket, { head, body }: Message): void {
+  // How a key is tested: no call.
+  if (!head.startsWith('POST ')) return void socket.write(writeJson('200 OK', '{"object":"list","data":[]}'))
   calls++
   const key = readHeader(head, 'authorization')?.replace(/^Bearer /, '') ?? ''
   const { model, stream, messages } = JSON.parse(body.toString('utf8'))
@@ -55,6 +59,7 @@ function answer(socket: Socket, { head, body }: Message): void {
   const send = (): void => {
     if (socket.destroyed) return
     if (down !== undefined) socket.write(writeFailure(Number(down)))
+    else if (Math.random() < manner.killShare) killHalfWay(socket, writeChatAnswer(model, `answer to ${said}`))
     else if (stream) speak(socket, writeChatEvents(model, `answer to ${said}`, manner.events))
     else socket.write(writeChatAnswer(model, `answer to ${said}`))
   }
@@ -64,7 +69,15 @@ function answer(socket: Socket, { head, body }: Message): void {
 
 function writeFailure(status: number): string {
   const body = '{"error":{"message":"The server had an error.","type":"server_error","code":null,"param":null}}'
-  return `HTTP/1.1 ${status} Down\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  return writeJson(`${status} Down`, body)
+}
+
+function writeJson(status: string, body: string): string {
+  return `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+}
+
+function killHalfWay(socket: Socket, answer: string): void {
+  socket.write(answer.slice(0, answer.length / 2), () => socket.resetAndDestroy())
 }
 
 const STREAM_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
