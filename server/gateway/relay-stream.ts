@@ -8,10 +8,9 @@ import { createArrayGuard, type ArrayGuard } from './array-guard.ts'
 import { createStreamGuard, type CredentialScan, type StreamGuard } from './credential-scan.ts'
 import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-filter.ts'
 import type { ToldUsage } from '../protocols/canonical.ts'
-import { parseJson } from '../protocols/read.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
-import { createMemberTap, type StateTap } from './state-tap.ts'
+import { createUsageTap, type StateTap } from './state-tap.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 
 /** Held before the first event at most; a first event longer than this is one that goes on as it is. */
@@ -54,7 +53,8 @@ export class StreamRelay implements Answer {
     this.#status = answer.status
     this.#headers = answer.headers
     this.#watch = answer.watch ?? null
-    this.#usageTap = this.#createUsageTap()
+    const { usageMembers } = exchange.protocol.stream
+    this.#usageTap = usageMembers ? createUsageTap(usageMembers, this.#usageMembers) : null
     this.#framed = answer.framed
     this.#guard = answer.framed ? createStreamGuard(answer.scan, exchange.protocol.stream) : null
     this.#array = answer.framed ? null : createArrayGuard(answer.scan, exchange.protocol.stream)
@@ -123,14 +123,6 @@ export class StreamRelay implements Answer {
   readUsage(): ToldUsage {
     const tail = this.#filter?.usageEvent || this.#tap.tail
     return this.#exchange.protocol.stream.readUsage(this.#firstEvent, tail, this.#usageMembers)
-  }
-
-  #createUsageTap(): StateTap | null {
-    const { usageMembers } = this.#exchange.protocol.stream
-    if (!usageMembers) return null
-    return createMemberTap(Object.keys(usageMembers), (key, text) => {
-      if (usageMembers[key]!(parseJson(text))) this.#usageMembers.set(key, text)
-    })
   }
 
   #pushArray(array: ArrayGuard, chunk: Buffer): PushResult {

@@ -4,12 +4,12 @@ import { scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan
 import { UNTOLD_USAGE, type ToldUsage } from '../protocols/canonical.ts'
 import { ERROR_ANSWER_KEYS, isErrorAnswer, withNamedStatus } from '../protocols/error-answers.ts'
 import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
-import { asObject, findLastMember, parseJson } from '../protocols/read.ts'
+import { asObject, findLastMember, findLastText, parseJson } from '../protocols/read.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import type { Answer, PushResult, Refusal } from './answer.ts'
 import type { Exchange } from './exchange.ts'
-import { createMemberTap, type StateTap } from './state-tap.ts'
+import { createUsageTap, type StateTap } from './state-tap.ts'
 
 const MOST_HELD = 16 * 1024 * 1024
 const TAIL_BYTES = 4096
@@ -32,6 +32,8 @@ export class WholeRelay implements Answer {
   /** What tells usage deep inside, by its key. */
   readonly #members = new Map<string, string>()
   readonly #memberTap: StateTap | null
+  /** Of one too large to hold: what tells usage wherever it stands. */
+  readonly #usageTap: StateTap | null
   #chunks: Buffer[] = []
   #held = 0
   #begun = false
@@ -47,7 +49,9 @@ export class WholeRelay implements Answer {
     this.#status = answer.status
     this.#headers = answer.headers
     this.#watch = answer.watch ?? null
-    this.#memberTap = this.#createMemberTap()
+    const { usageMembers, stream } = exchange.protocol
+    this.#memberTap = usageMembers ? createUsageTap(usageMembers, this.#members) : null
+    this.#usageTap = stream.usageMembers ? createUsageTap(stream.usageMembers, this.#members) : null
   }
 
   get begun(): boolean {
@@ -103,23 +107,17 @@ export class WholeRelay implements Answer {
     const { protocol } = this.#exchange
     if (!this.#passing && !this.#scan) return UNTOLD_USAGE
     const tail = this.#passing ? this.#tail.toString('utf8') : ''
+    const inTail = (key: string): string | undefined =>
+      findLastMember(tail, key, () => true)?.text ?? findLastText(tail, key)
     const texts = new Map<string, string>()
     const usage = protocol.readUsage((key) => {
-      const own = this.#passing ? findLastMember(tail, key, () => true)?.text : this.#textOf(key)
-      const text = own ?? this.#members.get(key)
+      const passed = this.#members.get(key)
+      const text = this.#passing ? (passed ?? inTail(key)) : (this.#textOf(key) ?? passed)
       if (text === undefined) return undefined
       texts.set(key, text)
       return parseJson(text)
     })
     return { usage, raw: rawUsageOf(protocol, (key) => texts.get(key)) }
-  }
-
-  #createMemberTap(): StateTap | null {
-    const { usageMembers } = this.#exchange.protocol
-    if (!usageMembers) return null
-    return createMemberTap(Object.keys(usageMembers), (key, text) => {
-      if (usageMembers[key]!(parseJson(text))) this.#members.set(key, text)
-    })
   }
 
   #read(key: string): unknown {
@@ -143,20 +141,22 @@ export class WholeRelay implements Answer {
     this.bytes += chunk.length
     this.#watch?.push(chunk)
     this.#memberTap?.push(chunk)
-    if (this.#passing) {
-      this.#keepTail(chunk)
-      return !this.#exchange.response.write(chunk)
-    }
+    if (this.#passing) return !this.#pass(chunk)
     this.#chunks.push(chunk)
     this.#held += chunk.length
     if (this.#held <= MOST_HELD) return false
     this.#passing = true
     this.#writeHead(null)
     let ready = true
-    for (const held of this.#chunks) ready = this.#exchange.response.write(held)
-    this.#keepTail(chunk)
+    for (const held of this.#chunks) ready = this.#pass(held)
     this.#chunks = []
     return !ready
+  }
+
+  #pass(chunk: Buffer): boolean {
+    this.#usageTap?.push(chunk)
+    this.#keepTail(chunk)
+    return this.#exchange.response.write(chunk)
   }
 
   #writeHead(length: number | null): void {

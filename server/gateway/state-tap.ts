@@ -1,11 +1,15 @@
 // Finds the values of certain keys in the bytes of an answer as they pass, wherever a read cuts them: reasoning state
 // and what tells usage. Nothing else is decoded: one search per read while no such key is there.
+import type { StreamFacts } from '../protocols/protocol.ts'
+import { parseJson } from '../protocols/read.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
 const OPEN = 0x7b
 const CLOSE = 0x7d
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
 /** Longer values are no state of any vendor. */
 const LONGEST_VALUE = 1024 * 1024
 
@@ -21,9 +25,20 @@ export function createStateTap(keys: readonly string[], found: (value: string) =
   })
 }
 
-/** `found` gets each object and text as it was written, with the key it stands under. */
+/** `found` gets each object, list and text as it was written, with the key it stands under; what stands inside is passed over. */
 export function createMemberTap(keys: readonly string[], found: (key: string, text: string) => void): StateTap {
-  return createTap(keys, (bytes, at) => (bytes[at] === OPEN ? endOfObject(bytes, at) : endOfText(bytes, at)), found)
+  const endOf: EndOf = (bytes, at) => (bytes[at] === QUOTE ? endOfText(bytes, at) : endOfNested(bytes, at))
+  return createTap(keys, endOf, found)
+}
+
+/** Keeps in `found` the latest of the members that tell usage, each as it was written. */
+export function createUsageTap(
+  members: NonNullable<StreamFacts['usageMembers']>,
+  found: Map<string, string>,
+): StateTap {
+  return createMemberTap(Object.keys(members), (key, text) => {
+    if (members[key]!(parseJson(text))) found.set(key, text)
+  })
 }
 
 /** `endOf`: where the value ends that begins at an offset. */
@@ -101,7 +116,8 @@ function endOfText(bytes: Buffer, at: number): number | 'none' | 'more' {
   }
 }
 
-function endOfObject(bytes: Buffer, start: number): number | 'more' {
+function endOfNested(bytes: Buffer, start: number): number | 'none' | 'more' {
+  if (bytes[start] !== OPEN && bytes[start] !== OPEN_LIST) return 'none'
   let depth = 0
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]
@@ -109,8 +125,8 @@ function endOfObject(bytes: Buffer, start: number): number | 'more' {
       const end = endOfText(bytes, at)
       if (typeof end !== 'number') return 'more'
       at = end - 1
-    } else if (byte === OPEN) depth++
-    else if (byte === CLOSE && --depth === 0) return at + 1
+    } else if (byte === OPEN || byte === OPEN_LIST) depth++
+    else if ((byte === CLOSE || byte === CLOSE_LIST) && --depth === 0) return at + 1
   }
   return 'more'
 }

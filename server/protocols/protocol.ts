@@ -73,7 +73,8 @@ export interface StreamFacts {
   isComplete(end: StreamEnd): boolean
   /**
    * Objects and texts that tell usage and may stand so far in front that the tail does not hold them (behind them a
-   * response repeats its tools and metadata), by their keys, and what tells the one that is meant.
+   * response repeats its tools and metadata), by their keys, and what tells the one that is meant; inside a value of one
+   * of these keys no other is looked for.
    */
   readonly usageMembers?: Readonly<Record<string, (value: unknown) => boolean>>
   /** Usage from the first event and the tail; null values where unsaid. `members`: the latest of those, as written. */

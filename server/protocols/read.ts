@@ -123,6 +123,11 @@ export function findLastMember(
   return null
 }
 
+/** The last text behind `"key":` in such a text, as it was written. */
+export function findLastText(text: string, key: string): string | undefined {
+  return [...text.matchAll(new RegExp(`"${key}"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*")`, 'g'))].at(-1)?.[1]
+}
+
 function skipColon(text: string, from: number): number {
   const match = /\s*:\s*/y
   match.lastIndex = from

@@ -1,6 +1,6 @@
 // The provider's own usage object stands in the receipt as it was written, and searches are counted and paid for,
 // whatever dialect the client speaks.
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { useRegressionGateway, type Client } from '../support/regression-gateway.ts'
 import {
   anthropicStream,
@@ -16,7 +16,7 @@ import {
   responseStart,
   textBlock,
 } from '../support/scripted-answers.ts'
-import type { Json } from '../support/uniroute-client.ts'
+import type { Json, Reply } from '../support/uniroute-client.ts'
 
 const gateway = useRegressionGateway()
 const receiptOf = (headers: Headers): Promise<Json> =>
@@ -117,38 +117,70 @@ test.each([
   },
 )
 
-test('a relayed stream of Responses is counted however much of its request its last event repeats', async () => {
+describe('an answer of Responses that is relayed', () => {
+  // What clients write themselves says nothing of how they were served.
   const tools = Array.from({ length: 40 }, (_, at) => ({
     type: 'function',
     name: `f${at}`,
     description: 'd'.repeat(200),
-    parameters: { type: 'object', properties: { usage: { type: 'string' }, service_tier: { type: 'string' } } },
+    parameters: {
+      type: 'object',
+      properties: { usage: { type: 'string' }, service_tier: { type: 'string' } },
+      default: { service_tier: 'flex', usage: { input_tokens: 1, output_tokens: 1 } },
+    },
   }))
-  const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`label_${at}`, 'm'.repeat(500)]))
+  const labels = Array.from({ length: 15 }, (_, at) => [`label_${at}`, 'm'.repeat(500)])
+  const metadata = { ...Object.fromEntries(labels), service_tier: 'flex' }
   const usage = { input_tokens: 9, output_tokens: 7, total_tokens: 16 }
-  const { usage: _usage, ...rest } = response([outputText('Hi')])
-  const whole = {
-    ...rest,
-    service_tier: 'priority',
-    tool_usage: { web_search: { num_requests: 3 } },
-    tools,
-    usage,
-    metadata,
+  const answer = (text: string): object => {
+    const { usage: _usage, ...rest } = response([outputText(text)])
+    const tool_usage = { web_search: { num_requests: 3 } }
+    return {
+      ...rest,
+      service_tier: 'priority',
+      tool_usage,
+      text: { format: { default: metadata } },
+      tools,
+      usage,
+      metadata,
+    }
   }
-  gateway.answerWith(
-    responsesStream([
-      ...responseStart(),
-      { type: 'response.output_text.delta', output_index: 0, content_index: 0, delta: 'Hi' },
-      { type: 'response.completed', response: whole },
-    ]),
-  )
-  const reply = await gateway.ask('responses', { ...bodyOf('responses', 'gpt-5'), stream: true })
-  expect([reply.status, reply.text.includes('label_15')]).toEqual([200, true])
-  const receipt = await receiptOf(reply.headers)
-  expect(receipt).toMatchObject({
-    usage: { input_tokens: 9, output_tokens: 7, searches: 3 },
-    attempts: [{ raw_usage: usage }],
+
+  async function expectCounted(reply: Reply): Promise<void> {
+    expect([reply.status, reply.text.includes('label_14')]).toEqual([200, true])
+    const receipt = await receiptOf(reply.headers)
+    expect(receipt).toMatchObject({
+      usage: { input_tokens: 9, output_tokens: 7, searches: 3 },
+      attempts: [{ raw_usage: usage }],
+    })
+    // The dearer tier, and not the list's own price of 9×1.25 + 7×10 dollars a million and 3 searches at 10 a thousand.
+    expect(receipt.cost.usd_micros).toBeGreaterThan(30_082)
+  }
+
+  test('is counted however much of its request the last event of a stream repeats', async () => {
+    gateway.answerWith(
+      responsesStream([
+        ...responseStart(),
+        { type: 'response.output_text.delta', output_index: 0, content_index: 0, delta: 'Hi' },
+        { type: 'response.completed', response: answer('Hi') },
+      ]),
+    )
+    await expectCounted(await gateway.ask('responses', { ...bodyOf('responses', 'gpt-5'), stream: true }))
   })
-  // The dearer tier, and not the list's own price of 9×1.25 + 7×10 dollars a million and 3 searches at 10 a thousand.
-  expect(receipt.cost.usd_micros).toBeGreaterThan(30_082)
+
+  test.each([1, 17])('is counted when it is whole and of %i MB', async (megabytes) => {
+    gateway.answerWith(jsonAnswer(answer('Hi'.repeat(megabytes * 512 * 1024))))
+    await expectCounted(await gateway.ask('responses', bodyOf('responses', 'gpt-5')))
+  })
+})
+
+test('a whole Chat answer of 17 MB tells its tier', async () => {
+  const usage = { prompt_tokens: 1_000_000, completion_tokens: 0, total_tokens: 1_000_000 }
+  const message = { role: 'assistant', content: 'Hi'.repeat(17 * 512 * 1024) }
+  const choices = [{ index: 0, message, finish_reason: 'stop' }]
+  gateway.answerWith(jsonAnswer({ id: 'c', model: 'gpt-5', choices, usage, service_tier: 'flex' }))
+  const { headers } = await gateway.ask('chat', { model: 'gpt-5', messages: [{ role: 'user', content: 'news?' }] })
+  const receipt = await receiptOf(headers)
+  // Half of 1.25 dollars.
+  expect(receipt.cost.usd_micros).toBe(625_000)
 })

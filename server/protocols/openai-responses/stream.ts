@@ -10,6 +10,7 @@ const TERMINAL =
   /"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^event: ?(?:response\.(?:completed|incomplete|failed)|error)\s/m
 
 const isUsage = (value: unknown): boolean => asCount(asObject(value)?.['input_tokens']) !== null
+const isNever = (): boolean => false
 const isToolUsage = (value: unknown): boolean => readSearches(asObject(value)) !== null
 
 export const responsesStream: StreamFacts = {
@@ -27,7 +28,15 @@ export const responsesStream: StreamFacts = {
     // The event's type may stand at its head or, behind a response of any length, at its end. A trailing
     // `data: [DONE]` of compatible servers makes the event before it the last one that matters.
     TERMINAL.test(lastEventHead) || TERMINAL.test(tail) || /(?:^|\n)data: ?\[DONE\]/.test(tail),
-  usageMembers: { usage: isUsage, tool_usage: isToolUsage, service_tier: (value) => typeof value === 'string' },
+  usageMembers: {
+    usage: isUsage,
+    tool_usage: isToolUsage,
+    service_tier: (value) => typeof value === 'string',
+    // What clients write themselves, and answers repeat: nothing in it tells how they were served.
+    metadata: isNever,
+    tools: isNever,
+    format: isNever,
+  },
   readUsage(_firstEvent, tail, members) {
     const passed = (key: string): unknown => parseJson(members?.get(key) ?? '')
     const usage = members?.get('usage') ?? findLastMember(tail, 'usage', isUsage)?.text
