@@ -22,7 +22,7 @@ import { createCrossing, crossOver, readBodyObject, reportLosses, writeBody } fr
 import type { Exchange, Target } from './exchange.ts'
 
 interface Embedder {
-  decodeRequest(body: JsonObject, operation: Operation): EmbeddingRequest
+  decodeRequest(body: JsonObject, options: { operation: Operation; losses: LossReport }): EmbeddingRequest
   encodeRequest(request: EmbeddingRequest, options: { model: string; losses: LossReport }): Record<string, unknown>
   decodeResponse(body: JsonObject): EmbeddingResponse | null
   encodeResponse(response: EmbeddingResponse, request: EmbeddingRequest, model: string): Record<string, unknown>
@@ -32,14 +32,14 @@ interface Embedder {
 
 const EMBEDDERS: Readonly<Partial<Record<ProtocolId, Embedder>>> = {
   'openai-chat': {
-    decodeRequest: (body) => decodeOpenaiEmbedding(body),
+    decodeRequest: (body, { losses }) => decodeOpenaiEmbedding(body, losses),
     encodeRequest: encodeOpenaiEmbedding,
     decodeResponse: decodeOpenaiVectors,
     encodeResponse: (response, { format }, model) => encodeOpenaiVectors(response, { model, format }),
     operation: 'embeddings',
   },
   gemini: {
-    decodeRequest: (body, { id }) => decodeGeminiEmbedding(body, id === 'embed'),
+    decodeRequest: (body, { operation, losses }) => decodeGeminiEmbedding(body, operation.id === 'embed', losses),
     encodeRequest: encodeGeminiEmbedding,
     decodeResponse: decodeGeminiVectors,
     encodeResponse: (response, { single }) => encodeGeminiVectors(response, single),
@@ -59,7 +59,9 @@ export function translateEmbeddings(exchange: Exchange, target: Target): Carrier
   const protocol = PROTOCOLS[dialect]
   const operation = protocol.operations[upstream.operation]!
   const losses = createLossReport()
-  const request = crossOver(() => client.decodeRequest(readBodyObject(exchange), exchange.operation))
+  const request = crossOver(() =>
+    client.decodeRequest(readBodyObject(exchange), { operation: exchange.operation, losses }),
+  )
   const body = crossOver(() => upstream.encodeRequest(request, { model: target.model, losses }))
   reportLosses(exchange, losses.losses)
   return createCrossing(

@@ -7,9 +7,9 @@ import { RUNS } from '../../test/support/properties.ts'
 import { CannotCross, createLossReport } from './codec.ts'
 import {
   base64OfFloats,
-  decodeGeminiEmbedding,
+  decodeGeminiEmbedding as readGemini,
   decodeGeminiVectors,
-  decodeOpenaiEmbedding,
+  decodeOpenaiEmbedding as readOpenai,
   decodeOpenaiVectors,
   encodeGeminiEmbedding,
   encodeGeminiVectors,
@@ -17,6 +17,11 @@ import {
   encodeOpenaiVectors,
   floatsOfBase64,
 } from './embeddings.ts'
+import type { JsonObject } from './read.ts'
+
+const decodeOpenaiEmbedding = (body: JsonObject, losses = createLossReport()) => readOpenai(body, losses)
+const decodeGeminiEmbedding = (body: JsonObject, single: boolean, losses = createLossReport()) =>
+  readGemini(body, single, losses)
 
 const options = { model: 'gemini-embedding-001', losses: createLossReport() }
 
@@ -79,7 +84,7 @@ test('a Gemini request becomes an OpenAI one; the task is left out and said so',
     output_dimensionality: 8,
     auto_truncate: true,
   }
-  const request = decodeGeminiEmbedding(body, true)
+  const request = decodeGeminiEmbedding(body, true, losses)
   expect(encodeOpenaiEmbedding(request, { model: 'm', losses })).toEqual({
     model: 'm',
     input: 'ab',
@@ -90,6 +95,21 @@ test('a Gemini request becomes an OpenAI one; the task is left out and said so',
     { path: 'other_fields', action: 'dropped', why: expect.stringContaining('`auto_truncate`') },
     { path: 'task_type', action: 'dropped' },
   ])
+})
+
+const spoken = { content: { parts: [{ text: 'a' }] } }
+test.each<JsonObject>([
+  { input: 'a', oddly: 1 },
+  { ...spoken, oddly: 1 },
+  { oddly: 1, requests: [spoken] },
+  { requests: [spoken, { ...spoken, oddly: 1 }] },
+  { requests: [{ content: { ...spoken.content, oddly: 1 } }] },
+  { requests: [{ content: { parts: { text: 'a', oddly: { mimeType: 'image/png', data: 'AAAA' } } } }] },
+])('a member that nobody reads is told: %j', (body) => {
+  const losses = createLossReport()
+  if ('input' in body) decodeOpenaiEmbedding(body, losses)
+  else decodeGeminiEmbedding(body, 'content' in body, losses)
+  expect(losses.losses).toMatchObject([{ action: 'dropped', why: expect.stringContaining('`oddly`') }])
 })
 
 test('pictures and vectors of several sizes cannot cross', () => {
@@ -149,9 +169,8 @@ test('requests cross and come back', () => {
       dimensions: fc.integer({ min: 1 }),
       format: fc.constant('float' as const),
       single: fc.constant(false),
-      others: fc.constant([]),
     },
-    { requiredKeys: ['inputs', 'format', 'single', 'others'] },
+    { requiredKeys: ['inputs', 'format', 'single'] },
   )
   fc.assert(
     fc.property(request, (request) => {

@@ -3,9 +3,9 @@
 import type { Usage } from './canonical.ts'
 import { UNKNOWN_USAGE } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
-import { lossOfField } from './losses.ts'
 import { asCount, asObject, asText, numberOf, type JsonObject } from './read.ts'
-import { checkShape, either, fields, integer, listOf, object, oneOf, required, text } from './shape.ts'
+import { anything, checkShape, either, fields, integer, listOf, oneOf, required, text } from './shape.ts'
+import { reportUnread } from './unread.ts'
 
 export interface EmbeddingInput {
   readonly text: string
@@ -22,8 +22,6 @@ export interface EmbeddingRequest {
   /** The client's operation answers with one vector, not a list (Gemini's `embedContent`). */
   readonly single: boolean
   readonly userId?: string
-  /** Fields that only the client's dialect has. */
-  readonly others: readonly string[]
 }
 
 export interface EmbeddingResponse {
@@ -33,13 +31,18 @@ export interface EmbeddingResponse {
 
 const OPENAI_SHAPE = fields({
   model: text,
+  input: anything,
   encoding_format: oneOf(['float', 'base64']),
   dimensions: integer({ least: 1 }),
   user: text,
 })
 
 const size = integer({ least: 1, strings: true })
-const geminiContent = either({ text, object: fields({ parts: either({ object, list: listOf(object) }) }) })
+const part = fields({ text })
+const geminiContent = either({
+  text,
+  object: fields({ role: text, parts: either({ object: part, list: listOf(part) }) }),
+})
 const GEMINI_SHAPE = fields({
   model: text,
   content: required(geminiContent),
@@ -49,10 +52,11 @@ const GEMINI_SHAPE = fields({
   outputDimensionality: size,
   output_dimensionality: size,
 })
-const GEMINI_BATCH_SHAPE = fields({ requests: required(listOf(GEMINI_SHAPE)) })
+const GEMINI_BATCH_SHAPE = fields({ model: text, requests: required(listOf(GEMINI_SHAPE)) })
 
-export function decodeOpenaiEmbedding(body: JsonObject): EmbeddingRequest {
+export function decodeOpenaiEmbedding(body: JsonObject, losses: LossReport): EmbeddingRequest {
   checkShape(body, OPENAI_SHAPE)
+  reportUnread(body, OPENAI_SHAPE, losses)
   const { input } = body
   const inputs = Array.isArray(input) ? (input as unknown[]) : [input]
   if (inputs.length === 0) throw nothingToEmbed('input')
@@ -64,22 +68,7 @@ export function decodeOpenaiEmbedding(body: JsonObject): EmbeddingRequest {
     single: false,
     ...(dimensions === null ? {} : { dimensions }),
     ...(userId === null ? {} : { userId }),
-    others: othersOf(body, OPENAI_FIELDS),
   }
-}
-
-const OPENAI_FIELDS = 'model input encoding_format dimensions user'
-const GEMINI_FIELDS = 'model content task_type title output_dimensionality'
-
-function othersOf(body: JsonObject, known: string): string[] {
-  const names = known.split(' ')
-  return Object.entries(body)
-    .filter(([name, value]) => value !== null && !names.includes(snakeOf(name)))
-    .map(([name]) => name)
-}
-
-function reportOthers({ others }: EmbeddingRequest, losses: LossReport): void {
-  for (const field of others) losses.drop(lossOfField(field), `the provider has no field \`${field.slice(0, 60)}\``)
 }
 
 function nothingToEmbed(where: string): CannotCross {
@@ -108,7 +97,6 @@ export function encodeOpenaiEmbedding(
   { model, losses }: { model: string; losses: LossReport },
 ): Record<string, unknown> {
   const [first] = request.inputs
-  reportOthers(request, losses)
   if (request.inputs.some(({ taskType }) => taskType !== undefined))
     losses.drop('task_type', 'the provider has no such field')
   if (request.inputs.some(({ title }) => title !== undefined)) losses.drop('title', 'the provider has no such field')
@@ -122,8 +110,10 @@ export function encodeOpenaiEmbedding(
 }
 
 /** The body of `embedContent` (`single`) or `batchEmbedContents`. */
-export function decodeGeminiEmbedding(body: JsonObject, single: boolean): EmbeddingRequest {
-  checkShape(body, single ? GEMINI_SHAPE : GEMINI_BATCH_SHAPE)
+export function decodeGeminiEmbedding(body: JsonObject, single: boolean, losses: LossReport): EmbeddingRequest {
+  const shape = single ? GEMINI_SHAPE : GEMINI_BATCH_SHAPE
+  checkShape(body, shape)
+  reportUnread(body, shape, losses)
   const requests = single ? [body] : asObjects(body['requests'])
   if (requests.length === 0) {
     throw new CannotCross('requests', 'Send `requests` as a list of contents to embed.', 'bad_request')
@@ -141,13 +131,13 @@ export function decodeGeminiEmbedding(body: JsonObject, single: boolean): Embedd
     format: 'float',
     single,
     ...(dimensions == null ? {} : { dimensions }),
-    others: requests.flatMap((request) => othersOf(request, GEMINI_FIELDS)),
   }
 }
 
 function readGeminiInput(request: JsonObject): EmbeddingInput {
   const { content } = request
-  const parts = asObjects(asObject(content)?.['parts'])
+  const said = asObject(content)?.['parts']
+  const parts = asObjects(asObject(said) ? [said] : said)
   const texts = parts.map((part) => asText(part['text']))
   if (texts.includes(null)) {
     throw new CannotCross('content', 'The model asked for embeds text only. Leave out pictures and sound.')
@@ -164,7 +154,6 @@ export function encodeGeminiEmbedding(
   request: EmbeddingRequest,
   { model, losses }: { model: string; losses: LossReport },
 ): Record<string, unknown> {
-  reportOthers(request, losses)
   if (request.userId !== undefined) losses.drop('user', 'the provider has no such field')
   const name = model.startsWith('models/') ? model : `models/${model}`
   return {
