@@ -18,7 +18,7 @@ export interface Media {
 const IMAGE_TYPES: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp'])
 
 /** An `image` or `document` block; null for a source we do not know. A document made of blocks may be several. */
-export function readMedia(block: JsonObject): Media[] | null {
+export function readMedia(block: JsonObject, losses: LossReport): Media[] | null {
   const source = asObject(block['source'])
   if (!source) return null
   if (block['type'] === 'image') {
@@ -29,7 +29,7 @@ export function readMedia(block: JsonObject): Media[] | null {
   const { context, citations } = block
   const fields = { context, citations: asObject(citations)?.['enabled'] === false ? undefined : citations }
   const named = name === null ? {} : { name }
-  if (source['type'] === 'content') return readBlockDocument(source, fields, named)
+  if (source['type'] === 'content') return readBlockDocument(source, fields, named, losses)
   const from = readSource(source)
   if (!from) return null
   const media: MediaKind = from.from === 'data' && from.mime !== 'application/pdf' ? 'file' : 'pdf'
@@ -37,7 +37,12 @@ export function readMedia(block: JsonObject): Media[] | null {
 }
 
 // Other dialects see the document's texts and images in their order; here it goes back as it came, with the last of them.
-function readBlockDocument(source: JsonObject, fields: JsonObject, named: { name?: string }): Media[] {
+function readBlockDocument(
+  source: JsonObject,
+  fields: JsonObject,
+  named: { name?: string },
+  losses: LossReport,
+): Media[] {
   const { content } = source
   const blocks: unknown[] = Array.isArray(content) ? content : [{ type: 'text', text: content }]
   const media: Media[] = []
@@ -55,6 +60,8 @@ function readBlockDocument(source: JsonObject, fields: JsonObject, named: { name
     const from = block?.['type'] === 'image' ? readSource(asObject(block['source']) ?? {}) : null
     if (from && texts.length > 0) endText()
     if (from) media.push({ media: 'image', source: from })
+    else if (text === null)
+      losses.drop('provider_items', 'a document holds what is neither a text nor a picture known here')
   }
   if (texts.length > 0 || media.length === 0) endText()
   const whole = extraOf({ ...fields, document_blocks: source, document_title: named.name })

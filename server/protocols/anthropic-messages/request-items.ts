@@ -9,7 +9,7 @@ import type {
   Role,
   Signature,
 } from '../canonical.ts'
-import { CannotCross, type RequestDecoding } from '../codec.ts'
+import { CannotCross, type LossReport, type RequestDecoding } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { readMedia } from './media.ts'
 import { PROTOCOL } from './names.ts'
@@ -84,9 +84,9 @@ function readItems(block: JsonObject, turn: number, role: Role, decoding: Reques
       return [{ ...base, ...call, ...(extra ? { extra } : {}) }]
     }
     case 'result':
-      return [readResult(part.raw, base)]
+      return [readResult(part.raw, base, decoding.losses)]
     case 'media': {
-      const media = readMedia(part.raw)
+      const media = readMedia(part.raw, decoding.losses)
       if (!media) return [opaqueItem(part.raw, base, role)]
       // A mark stands behind the whole document, which comes last.
       return media.map((one, at) => ({ ...(at < media.length - 1 ? { turn } : base), kind: 'media', role, ...one }))
@@ -149,7 +149,7 @@ function withState(call: CallItem, states: ReadonlyMap<string, ReasoningItem>): 
   return { ...call, signature: rest }
 }
 
-function readResult(raw: JsonObject, base: { turn: number; cache?: CacheMark }): Item {
+function readResult(raw: JsonObject, base: { turn: number; cache?: CacheMark }, losses: LossReport): Item {
   const { content } = raw
   const blocks: unknown[] =
     typeof content === 'string' ? [{ type: 'text', text: content }] : Array.isArray(content) ? content : []
@@ -160,20 +160,20 @@ function readResult(raw: JsonObject, base: { turn: number; cache?: CacheMark }):
     if (!block) continue
     // A mark inside a result is one behind it.
     cache ??= readCacheMark(block)?.cache
-    parts.push(...readResultParts(withoutCache(block)))
+    parts.push(...readResultParts(withoutCache(block), losses))
   }
   const callId = asText(raw['tool_use_id']) ?? ''
   const isError = raw['is_error'] === true
   return { turn: base.turn, ...(cache ? { cache } : {}), kind: 'result', callId, parts, isError, style: 'json' }
 }
 
-function readResultParts(block: JsonObject): ResultPart[] {
+function readResultParts(block: JsonObject, losses: LossReport): ResultPart[] {
   const part = readBlock(block)
   switch (part.kind) {
     case 'text':
       return part.text === '' ? [] : [{ kind: 'text', text: part.text }]
     case 'media': {
-      const media = readMedia(part.raw)
+      const media = readMedia(part.raw, losses)
       return media
         ? media.map((one) => ({ kind: 'media', ...one }))
         : [{ kind: 'opaque', protocol: PROTOCOL, raw: block }]

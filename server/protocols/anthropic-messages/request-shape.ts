@@ -43,7 +43,8 @@ function sourceWith(more: Readonly<Record<string, Shape>>): Shape {
   )
 }
 
-const inDocument = both(kind, tagged('type', { text: words, image }, anything))
+/** Of a kind that is not known, the text alone is read. */
+const inDocument = both(kind, tagged('type', { text: words, image }, fields({ text })))
 const document = fields({
   source: required(sourceWith({ content: fields({ content: required(either({ text, list: listOf(inDocument) })) }) })),
   title: text,

@@ -8,6 +8,19 @@ import { BUDGET_PROFILE, call, decode, encode, PROFILE, requestOf, result, user 
 type Json = Record<string, unknown>
 
 describe('what clients write', () => {
+  test('pictures among the instructions are the user’s, in front of all else, and that is told', () => {
+    const losses = createLossReport()
+    const inlineData = { mimeType: 'image/png', data: 'AAAA' }
+    const request = decode(
+      { contents: 'hi', systemInstruction: { parts: [{ text: 'Our style:' }, { inlineData }] } },
+      losses,
+    )
+    expect(request.instructions).toEqual([{ role: 'system', text: 'Our style:' }])
+    const source = { from: 'data', mime: 'image/png', data: 'AAAA' }
+    expect(request.items).toMatchObject([{ kind: 'media', role: 'user', source }, user('hi')])
+    expect(losses.losses).toMatchObject([{ path: 'system', action: 'approximated' }])
+  })
+
   test('snake case, a missing role, a text for instructions, single objects for lists', () => {
     const request = decode({
       contents: { parts: { text: 'hi' } },

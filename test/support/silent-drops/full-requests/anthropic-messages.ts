@@ -31,9 +31,17 @@ export const MESSAGES: readonly Json[] = [
           { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'words' }, title: 'a.txt' },
           {
             type: 'document',
-            source: { type: 'content', content: [{ type: 'text', text: 'piece' }, IMAGE] },
+            source: {
+              type: 'content',
+              content: [
+                { type: 'text', text: 'piece', ...plainMark },
+                { ...IMAGE, ...plainMark },
+                { type: 'odd', odd: 1 },
+              ],
+            },
             title: 'pieces',
           },
+          { type: 'document', source: { type: 'content', content: [{ type: 'odder' }] } },
           {
             type: 'search_result',
             source: 'https://example.com',

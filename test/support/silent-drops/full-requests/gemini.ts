@@ -103,6 +103,16 @@ export const GEMINI: readonly Json[] = [
       thinking_config: { thinking_budget: 500 },
     },
   },
+  {
+    ...SAID,
+    systemInstruction: {
+      parts: [
+        { text: 'This is our house style:' },
+        { inlineData: { mimeType: 'image/png', data: 'AAAA', displayName: 'a.png' } },
+        { fileData: { mimeType: 'application/pdf', fileUri: 'https://example.com/a.pdf' } },
+      ],
+    },
+  },
   // A stand-in where a client had no signature.
   {
     contents: [
