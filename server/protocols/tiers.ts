@@ -25,6 +25,19 @@ export function servedIn(...words: readonly unknown[]): Pick<Usage, 'tiers'> {
   return tiers.length === 0 ? {} : { tiers }
 }
 
+/**
+ * The same for a client, in its dialect's words, by the canonical ones: the first tier that has a word; `usual` where it
+ * was the usual one. undefined where the dialect has no word for how it was served.
+ */
+export function tellTier(
+  { tiers = [] }: Pick<Usage, 'tiers'>,
+  words: readonly string[],
+  usual: string,
+): string | undefined {
+  const served = tiers.filter((tier) => !tier.startsWith('geo-'))
+  return served.length === 0 ? usual : served.find((tier) => words.includes(tier))
+}
+
 /** The tier that the last chunks of a stream name beside their other members. */
 export function findTier(tail: string): string | undefined {
   return [...tail.matchAll(/"service_tier"\s*:\s*"([a-z_]{1,40})"/g)].at(-1)?.[1]

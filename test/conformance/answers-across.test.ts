@@ -1,7 +1,7 @@
 // What providers say beside the text of an answer reaches clients of every other dialect that has a place for it, whole
 // and streamed, or is told as lost.
 import { describe, expect, test } from 'vitest'
-import type { ChatResponse, Finish } from '../../server/protocols/canonical.ts'
+import type { ChatRequest, ChatResponse, Finish } from '../../server/protocols/canonical.ts'
 import { createLossReport, type ResponseEncoding } from '../../server/protocols/codec.ts'
 import { CODECS } from '../../server/protocols/codecs.ts'
 import { eventsOf } from '../../server/protocols/collect.ts'
@@ -16,13 +16,13 @@ interface Told {
 }
 
 /** An answer of one dialect as clients of another get it; both ways must lose the same. */
-function tell(from: Dialect, to: ProtocolId, body: Json): Told {
+function tell(from: Dialect, to: ProtocolId, body: Json, request = requestOf({})): Told {
   const answer = CODECS[from].decodeResponse(body, decodingOf())
-  return write(answer, to)
+  return write(answer, to, request)
 }
 
-function write(answer: ChatResponse, to: ProtocolId): Told {
-  const [one, other] = [encodingOf(), encodingOf()]
+function write(answer: ChatResponse, to: ProtocolId, request = requestOf({})): Told {
+  const [one, other] = [encodingOf(request), encodingOf(request)]
   const whole = JSON.stringify(CODECS[to].encodeResponse(answer, one))
   const encoder = CODECS[to].streamEncoder(other)
   const streamed = [...eventsOf(answer)].map((event) => encoder.push(event)).join('')
@@ -31,14 +31,14 @@ function write(answer: ChatResponse, to: ProtocolId): Told {
   return { whole, streamed, losses: losses[0]! }
 }
 
-function encodingOf(): ResponseEncoding {
+function encodingOf(request: ChatRequest): ResponseEncoding {
   return {
     requestedModel: 'asked-for',
     requestId: 'req_01J',
     created: 1_700_000_000,
     sealEnvelope: () => 'urs1.',
     streamUsage: true,
-    request: requestOf({}),
+    request,
     losses: createLossReport(),
   }
 }
@@ -76,6 +76,69 @@ describe.each(BLOCKED)('why Gemini filtered %s', (_what, body) => {
     const words = { 'openai-chat': '"content_filter"', 'openai-responses': '"content_filter"', gemini: 'SAFETY' }
     const word = words[to as keyof typeof words] ?? '"stop_reason":"refusal"'
     expect([whole, streamed]).toEqual([expect.stringContaining(word), expect.stringContaining(word)])
+  })
+})
+
+// The answers of each dialect that was served in a tier, and what a client is told of it; null: it has no word for it.
+const TIERED: Readonly<Record<string, (tier: string) => readonly [Dialect, Json]>> = {
+  Chat: (tier) => [
+    'openai-chat',
+    {
+      choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 9, completion_tokens: 1 },
+      service_tier: tier,
+    },
+  ],
+  Responses: (tier) => [
+    'openai-responses',
+    {
+      id: 'resp_1',
+      status: 'completed',
+      output: [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hi' }] }],
+      usage: { input_tokens: 9, output_tokens: 1 },
+      service_tier: tier,
+    },
+  ],
+  Messages: (tier) => [
+    'anthropic-messages',
+    {
+      content: [{ type: 'text', text: 'Hi' }],
+      stop_reason: 'end_turn',
+      usage: { input_tokens: 9, output_tokens: 1, service_tier: tier },
+    },
+  ],
+  Gemini: (tier) => [
+    'gemini',
+    {
+      candidates: [{ index: 0, content: { role: 'model', parts: [{ text: 'Hi' }] }, finishReason: 'STOP' }],
+      usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 1, serviceTier: tier },
+    },
+  ],
+}
+const TOLD_TIERS: readonly (readonly [ProtocolId, served: string, told: string])[] = [
+  ['openai-chat', 'priority', '"service_tier":"priority"'],
+  ['openai-chat', 'flex', '"service_tier":"flex"'],
+  ['openai-responses', 'priority', '"service_tier":"priority"'],
+  ['openai-responses', 'flex', '"service_tier":"flex"'],
+  ['anthropic-messages', 'priority', '"service_tier":"priority"'],
+  ['anthropic-messages', 'flex', '"service_tier":null'],
+  ['gemini', 'flex', '"serviceTier":"flex"'],
+]
+
+describe.each(Object.entries(TIERED))('the tier that an answer of %s was served in', (_name, answer) => {
+  const others = TOLD_TIERS.filter(([to]) => to !== answer('flex')[0])
+  test.each(others)('reaches %s: %s is %s', (to, served, told) => {
+    const [from, body] = answer(served)
+    const { whole, streamed } = tell(from, to, body)
+    expect([whole, streamed]).toEqual([expect.stringContaining(told), expect.stringContaining(told)])
+  })
+
+  test('is the default one where a Responses client is told of another that it asked for', () => {
+    const [from, body] = answer('standard')
+    const { whole } = tell(from, 'openai-responses', body, requestOf({ tier: 'flex' }))
+    expect(JSON.parse(whole)).toMatchObject({ service_tier: 'default' })
+    const chat = tell(from, 'openai-chat', body, requestOf({ tier: 'flex' }))
+    if (from !== 'openai-chat') expect(JSON.parse(chat.whole)).toMatchObject({ service_tier: 'default' })
   })
 })
 

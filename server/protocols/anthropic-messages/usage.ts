@@ -1,7 +1,7 @@
 // Usage as Anthropic tells it: uncached input, cache writes and cache reads stand apart and are added up here.
 import { UNKNOWN_USAGE, type Usage } from '../canonical.ts'
 import { addCounts, asCount, asObject, type JsonObject } from '../read.ts'
-import { servedIn, tierOfPlace } from '../tiers.ts'
+import { servedIn, tellTier, tierOfPlace } from '../tiers.ts'
 
 export function readAnthropicUsage(value: unknown): Usage {
   const usage = asObject(value)
@@ -64,5 +64,14 @@ export function writeAnthropicUsage(usage: Usage, beside?: unknown): Record<stri
     output_tokens: rest((one) => one.output),
     ...(usage.reasoning === null ? {} : { output_tokens_details: { thinking_tokens: usage.reasoning } }),
     ...(usage.searches === null ? {} : { server_tool_use: { web_search_requests: usage.searches } }),
+    ...writeTier(usage),
   }
+}
+
+/** Fast answers are a speed here; null where the dialect has no word for how it was served. */
+function writeTier({ tiers = [] }: Usage): Record<string, unknown> {
+  if (tiers.length === 0) return {}
+  const fast = tiers.includes('fast') ? { speed: 'fast' } : {}
+  const rest = tiers.filter((tier) => tier !== 'fast')
+  return { service_tier: tellTier({ tiers: rest }, ['priority', 'batch'], 'standard') ?? null, ...fast }
 }

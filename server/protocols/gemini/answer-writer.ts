@@ -12,6 +12,7 @@ import {
 } from '../canonical.ts'
 import { readExplanation, reportPause, type ResponseEncoding } from '../codec.ts'
 import type { JsonObject } from '../read.ts'
+import { tellTier } from '../tiers.ts'
 import { compact, GEMINI, isEmpty, toCamel } from './fields.ts'
 import { reasonOf } from './finish.ts'
 import { writeGrounding, type PlacedCitation } from './grounding.ts'
@@ -196,7 +197,7 @@ function usageMetadata(usage: Usage): JsonObject {
     totalTokenCount: input === null && output === null ? undefined : (input ?? 0) + (output ?? 0),
     promptTokensDetails: countModalities(usage, 'input'),
     candidatesTokensDetails: countModalities(usage, 'output'),
-    serviceTier: usage.tiers?.find((tier) => !tier.startsWith('geo-')),
+    serviceTier: usage.tiers && tellTier(usage, ['flex', 'priority'], 'standard'),
   })
   return isEmpty(metadata) ? {} : { usageMetadata: metadata }
 }

@@ -13,7 +13,7 @@ import { addToText, itemOfPart, readContent, shiftCitations, type Part } from '.
 import { BETWEEN_THOUGHTS, readThoughts, reasoningItem, sealedDetail, type OpenState } from './reasoning.ts'
 import { splitThinkTags } from './think-tags.ts'
 import { readChatUsage } from './usage.ts'
-import { writeUsage } from './usage-encode.ts'
+import { writeTier, writeUsage } from './usage-encode.ts'
 
 /** A provider's state is its own, and the account's it answered. */
 export function answerState({ provider, account, model }: ResponseDecoding): OpenState {
@@ -123,6 +123,7 @@ export function encodeChatResponse(response: ChatResponse, encoding: ResponseEnc
     model: encoding.requestedModel,
     choices: [choice, ...own.choices],
     usage: writeUsage(response.usage),
+    ...writeTier(response.usage, encoding.request),
     ...own.top,
   })
 }

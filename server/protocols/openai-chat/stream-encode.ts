@@ -12,7 +12,7 @@ import { WITHOUT_ADDRESS, writeAnnotation } from './citations.ts'
 import { writeFinish } from './finish.ts'
 import { BETWEEN_THOUGHTS, sealedDetail } from './reasoning.ts'
 import { answerId, callName, writeImage } from './response.ts'
-import { writeUsage } from './usage-encode.ts'
+import { writeTier, writeUsage } from './usage-encode.ts'
 import { UNKNOWN_USAGE } from '../canonical.ts'
 
 type Json = Record<string, unknown>
@@ -230,13 +230,14 @@ export class ChatStreamEncoder implements StreamEncoder {
     }
     reportPause(finish.unified, this.#encoding.losses)
     const own = ownFields(extensions ?? {})
-    let out = this.#say({ ...own.message }, reason, own.choice, own.top)
+    const tier = writeTier(this.#usage, request)
+    let out = this.#say({ ...own.message }, reason, own.choice, { ...tier, ...own.top })
     for (const { index, message, finish_reason } of own.choices) {
       out += this.#chunk({ choices: [{ index, delta: message, logprobs: null, finish_reason }] })
     }
     if (streamUsage) {
-      const tier = own.top['service_tier']
-      const served = tier === undefined ? {} : { service_tier: tier }
+      const { service_tier = tier['service_tier'] } = own.top
+      const served = service_tier === undefined ? {} : { service_tier }
       out += this.#chunk({ choices: [], usage: writeUsage(this.#usage) ?? null, ...served })
     }
     return `${out}data: [DONE]\n\n`

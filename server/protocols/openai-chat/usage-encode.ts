@@ -1,6 +1,7 @@
 // Usage as a client of this dialect reads it: cached tokens are part of the prompt, reasoning of the completion, and
 // the total is their sum.
-import type { Usage } from '../canonical.ts'
+import type { ChatRequest, Usage } from '../canonical.ts'
+import { tellTier } from '../tiers.ts'
 import { compact, isEmpty } from './names.ts'
 
 /** undefined where the provider said nothing. */
@@ -17,6 +18,14 @@ export function writeUsage(usage: Usage): Record<string, unknown> | undefined {
     prompt_tokens_details: prompt,
     completion_tokens_details: completion,
   })
+}
+
+const TIERS = ['flex', 'priority', 'fast', 'scale']
+
+/** Beside the usage of an answer: to who asked for a tier, and where it was not the usual one. */
+export function writeTier(usage: Usage, { tier }: Pick<ChatRequest, 'tier'>): Record<string, unknown> {
+  const word = tier === undefined && usage.tiers === undefined ? undefined : tellTier(usage, TIERS, 'default')
+  return word === undefined ? {} : { service_tier: word }
 }
 
 function details(counts: Record<string, number | null>): Record<string, unknown> | undefined {

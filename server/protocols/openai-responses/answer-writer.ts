@@ -12,6 +12,7 @@ import {
 } from '../canonical.ts'
 import { readExplanation, reportPause, type ResponseEncoding } from '../codec.ts'
 import { asObject, asText } from '../read.ts'
+import { tellTier } from '../tiers.ts'
 import { describeAnswer } from './answer-echo.ts'
 import { OWN } from './media.ts'
 import { OutputItems, type Wire } from './output-items.ts'
@@ -25,6 +26,8 @@ interface OpenPart {
   citations: Citation[]
 }
 
+/** In which an answer may have been served, beside the default one. */
+const TIERS = ['flex', 'priority', 'fast', 'scale']
 const REFUSED = 'The model refused to answer.'
 const MALFORMED = { code: 'server_error', message: 'The answer of the provider was malformed.' }
 
@@ -87,7 +90,9 @@ export class AnswerWriter {
 
   #end(type: string, fields: Wire): void {
     const usage = encodeResponsesUsage(this.#usage)
-    this.response = { ...this.#base, ...fields, output: this.#items.done, ...encodeToolUsage(this.#usage), usage }
+    const served = usage === null ? {} : { service_tier: tellTier(this.#usage, TIERS, 'default') ?? 'auto' }
+    const counted = { ...encodeToolUsage(this.#usage), usage }
+    this.response = { ...this.#base, ...fields, ...served, output: this.#items.done, ...counted }
     this.#emit(type, { response: this.response })
   }
 
