@@ -1,6 +1,6 @@
 // What a request carries of other dialects when it is written in one: fields without a counterpart are reported, and
 // those that the answer would be wrong without refuse the crossing.
-import type { ChatRequest, Extras } from './canonical.ts'
+import type { ChatRequest, Extras, Item } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'
 import { lossOfField, noSuchField, type LossName } from './losses.ts'
 import { saysNothing } from './no-wish.ts'
@@ -101,6 +101,18 @@ function reportFields(fields: Readonly<Record<string, unknown>>, losses: LossRep
     }
     drop(field, value, lossOfField(field), losses)
   }
+}
+
+/** A conversation that its provider made short: without the summary nothing before it is left, so it is said as text. */
+export function tellSummaries(items: readonly Item[], own: string, losses: LossReport): readonly Item[] {
+  return items.map((item) => {
+    if (item.kind !== 'opaque' || item.protocol === own) return item
+    const { type, content } = asObject(item.raw) ?? {}
+    if (type !== 'compaction' || typeof content !== 'string') return item
+    losses.approximate('compaction', 'the summary of the conversation is passed on as text')
+    const { turn, cache } = item
+    return { kind: 'text', role: 'assistant', text: content, turn, ...(cache ? { cache } : {}) }
+  })
 }
 
 function refuseItem(raw: unknown): void {

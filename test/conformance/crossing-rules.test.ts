@@ -450,3 +450,35 @@ describe('a search of the provider’s own that must be called', () => {
     expect(crossed('openai-responses', 'openai-responses', other)).toMatchObject(other)
   })
 })
+
+describe('the summary of a conversation that Anthropic made short', () => {
+  const content = [{ type: 'compaction', content: 'They spoke of tea.' }]
+  const messages = [
+    { role: 'assistant', content },
+    { role: 'user', content: 'go on' },
+  ]
+  const others = DIALECTS.filter((to) => to !== 'anthropic-messages')
+
+  test.each(others)('is said as text to %s, and that is told', (to) => {
+    const crossed = cross('anthropic-messages', to, { messages })
+    expect(crossed).toMatchObject({
+      body: expect.stringContaining('They spoke of tea.'),
+      losses: ['approximated compaction'],
+    })
+  })
+})
+
+test('Anthropic takes no stop sequence of white space alone: the gateway looks for it', () => {
+  const request = decodeRequest('openai-chat', { ...PLAIN_REQUESTS['openai-chat'], stop: ['\n\n', 'END'] })
+  const { body, enforceStop } = encodeRequest('anthropic-messages', request)
+  expect([body['stop_sequences'], enforceStop]).toEqual([['END'], ['\n\n']])
+})
+
+test.each(['openai-chat', 'openai-responses'] as const)('a data URL of %s may name its type in capitals', (from) => {
+  const url = 'data:IMAGE/PNG;base64,AAAA'
+  const body =
+    from === 'openai-chat'
+      ? { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }] }
+      : { input: [{ role: 'user', content: [{ type: 'input_image', image_url: url }] }] }
+  expect(cross(from, 'anthropic-messages', body)).toMatchObject({ body: expect.stringContaining('"image/png"') })
+})

@@ -46,6 +46,8 @@ export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEnc
   const output = encodeOutput(request, own, encoding, thinking.effort)
   const { billing_header: _billing, output_config: _output, metadata, ...rest } = own
   const tier = encodeTier(request.tier, encoding)
+  // White space alone is refused: the gateway looks for it.
+  const stops = request.stop.filter((stop) => stop.trim() !== '')
   const body: Record<string, unknown> = {
     model: encoding.profile.model,
     max_tokens: thinking.maxTokens,
@@ -56,7 +58,7 @@ export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEnc
     ...(thinking.thinking ? { thinking: thinking.thinking } : {}),
     ...(output ? { output_config: output } : {}),
     ...encodeSampling(request, encoding, thinking.on),
-    ...(request.stop.length > 0 ? { stop_sequences: request.stop } : {}),
+    ...(stops.length > 0 ? { stop_sequences: stops } : {}),
     ...(request.userId === undefined && !asObject(metadata)
       ? {}
       : { metadata: { ...asObject(metadata), ...(request.userId === undefined ? {} : { user_id: request.userId }) } }),
@@ -64,7 +66,7 @@ export function encodeMessagesRequest(request: ChatRequest, encoding: RequestEnc
     ...(encoding.stream ? { stream: true } : {}),
     ...rest,
   }
-  return { body, toolNames: known, enforceStop: [] }
+  return { body, toolNames: known, enforceStop: request.stop.filter((stop) => stop.trim() === '') }
 }
 
 function textBlocks(system: unknown): Record<string, unknown>[] {

@@ -1,7 +1,7 @@
 // The middle model's request as a generateContent body. Invariant: what cannot be said is reported or refused here.
 import type { ChatRequest } from '../canonical.ts'
 import { CannotCross, type EncodedRequest, type RequestEncoding } from '../codec.ts'
-import { reportForeignFields } from '../foreign.ts'
+import { reportForeignFields, tellSummaries } from '../foreign.ts'
 import type { JsonObject } from '../read.ts'
 import { refuseEmptyChoice } from '../tool-choice.ts'
 import { inlineTextFiles } from '../text-files.ts'
@@ -22,7 +22,7 @@ export function encodeRequest(request: ChatRequest, encoding: RequestEncoding): 
   reportForeignFields(request, GEMINI, encoding.losses)
   reportUnsaid(request, encoding)
   const names = createToolNames(request.tools, (text) => encoding.hash8(text))
-  const single = withoutSecondResults(request.items, encoding.losses)
+  const single = tellSummaries(withoutSecondResults(request.items, encoding.losses), GEMINI, encoding.losses)
   const items = request.extensions[GEMINI] ? single : inlineTextFiles(single)
   const contents = writeContents(items, names, encoding)
   const { tools, toolConfig } = writeTools(request, names, encoding)

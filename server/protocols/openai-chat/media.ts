@@ -109,7 +109,7 @@ export function readUrl(url: string): MediaSource {
   const comma = url.startsWith('data:') ? url.indexOf(',') : -1
   if (comma === -1) return { from: 'url', url }
   const head = url.slice(5, comma)
-  const mime = head.split(';')[0] || 'text/plain'
+  const mime = head.split(';')[0]!.toLowerCase() || 'text/plain'
   const data = url.slice(comma + 1)
   if (/;base64$/i.test(head)) return { from: 'data', mime, data }
   return { from: 'data', mime, data: Buffer.from(decodePercent(data), 'utf8').toString('base64') }

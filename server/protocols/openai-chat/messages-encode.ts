@@ -2,6 +2,7 @@
 // what a tool message cannot hold follows as a user message.
 import type { ChatRequest, Instruction, Item, ResultItem } from '../canonical.ts'
 import type { RequestEncoding } from '../codec.ts'
+import { tellSummaries } from '../foreign.ts'
 import { withoutSecondResults } from '../tool-results.ts'
 import { AssistantMessage } from './assistant-message.ts'
 import { writeCache } from './cache.ts'
@@ -11,10 +12,8 @@ import { writeResult } from './result-encode.ts'
 import { contentOf, textPart, type Message, type MessageEncoding } from './writing.ts'
 
 export function encodeMessages(request: ChatRequest, encoding: MessageEncoding): Message[] {
-  return [
-    ...encodeInstructions(request.instructions, encoding),
-    ...new MessageWriter(withoutSecondResults(request.items, encoding.losses), encoding).write(),
-  ]
+  const items = tellSummaries(withoutSecondResults(request.items, encoding.losses), CHAT, encoding.losses)
+  return [...encodeInstructions(request.instructions, encoding), ...new MessageWriter(items, encoding).write()]
 }
 
 function encodeInstructions(instructions: readonly Instruction[], encoding: MessageEncoding): Message[] {

@@ -50,7 +50,7 @@ function sourceOf(url: string | null, fallbackMime: string): MediaSource | null 
   if (url === null) return null
   const match = DATA_URL.exec(url)
   if (!match) return { from: 'url', url }
-  return { from: 'data', mime: match[1] === '' ? fallbackMime : match[1]!, data: match[2]! }
+  return { from: 'data', mime: match[1] === '' ? fallbackMime : match[1]!.toLowerCase(), data: match[2]! }
 }
 
 function isPdf(source: MediaSource): boolean {

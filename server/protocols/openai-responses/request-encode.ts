@@ -3,7 +3,7 @@
 import type { ChatRequest, Extras } from '../canonical.ts'
 import { CannotCross, type Codec, type RequestEncoding } from '../codec.ts'
 import { effortOf, nearestEffort } from '../effort.ts'
-import { reportForeignFields } from '../foreign.ts'
+import { reportForeignFields, tellSummaries } from '../foreign.ts'
 import { forcedBuiltin, refuseEmptyChoice } from '../tool-choice.ts'
 import { inlineTextFiles } from '../text-files.ts'
 import { withoutSecondResults } from '../tool-results.ts'
@@ -56,7 +56,7 @@ export const encodeRequest: RequestEncoder = (request, encoding) => {
 }
 
 function asInput(request: ChatRequest, { losses }: RequestEncoding): ChatRequest {
-  const items = withoutSecondResults(request.items, losses)
+  const items = tellSummaries(withoutSecondResults(request.items, losses), OWN, losses)
   return { ...request, items: request.extensions[OWN] ? items : inlineTextFiles(items) }
 }
 

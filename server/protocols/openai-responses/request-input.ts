@@ -163,14 +163,8 @@ function writeItem(writer: Writer, item: Exclude<Item, Said>): void {
 
 function writeOpaque({ input, encoding: { losses } }: Writer, { protocol, raw: value }: OpaqueItem): void {
   const raw = asObject(value)
-  const type = asText(raw?.['type'])
-  // A conversation that its provider made short: without the summary nothing before it is left.
-  const summary = type === 'compaction' ? asText(raw?.['content']) : null
   if (protocol === OWN && raw) input.push({ ...raw })
-  else if (summary !== null) {
-    losses.approximate('compaction', 'the summary of the conversation is passed on as text')
-    input.push({ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: summary }] })
-  } else losses.drop('provider_items', 'only their own provider can read them')
+  else losses.drop('provider_items', 'only their own provider can read them')
 }
 
 function writeMessage({ input, encoding }: Writer, said: readonly Said[]): void {

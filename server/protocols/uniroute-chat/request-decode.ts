@@ -116,7 +116,7 @@ const DATA_URL = /^data:([^;,]*)(?:;[^,]*)?;base64,(.*)$/s
 function sourceOf(url: string, media: 'image' | 'audio'): Pick<MediaItem, 'media' | 'source'> {
   const match = DATA_URL.exec(url)
   if (!match) return { media, source: { from: 'url', url } }
-  const mime = match[1] === '' ? (media === 'image' ? 'image/png' : 'audio/wav') : match[1]!
+  const mime = match[1] === '' ? (media === 'image' ? 'image/png' : 'audio/wav') : match[1]!.toLowerCase()
   const source: MediaSource = { from: 'data', mime, data: match[2]! }
   return { media: mime === 'application/pdf' ? 'pdf' : media, source }
 }
