@@ -1,5 +1,6 @@
 // What leaves for the provider: path, headers by allow-list, and the body, spliced where a rule of relay.ts says so.
 // Never the client's own credential, never a header nobody asked for.
+import { createHash } from 'node:crypto'
 import { providerPath } from '../providers/provider.ts'
 import type { RequestHeaders } from '../http/route.ts'
 import type { Exchange, Target } from './exchange.ts'
@@ -29,11 +30,19 @@ export function buildUpstreamHeaders(
   /** Beta flags where only some go on to this server. */
   betas: readonly string[] = [],
 ): string[] {
-  const client = exchange.match.headers
+  const client = withOwnRepeats(exchange, target)
   const accept = client['accept'] ?? acceptOf(exchange)
   const headers = buildHeaders(target, accept, client, credential)
   if (betas.length > 0) headers.push('anthropic-beta', betas.join(','))
   return headers
+}
+
+/** What a client calls its request is told apart from what others call theirs, where they use the same account. */
+function withOwnRepeats({ match, caller }: Exchange, { payer }: Target): RequestHeaders {
+  const { 'idempotency-key': name } = match.headers
+  if (name === undefined || payer === 'user') return match.headers
+  const own = createHash('sha256').update(`${caller.principal.userId}\n${name}`).digest('hex')
+  return { ...match.headers, 'idempotency-key': own }
 }
 
 /** The client's beta flags that a server like Anthropic's may know; none where all go on as they come, or none. */

@@ -39,6 +39,18 @@ describe('namesStoredThings', () => {
       },
     ],
     ['the same in snake case', { contents: [{ parts: [{ file_data: { file_uri: 'files/abc' } }] }] }],
+    ['a skill, at Anthropic', { container: { skills: [{ type: 'custom', skill_id: 'skill_1', version: 'latest' }] } }],
+    [
+      'a skill, at OpenAI',
+      {
+        tools: [
+          {
+            type: 'shell',
+            environment: { type: 'container_auto', skills: [{ type: 'skill_reference', skill_id: 's' }] },
+          },
+        ],
+      },
+    ],
     ['a cache, in either spelling', { cached_content: 'cachedContents/1' }],
   ])('%s', (_what, body) => {
     expect(namesStoredThings(body)).toBe(true)
@@ -57,6 +69,7 @@ describe('namesStoredThings', () => {
       'an argument of a Gemini call',
       { contents: [{ parts: [{ functionCall: { name: 'f', args: { file_id: 'mine' } } }] }] },
     ],
+    ["a skill of Anthropic's own", { container: { skills: [{ type: 'anthropic', skill_id: 'pptx' }] } }],
     ['metadata', { metadata: { conversation: 'mine' } }],
     ['nothing given', { previous_response_id: null, conversation: null, container: { type: 'auto' } }],
     ['a video on the web', { contents: [{ parts: [{ fileData: { fileUri: 'https://www.youtube.com/watch?v=1' } }] }] }],

@@ -1,5 +1,5 @@
 // Does a request reach what an account stores at its provider: files, stored responses, conversations, caches, vector
-// stores, containers, tuned models? Such requests are for the caller's own keys only: with the operator's they would read
+// stores, containers, skills, tuned models? Such requests are for the caller's own keys only: with the operator's they would read
 // the operator's things, and those of everybody else who was served by them.
 // Members are looked for at any depth, in both spellings. What users themselves pass around (arguments of calls, schemas,
 // metadata) is left out: a tool may well have a parameter called file_id.
@@ -32,6 +32,11 @@ export function findStoredId(value: unknown): string | null {
   if (!object) return null
   const type = asText(object['type'])
   if (type === 'item_reference') return asText(object['id']) ?? ''
+  // The vendor's own skills (`anthropic`) belong to nobody.
+  if (type === 'custom' || type === 'skill_reference') {
+    const skill = asText(object['skill_id'])
+    if (skill !== null) return skill
+  }
   const isCall = type === 'tool_use' || type === 'server_tool_use'
   return firstOf(Object.entries(object), ([name, inner]) => {
     if (OWN_DATA.has(name) || (isCall && name === 'input')) return null
