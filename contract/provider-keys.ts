@@ -130,8 +130,10 @@ export const providerKeyImpactSchema = z
   .object({
     from: timestampSchema,
     to: timestampSchema,
-    /** Requests this key paid for in that time. */
+    /** Requests of its owner that this key paid for in that time. */
     requests: z.number(),
+    /** The same of those to whom it is shared. They would go on with what they have themselves. */
+    borrowed: z.object({ requests: z.number(), people: z.number() }),
     api_keys: z.array(
       z.object({
         /** null: made in the dashboard. */

@@ -98,6 +98,9 @@ describe('a shared key', () => {
     }
     const { keys } = await manage(team.owner, 'GET', '/admin/provider-keys', 200)
     expect(keys[0].shared_with).toEqual(['Data'])
+    // Before it goes, its owner sees that others live on it.
+    const impact = await manage(team.owner, 'GET', `/admin/provider-keys/${keyId}/impact`, 200)
+    expect(impact).toMatchObject({ requests: 0, borrowed: { requests: 1, people: 1 }, api_keys: [] })
     expect((await ask(team.member.apiKey, { model: 'gpt-5' })).status).toBe(403)
     expect((await ask(team.owner.apiKey)).headers.get('x-uniroute-billed-to')).toBe('user')
   })

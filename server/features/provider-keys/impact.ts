@@ -37,7 +37,7 @@ type Instead = NonNullable<ProviderKeyImpact['instead']>[number]
 
 export async function describeImpact(
   key: ImpactedKey,
-  usage: readonly UsageByKey[],
+  { usage, borrowed }: { usage: readonly UsageByKey[]; borrowed: ProviderKeyImpact['borrowed'] },
   window: { from: number; to: number },
   explain: ExplainWithout | undefined,
 ): Promise<ProviderKeyImpact> {
@@ -45,6 +45,7 @@ export async function describeImpact(
     from: new Date(window.from).toISOString(),
     to: new Date(window.to).toISOString(),
     requests: usage.reduce((total, part) => total + part.requests, 0),
+    borrowed,
     api_keys: sumByApiKey(usage),
     instead: explain ? await explainUsage(key, usage, explain) : null,
   }

@@ -143,7 +143,9 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       const key = await findKey(context, userId, ref)
       const to = options.clock.now()
       const from = to - IMPACT_WINDOW_MS
-      return describeImpact(key, await store.readUsage(userId, key.id, from), { from, to }, options.explain)
+      const usage = await store.readUsage(userId, key.id, from)
+      const borrowed = await store.readBorrowedUsage(userId, key.id, from)
+      return describeImpact(key, { usage, borrowed }, { from, to }, options.explain)
     },
 
     async readStandIn(userId, ref) {

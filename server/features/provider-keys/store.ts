@@ -57,6 +57,8 @@ export interface ProviderKeyStore extends KeyStateStore {
   remove(userId: string, id: string, tx: Transaction<Schema>): Promise<boolean>
   /** What one key paid for since a time, by API key and model. */
   readUsage(userId: string, id: string, since: number): Promise<UsageByKey[]>
+  /** Of everybody but its owner. */
+  readBorrowedUsage(userId: string, id: string, since: number): Promise<{ requests: number; people: number }>
 }
 
 export function createProviderKeyStore(database: Database): ProviderKeyStore {
@@ -156,6 +158,17 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
         .where('user_id', '=', userId)
         .executeTakeFirst()
       return result.numDeletedRows === 1n
+    },
+
+    async readBorrowedUsage(userId, id, since) {
+      const row = await own
+        .selectFrom('requests')
+        .select(({ fn }) => [fn.countAll().as('requests'), fn.count('user_id').distinct().as('people')])
+        .where('provider_key_id', '=', id)
+        .where('user_id', '<>', userId)
+        .where('created_at', '>=', since)
+        .executeTakeFirstOrThrow()
+      return { requests: Number(row.requests), people: Number(row.people) }
     },
 
     async readUsage(userId, id, since) {
