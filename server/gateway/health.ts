@@ -33,8 +33,9 @@ export interface Health {
   /** Both return until when, epoch ms. A failure begun before the state was entered lengthens no guess. */
   cool(turn: Turn, retryAfterMs: number | null): number
   restrict(turn: Turn): number
-  /** The key is good, but not for this, or not from here. */
-  setUnfit(turn: Turn): void
+  /** The key is good, but not for this use of the model (an operation's id), or not from here. */
+  setUnfit(turn: Turn, use: string): void
+  isUnfit(keyId: string, model: string, use: string): boolean
   /**
    * A lasting state of the whole key. Its end lets one real request probe it: after 1, 6, 24 h, or 10 min … 6 h; each
    * time longer than `heldMs`, for which it was set aside before. null: the turn is older than the state, and no news.
@@ -73,6 +74,9 @@ interface ModelState {
 }
 
 const WHOLE_KEY = ''
+
+/** A vendor's keys may be made for some of its addresses only. */
+const nameUse = (model: string, use: string): string => `${model}\n${use}`
 
 export function createHealth({ clock }: { clock: Clock }): Health {
   const keys = new Map<string, Map<string, ModelState>>()
@@ -157,8 +161,13 @@ export function createHealth({ clock }: { clock: Clock }): Health {
       const until = clock.monotonic() + RESTRICTED_MS
       return wallTimeOf(set(keyId, model, { fate: 'restricted', until, backoffMs: 0 }).until)
     },
-    setUnfit({ keyId, model }) {
-      set(keyId, model, { fate: 'unfit', until: clock.monotonic() + UNFIT_MS, backoffMs: 0 })
+    isUnfit(keyId, model, use) {
+      const state = keys.size === 0 ? undefined : find(keyId, nameUse(model, use))
+      // A model may be called anything, so what was found of one that is called like this says nothing.
+      return isLive(state) && state.fate === 'unfit'
+    },
+    setUnfit({ keyId, model }, use) {
+      set(keyId, nameUse(model, use), { fate: 'unfit', until: clock.monotonic() + UNFIT_MS, backoffMs: 0 })
     },
     suspend({ keyId, order: begun }, fate, heldMs = 0) {
       const before = find(keyId, WHOLE_KEY)
@@ -179,7 +188,7 @@ export function createHealth({ clock }: { clock: Clock }): Health {
       const monotonic = clock.monotonic()
       return [...(keys.get(keyId) ?? [])]
         .filter(([model, state]) => model !== WHOLE_KEY && state.until > monotonic)
-        .map(([model, { fate, until }]) => ({ model, fate, until: wallTimeOf(until) }))
+        .map(([name, { fate, until }]) => ({ model: name.split('\n')[0]!, fate, until: wallTimeOf(until) }))
     },
   }
 }

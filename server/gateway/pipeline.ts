@@ -246,13 +246,15 @@ export function planOf(tools: PipelineTools, exchange: Exchange, earlier: readon
     const { stored: oneKey } = pass
     const [scope, hidesModels] = [scopeOf(exchange), pass.hidesModels || model === '']
     const preferredKey = tools.preferKey(exchange)
-    const asked = { caller, provider, model: model || null, namedKey, preferredKey, fallbackHeader }
+    const use = exchange.operation.id
+    const asked = { caller, provider, use, model: model || null, namedKey, preferredKey, fallbackHeader }
     return { ...asked, oneKey, hidesModels, scope, ownKeysOnly: true }
   }
   return {
     caller,
     provider,
     model,
+    use: exchange.operation.id,
     providers: providersOf(exchange.candidates),
     earlier,
     namedKey,

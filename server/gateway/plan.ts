@@ -35,6 +35,8 @@ export interface PlanRequest {
   readonly oneKey?: boolean
   /** Models are used that cannot be seen: keys for certain models only do not serve. */
   readonly hidesModels?: boolean
+  /** What is asked of the model, an operation's id: a key may be good for some uses only. */
+  readonly use?: string
   /** Which rate limits count, where that is not the model's. */
   readonly scope?: string
   /** Value of `x-uniroute-fallback`; null when the header is absent. */
@@ -110,7 +112,13 @@ export function createPlanner(options: PlannerOptions): Planner {
       ? []
       : borrowed
           .toSorted((a, b) => Number(b.record.id === preferredKey) - Number(a.record.id === preferredKey))
-          .map((one) => ({ ...one, fate: mayTeamPay ? judgeShared(one, model) : 'unusable' }) as const)
+          .map(
+            (one) =>
+              ({
+                ...one,
+                fate: mayTeamPay ? (judgeShared(one, model) ?? judgeUse(one.record, request)) : 'unusable',
+              }) as const,
+          )
     const grants: Grants = {
       operator: serverFallback,
       account: caller.accountFallback,
@@ -124,7 +132,9 @@ export function createPlanner(options: PlannerOptions): Planner {
       // With `no_key` granted too, a junk key gains nothing.
       invalidOnceWorked: !serverFallback.has('no_key'),
     }
-    const fate = health.keyFate(serverKeyName(provider.id), model ?? '')
+    const name = serverKeyName(provider.id)
+    const isUnfit = request.use !== undefined && health.isUnfit(name, model ?? '', request.use)
+    const fate = health.keyFate(name, model ?? '') ?? (isUnfit ? 'unfit' : null)
     return {
       ownKeys,
       sharedKeys,
@@ -149,8 +159,14 @@ export function createPlanner(options: PlannerOptions): Planner {
     return wanted && !isAllowedModel(modelNames, record.allowedModels, wanted) ? 'model_not_allowed' : null
   }
 
-  function judgeFor(record: ProviderKeyRecord, { model, hidesModels, scope }: PlanRequest): KeyFate | null {
-    return hidesModels && record.allowedModels !== null ? 'unusable' : judgeKey(record, model, scope)
+  function judgeFor(record: ProviderKeyRecord, request: PlanRequest): KeyFate | null {
+    const { model, hidesModels, scope } = request
+    if (hidesModels && record.allowedModels !== null) return 'unusable'
+    return judgeKey(record, model, scope) ?? judgeUse(record, request)
+  }
+
+  function judgeUse(record: ProviderKeyRecord, { model, scope = model ?? '', use }: PlanRequest): KeyFate | null {
+    return use !== undefined && health.isUnfit(healthName(record), scope, use) ? 'unfit' : null
   }
 
   function judgeKey(record: ProviderKeyRecord, model: string | null, scope = model ?? ''): KeyFate | null {

@@ -34,7 +34,8 @@ export interface Turn {
   /** Until when, epoch ms. */
   cooled(retryAfterMs: number | null): number
   restricted(): void
-  unfit(): void
+  /** For this use of the model: an operation's id. */
+  unfit(use: string): void
   end(): void
 }
 
@@ -74,7 +75,7 @@ export function createTurns(tools: {
         if (record) keys.markModel(record, { model: turn.model, status: 'restricted', until })
       },
       // Other instances find it out for themselves: it may be their address that is taken.
-      unfit: () => health.setUnfit(turn),
+      unfit: (use) => health.setUnfit(turn, use),
       end() {
         health.end(turn)
         if (record && claimedUntil !== null && !isSettled) keys.releaseProbe(record, claimedUntil)

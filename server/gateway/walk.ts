@@ -279,7 +279,7 @@ async function learn(
       return { fate: verdict }
     case 'unfit':
       breakers.release(key)
-      turn.unfit()
+      turn.unfit(exchange.operation.id)
       return { fate: verdict }
     case 'cooling': {
       breakers.release(key)

@@ -72,6 +72,11 @@ describe.each([
       'restricted',
       expect.stringMatching(/lacks a permission.*: gpt-4o until 20/),
     ])
+    // It may be good for another address, or another model.
+    const other = { token: caller.apiKey, body: { model: 'gpt-4o', input: 'Hi', store: false } }
+    const from = calls.length
+    await app.call('POST', '/v1/responses', other)
+    expect(calls[from]).toBe(first)
     refusals.clear()
     expect((await chat(caller, 'gpt-4o-mini')).headers.get('x-uniroute-key')).toBe(firstId)
   })
