@@ -266,11 +266,13 @@ describe('R8: answers that cannot be read', () => {
 })
 
 test('R10: an answer too large to be translated is 502, and a provider that is no longer read', async () => {
-  const messages = CHAT_DIALECTS[2]!
-  const { key, caller } = await callerWith(CHAT_DIALECTS[0]!, 'big70000')
-  const reply = await ask(uniroute, messages, caller.apiKey, { model: 'gpt-4o' })
+  const app = await startInProcess({ fake })
+  const key = createFakeKey('openai', 'big70000')
+  const caller = await app.createCaller({ keys: { openai: key }, accountFallback: 'never' })
+  const reply = await ask(app, CHAT_DIALECTS[2]!, caller.apiKey, { model: 'gpt-4o' })
   expectError('anthropic', reply, { status: 502, code: 'upstream_malformed', source: 'upstream' })
   await fake.requestsOf(key)[0]!.ended
+  await app.close()
 })
 
 describe('R3: a provider that is down', () => {
