@@ -23,7 +23,8 @@ export interface StreamFigures {
 const WARM_UP = 500
 const EVENTS = 30
 const AT_ONCE = 100
-const MODEL = 'gpt-4o'
+/** One that thinks: its silence may last ten minutes, which opening so many takes on a slow machine. */
+const MODEL = 'gpt-5'
 
 export async function runStreamsDrill(options: {
   readonly streams: number
