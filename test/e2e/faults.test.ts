@@ -269,8 +269,9 @@ test('R10: an answer too large to be translated is 502, and a provider that is n
   const app = await startInProcess({ fake })
   const key = createFakeKey('openai', 'big70000')
   const caller = await app.createCaller({ keys: { openai: key }, accountFallback: 'never' })
-  const reply = await ask(app, CHAT_DIALECTS[2]!, caller.apiKey, { model: 'gpt-4o' })
-  expectError('anthropic', reply, { status: 502, code: 'upstream_malformed', source: 'upstream' })
+  const gemini = CHAT_DIALECTS.find(({ name }) => name === 'gemini')!
+  const reply = await ask(app, gemini, caller.apiKey, { model: 'gpt-4o' })
+  expectError('gemini', reply, { status: 502, code: 'upstream_malformed', source: 'upstream' })
   await fake.requestsOf(key)[0]!.ended
   await app.close()
 })
