@@ -96,7 +96,7 @@ function vanishing(from: Source, to: Dialect, which: number, body: Json): string
 function check(from: Source, to: Dialect, bodies: readonly Json[]): { crossed: number; vanished: string[] } {
   const vanished = new Set<string>()
   let crossed = 0
-  for (const which of NIGHTLY ? MODELS[to].keys() : [0, MODELS[to].length - 1]) {
+  for (const which of NIGHTLY ? MODELS[to].keys() : new Set([0, 1, MODELS[to].length - 1])) {
     for (const body of bodies) {
       const found = vanishing(from, to, which, body)
       if (found) crossed++

@@ -14,7 +14,7 @@ import { createCollector } from '../../server/protocols/collect.ts'
 import { CONSERVATIVE_DIALECT, type ChatDialect, type ModelProfile } from '../../server/protocols/profile.ts'
 import { hash8 } from '../../server/protocols/testing.ts'
 import { restoreTool, type KnownTool } from '../../server/protocols/tool-names.ts'
-import { OPENAI_DIALECT } from '../../server/providers/chat-dialects.ts'
+import { findChatServer, OPENAI_DIALECT } from '../../server/providers/chat-dialects.ts'
 
 export const DIALECTS = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'] as const
 export type Dialect = (typeof DIALECTS)[number]
@@ -25,10 +25,20 @@ export const PAIRS: readonly (readonly [Dialect, Dialect])[] = DIALECTS.flatMap(
   DIALECTS.filter((to) => to !== from).map((to) => [from, to] as const),
 )
 
+/** Kinds of servers that each take their own of the dialect, and a model of theirs. */
+const SERVERS = [
+  ['openrouter', 'anthropic/claude-sonnet-4.5'],
+  ['deepseek', 'deepseek-chat'],
+  ['mistral', 'mistral-large-latest'],
+  ['groq', 'llama-3.3-70b-versatile'],
+  ['vllm', 'qwen3-32b'],
+] as const
+
 /** Models of each dialect: first one that can nearly everything, then ones that cannot. */
 export const MODELS: Readonly<Record<Dialect, readonly (readonly [model: string, dialect: ChatDialect])[]>> = {
   'openai-chat': [
     ['gpt-4.1', OPENAI_DIALECT],
+    ...SERVERS.map(([name, model]) => [model, findChatServer(name)!.chatDialect] as const),
     ['our-own-7b', CONSERVATIVE_DIALECT],
   ],
   'openai-responses': [

@@ -75,6 +75,12 @@ const MEANS_NOTHING: readonly Exception[] = [
   { why: 'that is the default', at: /response_?[mM]ime_?[tT]ype$/, values: ['text/plain'] },
   { why: 'a call without arguments has none', at: /function\.arguments$/, values: ['{}'] },
   { why: 'that is the default', at: /includeThoughts$/, values: [false] },
+  {
+    why: 'servers of this kind show what was thought unless they shall not',
+    at: /include(?:T|_t)houghts$|^reasoning\.summary$/,
+    values: [true, 'auto'],
+    models: ({ dialect }) => dialect.reasoningIn === 'reasoning' || dialect.reasoningIn === 'thinking',
+  },
   { why: 'that is the default where thinking is enabled', at: /^thinking\.display$/, values: ['summarized'] },
   { why: 'who is not asked for thoughts shows none', at: /^thinking\.display$/, values: ['omitted'] },
   { why: 'a budget or an effort switches thinking on', at: /^(?:enable_thinking|reasoning\.enabled)$/, values: [true] },
