@@ -2,6 +2,7 @@
 // and never comes out; `PATCH` has no field that could carry one.
 import { z } from 'zod'
 import { budgetSchema, fallbackSchema, momentSchema, payerSchema, timestampSchema } from './common.ts'
+import { leaseSchema } from './teams.ts'
 import { usageQuerySchema, usageRowSchema, usageTotalSchema } from './usage.ts'
 
 /** The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty. */
@@ -107,7 +108,41 @@ export const providerKeySchema = z
   .meta({ id: 'ProviderKey' })
 export type ProviderKey = z.infer<typeof providerKeySchema>
 
-export const providerKeyListSchema = z.object({ keys: z.array(providerKeySchema) }).meta({ id: 'ProviderKeyList' })
+/** What happened in the place of a key since it stopped serving. */
+export const providerKeyStandInSchema = z
+  .object({
+    /** When it stopped; null while it serves. */
+    since: timestampSchema.nullable(),
+    /** Requests that the server's keys paid for since then, for that reason. */
+    requests: z.number(),
+    /** From when on such requests count: the log shows the same ones from there. null while it serves. */
+    from: timestampSchema.nullable(),
+  })
+  .meta({ id: 'ProviderKeyStandIn' })
+export type ProviderKeyStandIn = z.infer<typeof providerKeyStandInSchema>
+
+/** What else the list is asked for: `include=stand_in,borrowed`. */
+export const PROVIDER_KEY_EXTRAS = ['stand_in', 'borrowed'] as const
+export const providerKeyListQuerySchema = z.strictObject({
+  include: z
+    .string()
+    .transform((words) => words.split(','))
+    .pipe(
+      z.array(z.enum(PROVIDER_KEY_EXTRAS, `include takes ${PROVIDER_KEY_EXTRAS.join(' and ')}, with a comma between`)),
+    )
+    .optional(),
+})
+export const providerKeyListSchema = z
+  .object({
+    keys: z.array(
+      // With `include=stand_in`.
+      z.object({ ...providerKeySchema.shape, stand_in: providerKeyStandInSchema.optional() }),
+    ),
+    /** With `include=borrowed`: the keys of others that one may use. */
+    borrowed: z.array(leaseSchema).optional(),
+  })
+  .meta({ id: 'ProviderKeyList' })
+export type ProviderKeyList = z.infer<typeof providerKeyListSchema>
 export const providerKeyAnswerSchema = z
   .object({ message: z.string(), provider: z.string(), key: providerKeySchema })
   .meta({ id: 'ProviderKeyAnswer' })
@@ -162,19 +197,6 @@ export const providerKeyImpactSchema = z
   })
   .meta({ id: 'ProviderKeyImpact' })
 export type ProviderKeyImpact = z.infer<typeof providerKeyImpactSchema>
-
-/** What happened in the place of a key since it stopped serving. */
-export const providerKeyStandInSchema = z
-  .object({
-    /** When it stopped; null while it serves. */
-    since: timestampSchema.nullable(),
-    /** Requests that the server's keys paid for since then, for that reason. */
-    requests: z.number(),
-    /** From when on such requests count: the log shows the same ones from there. null while it serves. */
-    from: timestampSchema.nullable(),
-  })
-  .meta({ id: 'ProviderKeyStandIn' })
-export type ProviderKeyStandIn = z.infer<typeof providerKeyStandInSchema>
 
 export const keyUsageQuerySchema = usageQuerySchema.omit({ group_by: true })
 export type KeyUsageQuery = z.infer<typeof keyUsageQuerySchema>

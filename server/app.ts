@@ -195,6 +195,7 @@ export function createApp(options: AppOptions): App {
     readKeyUsage: (providerKeyId, query) => usage.summarise(query, { providerKeyId }),
     countStandIns: (of) => requestLog.countServed(of),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
+    listBorrowed: (userId) => teams.listBorrowed(userId),
   })
   const rotation = createVaultRotation({ database, booted, audit, clock, log })
   const teams = createTeams({

@@ -1,5 +1,6 @@
 // What the parts of this room share; built once by service.ts.
 import type { ProviderKeyTest } from '../../../contract/provider-keys.ts'
+import type { LeaseAnswer } from '../../../contract/teams.ts'
 import type { UsageAnswer, UsageQuery } from '../../../contract/usage.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -61,6 +62,8 @@ export interface ProviderKeysOptions {
   onKeyChange?: OnKeyChange
   /** With whom each of a user's keys is shared, by bare key id. */
   namesSharedWith?: (userId: string) => Promise<ReadonlyMap<string, readonly string[]>>
+  /** What others share with a user. */
+  listBorrowed?: (userId: string) => Promise<LeaseAnswer[]>
   /** How long to wait before erasing is tried again. */
   retryMs?: number
 }

@@ -6,6 +6,7 @@ import {
   providerKeyAnswerSchema,
   providerKeyDeletedSchema,
   providerKeyImpactSchema,
+  providerKeyListQuerySchema,
   providerKeyListSchema,
   providerKeyParamsSchema,
   providerKeyStandInSchema,
@@ -61,10 +62,11 @@ export function createProviderKeyRoutes(keys: ProviderKeyService): ControlRoute[
       ...OWN,
       method: 'GET',
       path: COLLECTION,
-      summary: 'List your provider keys',
+      summary: 'List your provider keys; on demand with what stood in for them, and with those others share',
+      query: providerKeyListQuerySchema,
       answers: { 200: { description: 'Your keys, by provider and in order', schema: providerKeyListSchema } },
-      async handle({ principal }) {
-        return { status: 200, body: { keys: await keys.listProviderKeys(principal.userId) } }
+      async handle({ principal, query }) {
+        return { status: 200, body: await keys.listWith(principal.userId, query.include ?? []) }
       },
     }),
     defineControlRoute({

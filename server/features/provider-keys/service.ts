@@ -5,8 +5,10 @@ import type {
   AddProviderKeyBody,
   KeyUsageQuery,
   EditProviderKeyBody,
+  PROVIDER_KEY_EXTRAS,
   ProviderKey,
   ProviderKeyImpact,
+  ProviderKeyList,
   ProviderKeyStandIn,
   ProviderKeyTest,
   ProviderKeyUsage,
@@ -49,6 +51,8 @@ type GatewaySide = Pick<
 export interface ProviderKeyService extends GatewaySide {
   addProviderKey(actor: KeyActor, input: AddProviderKeyBody): Promise<ProviderKey>
   listProviderKeys(userId: string): Promise<ProviderKey[]>
+  /** The list, with what else a page shows beside it. */
+  listWith(userId: string, extras: readonly (typeof PROVIDER_KEY_EXTRAS)[number][]): Promise<ProviderKeyList>
   /** `ref` is a provider's name (the first key in order) or a public key id. */
   getProviderKey(userId: string, ref: string): Promise<ProviderKey>
   /** A new secret for the key; a provider without a key gets one. */
@@ -99,6 +103,19 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
     },
 
     listProviderKeys: async (userId) => showAll(userId, await store.list(userId)),
+
+    async listWith(userId, extras) {
+      const stored = await store.list(userId)
+      const shown = await showAll(userId, stored)
+      const describe = async (key: ProviderKey, at: number) => ({
+        ...key,
+        stand_in: await describeStandIn(states.overlay(stored[at]!), options.countStandIns),
+      })
+      return {
+        keys: extras.includes('stand_in') ? await Promise.all(shown.map(describe)) : shown,
+        ...(extras.includes('borrowed') && { borrowed: (await options.listBorrowed?.(userId)) ?? [] }),
+      }
+    },
 
     getProviderKey: async (userId, ref) => show(await findKey(context, userId, ref)),
 

@@ -20,6 +20,7 @@ import type { TeamStore } from './team-store.ts'
 export interface Leases {
   create(actor: Actor, fields: CreateLeaseBody): Promise<LeaseAnswer>
   list(userId: string): Promise<{ lent: LeaseAnswer[]; borrowed: LeaseAnswer[] }>
+  listBorrowed(userId: string): Promise<LeaseAnswer[]>
   update(actor: Actor, id: string, fields: UpdateLeaseBody): Promise<LeaseAnswer>
   end(actor: Actor, id: string): Promise<void>
   readUsage(userId: string, id: string): Promise<LeaseUsage>
@@ -45,6 +46,9 @@ export function createLeases(options: LeaseOptions): Leases {
     const spent = await leases.readSpent(since)
     return rows.map((row) => describeLease(row, spent.get(row.id) ?? 0, viewer))
   }
+
+  const listBorrowed = async (userId: string): Promise<LeaseAnswer[]> =>
+    describe(await leases.listBorrowed(userId), userId)
 
   async function findVisible(userId: string, id: string): Promise<LeaseRow> {
     const lease = await leases.find(id)
@@ -108,11 +112,9 @@ export function createLeases(options: LeaseOptions): Leases {
     },
 
     async list(userId) {
-      return {
-        lent: await describe(await leases.listLent(userId), userId),
-        borrowed: await describe(await leases.listBorrowed(userId), userId),
-      }
+      return { lent: await describe(await leases.listLent(userId), userId), borrowed: await listBorrowed(userId) }
     },
+    listBorrowed,
 
     async update(actor, id, { version, ...fields }) {
       const lease = await leases.find(id)

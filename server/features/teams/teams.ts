@@ -1,5 +1,6 @@
 // The room of teams: people who work together, and provider keys that one of them shares with the others. Knows API keys
 // and provider keys by what it is handed.
+import type { LeaseAnswer } from '../../../contract/teams.ts'
 import type { Database } from '../../database/database.ts'
 import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -33,6 +34,8 @@ export interface Teams extends Borrowed {
   isMember(teamId: string, userId: string): Promise<boolean>
   /** With whom each of a user's keys is shared: names by bare key id. */
   namesSharedWith(userId: string): Promise<ReadonlyMap<string, readonly string[]>>
+  /** The keys of others that a user may use. */
+  listBorrowed(userId: string): Promise<LeaseAnswer[]>
 }
 
 export function createTeams(options: TeamsOptions): Teams {
@@ -45,12 +48,14 @@ export function createTeams(options: TeamsOptions): Teams {
     announce?.(ids)
   }
   const parts = { ...options, teams, leases, changed }
+  const rules = createLeases(parts)
   return {
     ...borrowed,
     routes: [
       ...createTeamRoutes({ ...options, memberships: createMemberships(parts), mails: createInviteMails(options) }),
-      ...createLeaseRoutes(createLeases(parts)),
+      ...createLeaseRoutes(rules),
     ],
+    listBorrowed: rules.listBorrowed,
     isMember: async (teamId, userId) => (await teams.roleOf(teamId, userId)) !== undefined,
     async namesSharedWith(userId) {
       const names = new Map<string, string[]>()

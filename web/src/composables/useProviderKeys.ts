@@ -2,23 +2,25 @@
 // what can be done with one.
 import { useQuery, useQueryCache } from '@pinia/colada'
 import { computed } from 'vue'
-import type { EditProviderKeyBody, ProviderKey } from '../../../contract/provider-keys.ts'
+import type { EditProviderKeyBody, ProviderKey, ProviderKeyList } from '../../../contract/provider-keys.ts'
 import type { LeaseAnswer } from '../../../contract/teams.ts'
 import { readInstallation } from '../services/api/accounts.ts'
 import * as api from '../services/api/providerKeys.ts'
 import { ApiError } from '../services/api/send.ts'
-import { listLeases } from '../services/api/teams.ts'
 import { useProviderKeyStore } from '../stores/providerKeys.ts'
+import { hasCome, wasOnce } from './hasCome.ts'
 
 const LIST = ['provider-keys']
 const WEEK = ['provider-keys', 'week']
+
+export type PageKey = ProviderKeyList['keys'][number]
 
 /** The keys of one provider, first tried first. */
 export interface KeySection {
   readonly id: string
   readonly name: string
   readonly hasServerKey: boolean
-  readonly keys: readonly ProviderKey[]
+  readonly keys: readonly PageKey[]
   /** Keys of others that serve after them. */
   readonly borrowed: readonly LeaseAnswer[]
 }
@@ -26,15 +28,14 @@ export interface KeySection {
 export function useProviderKeys() {
   const cache = useQueryCache()
   const store = useProviderKeyStore()
-  const list = useQuery({ key: LIST, query: api.listProviderKeys })
+  const list = useQuery({ key: [...LIST, 'page'], query: api.readProviderKeyPage })
   const week = useQuery({ key: WEEK, query: api.readWeekByKey })
-  const leases = useQuery({ key: ['leases'], query: listLeases })
   const installation = useQuery({ key: ['installation'], query: readInstallation, staleTime: 300_000 })
 
   const providers = computed(() => installation.data.value?.providers ?? [])
   const sections = computed<KeySection[]>(() => {
-    const byProvider = Map.groupBy(list.data.value ?? [], ({ provider }) => provider)
-    const borrowed = Map.groupBy(leases.data.value?.borrowed ?? [], (lease) => lease.provider_key.provider)
+    const byProvider = Map.groupBy(list.data.value?.keys ?? [], ({ provider }) => provider)
+    const borrowed = Map.groupBy(list.data.value?.borrowed ?? [], (lease) => lease.provider_key.provider)
     return [...new Set([...byProvider.keys(), ...borrowed.keys()])].map((id) => {
       const provider = providers.value.find((one) => one.id === id)
       return {
@@ -48,7 +49,7 @@ export function useProviderKeys() {
   })
 
   /** Everything that a row says is there, or will not come: a page that grows piece by piece moves under the hand. */
-  const isComplete = computed(() => [week, leases].every(({ data, error }) => data.value ?? error.value))
+  const isComplete = wasOnce(() => [list, week, installation].every(hasCome))
 
   const refresh = (): Promise<unknown> => cache.invalidateQueries({ key: LIST })
 

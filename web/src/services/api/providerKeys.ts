@@ -4,7 +4,7 @@ import type {
   EditProviderKeyBody,
   ProviderKey,
   ProviderKeyImpact,
-  ProviderKeyStandIn,
+  ProviderKeyList,
   ProviderKeyTest,
   ReplaceProviderKeyBody,
   TestProviderKeyBody,
@@ -21,6 +21,9 @@ const one = (id: string): string => `admin/provider-keys/${encodeURIComponent(id
 
 export const listProviderKeys = async (): Promise<ProviderKey[]> =>
   (await call<{ keys: ProviderKey[] }>('GET', 'admin/provider-keys')).keys
+/** With what stood in for those that do not serve, and with the keys of others. */
+export const readProviderKeyPage = (): Promise<ProviderKeyList> =>
+  call('GET', 'admin/provider-keys?include=stand_in,borrowed')
 export const testUnsavedKey = (body: TestProviderKeyBody): Promise<ProviderKeyTest> =>
   call('POST', 'admin/provider-keys/test', { body })
 export const addProviderKey = (body: AddProviderKeyBody): Promise<Answer> =>
@@ -31,7 +34,6 @@ export const replaceProviderKey = (id: string, body: ReplaceProviderKeyBody): Pr
   call('PUT', one(id), { body })
 export const testProviderKey = (id: string): Promise<ProviderKeyTest> => call('POST', `${one(id)}/test`)
 export const deleteProviderKey = (id: string): Promise<{ message: string }> => call('DELETE', one(id))
-export const readStandIn = (id: string): Promise<ProviderKeyStandIn> => call('GET', `${one(id)}/stand-in`)
 export const readImpact = (id: string): Promise<ProviderKeyImpact> => call('GET', `${one(id)}/impact`)
 
 export interface KeyUse {
