@@ -4,6 +4,7 @@ import { useQuery, useQueryCache } from '@pinia/colada'
 import { computed } from 'vue'
 import type { ApiKey, UpdateApiKeyBody } from '../../../contract/api-keys.ts'
 import * as api from '../services/api/apiKeys.ts'
+import { hasCome, wasOnce } from './hasCome.ts'
 
 const LIST = ['api-keys']
 
@@ -19,6 +20,9 @@ export function useApiKeys() {
   })
   const active = computed(() => list.data.value?.filter((key) => key.is_active))
   const revoked = computed(() => list.data.value?.filter((key) => !key.is_active) ?? [])
+
+  /** Everything that a row says is there, or will not come: rows that grow piece by piece move under the hand. */
+  const isComplete = wasOnce(() => hasCome(list) && hasCome(week) && (!hasDayLimits.value || hasCome(today)))
 
   const refresh = (): Promise<unknown> => cache.invalidateQueries({ key: LIST })
 
@@ -36,5 +40,5 @@ export function useApiKeys() {
     }
   }
 
-  return { list, active, revoked, week, today, refresh, edit, revoke }
+  return { list, active, revoked, week, today, isComplete, refresh, edit, revoke }
 }
