@@ -18,6 +18,8 @@ export interface ExplainRequest {
   /** Where the dialect has it in the path; else null. */
   readonly pathModel: string | null
   readonly simulation: Simulation | null
+  /** Bare id of the API key that the request would come with; null: of whoever asks. */
+  readonly apiKeyId: string | null
   /** The request itself, without what is meant for the explanation alone. */
   readonly body: Buffer
 }
@@ -39,11 +41,12 @@ export function readExplainRequest(bytes: Buffer, headers: RequestHeaders): Expl
     ? operations[apart[sent['stream'] === true ? 1 : 0]]!
     : Object.values(operations).find(({ task }) => task === 'generate')!
   const isModelInPath = operation.modelIn === 'path'
-  const beside = ['simulate', 'dialect', ...(apart ? ['stream'] : []), ...(isModelInPath ? ['model'] : [])]
+  const beside = ['simulate', 'dialect', 'api_key', ...(apart ? ['stream'] : []), ...(isModelInPath ? ['model'] : [])]
   return {
     endpoint: { protocol, operation },
     pathModel: isModelInPath ? (asText(sent['model']) ?? '').replace(/^models\//, '') : null,
     simulation: readSimulate(sent['simulate']),
+    apiKeyId: readApiKey(sent['api_key']),
     body: beside.filter((key) => sent[key] !== undefined).reduce(withoutMember, bytes),
   }
 }
@@ -70,6 +73,15 @@ function readDialect(body: JsonObject, headers: RequestHeaders): ProtocolId {
 }
 
 const RESPONSES_KEYS = ['input', 'previous_response_id', 'conversation', 'prompt'] as const
+
+function readApiKey(wanted: unknown): string | null {
+  if (wanted === undefined) return null
+  const id = typeof wanted === 'string' ? parsePublicId('ak', wanted) : undefined
+  if (id !== undefined) return id
+  throw new GatewayError('bad_request', {
+    message: 'api_key is the id of an API key of yours (ak_…), never the key itself.',
+  })
+}
 
 function readSimulate(wanted: unknown): Simulation | null {
   if (wanted === undefined) return null

@@ -35,21 +35,46 @@ const NO_ROOM: ReadonlySet<string> = new Set(['budget_exceeded', 'price_unknown'
 /** An explanation tells the rule, never its exceptions by chance. */
 const NOTHING_TRIED = () => 1
 
+interface ExplainTools {
+  /** What a call of this user with this key would be allowed; null where it would not. */
+  readonly describeCaller: (userId: string, apiKeyId: string | null) => Promise<ApiKeyContext | null>
+}
+
+/** Who is signed in may ask for each API key of theirs; a key speaks for itself alone. */
+async function describeAsker(
+  tools: PipelineTools & ExplainTools,
+  caller: ApiKeyContext,
+  apiKeyId: string,
+): Promise<ApiKeyContext> {
+  const { kind, userId } = caller.principal
+  if (kind !== 'session') {
+    throw new GatewayError('bad_request', {
+      message: 'Leave out api_key: the request is explained for the key it came with.',
+    })
+  }
+  const asker = await tools.describeCaller(userId, apiKeyId)
+  if (asker && (asker.expiresAt === null || asker.expiresAt > tools.clock.now())) return asker
+  throw new GatewayError('not_found', { message: 'You have no such API key, or it no longer serves. Choose another.' })
+}
+
 /** Reads a chat body, and says which keys would be tried for it; nothing is sent. */
 export async function explainRoute(
-  tools: PipelineTools,
+  tools: PipelineTools & ExplainTools,
   caller: ApiKeyContext,
   received: { request: IncomingMessage; response: ServerResponse; match: RouteMatch },
 ): Promise<RouteExplanation> {
   const { match, request } = received
   const sent = await readBody(request, { cap: DATA_BODY_CAP, budget: tools.bodyBudget, headers: match.headers })
   try {
-    const { endpoint, pathModel, simulation, body } = readExplainRequest(Buffer.concat(sent.chunks), match.headers)
+    const { endpoint, pathModel, simulation, apiKeyId, body } = readExplainRequest(
+      Buffer.concat(sent.chunks),
+      match.headers,
+    )
     const params = pathModel === null ? match.params : { ...match.params, model: pathModel }
     const exchange = await createExchange({ ...tools, chance: NOTHING_TRIED }, endpoint, {
       ...received,
       match: { ...match, params },
-      caller,
+      caller: apiKeyId === null ? caller : await describeAsker(tools, caller, apiKeyId),
       body: { ...sent, chunks: [body], length: body.length },
       createdAt: tools.clock.now(),
       startedAt: tools.clock.monotonic(),

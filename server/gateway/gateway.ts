@@ -120,7 +120,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       ...tools,
       modelLists,
       getReceipt: options.getReceipt,
-      explainRoute: (caller, match, io) => explainRoute(tools, caller, { match, ...io }),
+      explainRoute: (caller, match, io) =>
+        explainRoute({ ...tools, describeCaller: options.describeCaller }, caller, { match, ...io }),
     }),
   ]
   return {

@@ -184,3 +184,16 @@ test('before a key goes, its owner sees what its requests would use instead, and
   expect(status).toBe(200)
   expect((await impactOf(second!)).instead).toMatchObject([{ decision: 'refuse', code: 'no_usable_key' }])
 })
+
+test('who is signed in asks for each API key of theirs; nobody asks for a key of others, and no key for another', async () => {
+  const token = await uniroute.login()
+  const { id, key } = await uniroute.createApiKey(token, { name: 'bound', allowed_models: ['gpt-4o-mini'] })
+  const ask = (body: object, as = token, path = '/admin/playground/v1/route/explain') =>
+    uniroute.call('POST', path, { token: as, body: { ...QUESTION, ...body } })
+  expect((await ask({})).status).toBe(200)
+  expect((await ask({ api_key: id })).body.chain).toEqual((await ask({}, key, '/v1/route/explain')).body.chain)
+  const other = await uniroute.createCaller()
+  expect((await ask({ api_key: id }, other.token)).status).toBe(404)
+  expect((await ask({ api_key: id }, key, '/v1/route/explain')).status).toBe(400)
+  expect((await ask({ api_key: key })).status).toBe(400)
+})

@@ -36,6 +36,27 @@ describeDashboard('routing', (suite) => {
     expect([reply.status, reply.headers.get('x-uniroute-billed-to')]).toEqual([200, 'server'])
   })
 
+  test('the simulator asks as an API key may: what that may not use is not asked, and what is said then holds', async () => {
+    const token = await start({ serverKeys: { openai: newKey('operator') } })
+    await suite.uniroute.addProviderKey(token, 'openai', newKey('ok'), { label: 'Personal' })
+    const { key } = await suite.uniroute.createApiKey(token, { name: 'for-others', allowed_payers: ['server'] })
+    suite.shownOnce(key)
+    await open('simulator&model=gpt-4o')
+    await sees('Your key, Personal would serve and pay')
+    await suite.page.getByLabel('Asked by').selectOption({ label: `for-others, ur_…${key.slice(-4)}` })
+    await sees('Server key would serve and pay')
+    expect(await plan().innerText()).toMatch(/for-others[^]*Server key[^]*gpt-4o/)
+    await expectClean()
+    await suite.page.reload()
+    await sees('Server key would serve and pay')
+    const reply = await suite.uniroute.call('POST', '/v1/chat/completions', {
+      token: key,
+      body: { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] },
+    })
+    expect([reply.status, reply.headers.get('x-uniroute-billed-to')]).toEqual([200, 'server'])
+    await expectClean()
+  })
+
   test('reasons are switches of the account; what is not granted is locked; keys that narrow it stand beside it', async () => {
     const token = await start({ serverKeys: { openai: newKey('operator') } })
     await suite.uniroute.addProviderKey(token, 'openai', newKey('ok'), { label: 'Personal', fallback: 'never' })

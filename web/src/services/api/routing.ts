@@ -17,7 +17,7 @@ export const readAccount = async (): Promise<User> => (await call<{ user: User }
 export const saveFallback = async (fallback: FallbackPolicy): Promise<User> =>
   (await call<{ user: User }>('PUT', 'auth/profile', { body: { fallback } })).user
 /** Nothing is sent to anybody. */
-export const explainRoute = (model: string, simulate: Simulate): Promise<RouteExplanation> =>
+export const explainRoute = (model: string, apiKey: string, simulate: Simulate): Promise<RouteExplanation> =>
   call('POST', 'admin/playground/v1/route/explain', {
-    body: { model, messages: [{ role: 'user', content: 'Hello' }], simulate },
+    body: { model, messages: [{ role: 'user', content: 'Hello' }], simulate, ...(apiKey && { api_key: apiKey }) },
   })
