@@ -1,4 +1,5 @@
-// Sentences of the settings are written for the documentation: `code` and links are all the marks they have.
+// Sentences of the settings are written for the documentation: `code` and links are all the marks they have. A reference
+// in brackets leads nowhere from here.
 export interface SentencePart {
   readonly text: string
   readonly isCode: boolean
@@ -6,7 +7,8 @@ export interface SentencePart {
 
 export function splitCode(sentence: string): SentencePart[] {
   return sentence
-    .replaceAll(/\(?\[([^\]]+)\]\([^)]*\)\)?/g, '$1')
+    .replaceAll(/\s*\(\[[^\]]+\]\([^)]*\)\)/g, '')
+    .replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
     .split('`')
     .map((text, index) => ({ text, isCode: index % 2 === 1 }))
     .filter(({ text }) => text !== '')

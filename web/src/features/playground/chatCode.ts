@@ -17,7 +17,7 @@ export function writeCode(body: ChatBody, baseUrl: string): ChatCode[] {
 }
 
 function writeCurl(body: ChatBody, baseUrl: string): string {
-  const json = JSON.stringify(body, null, 2).replaceAll("'", `'\\''`)
+  const json = JSON.stringify(body, null, 2).replaceAll('\n', '\n  ').replaceAll("'", `'\\''`)
   return [
     `curl ${baseUrl}/v1/chat/completions \\`,
     `  -H "Authorization: Bearer $UNIROUTE_API_KEY" \\`,
