@@ -49,7 +49,9 @@ export function useProviderKeys() {
   })
 
   /** Everything that a row says is there, or will not come: a page that grows piece by piece moves under the hand. */
-  const isComplete = wasOnce(() => [list, week, installation].every(hasCome))
+  const isComplete = wasOnce(
+    () => hasCome(list) && hasCome(week) && (sections.value.length === 0 || hasCome(installation)),
+  )
 
   const refresh = (): Promise<unknown> => cache.invalidateQueries({ key: LIST })
 
