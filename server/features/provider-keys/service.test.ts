@@ -515,6 +515,8 @@ describeOnEachDatabase('provider keys', (open) => {
           request(3, 'K1', 'gpt-y', 2 * day),
           request(4, null, 'gpt-x', 3 * day),
           request(5, 'K1', 'gpt-x', 8 * day),
+          { ...request(6, 'K2', 'gpt-x', day), user_id: 'a-borrower' },
+          { ...request(7, 'K2', 'gpt-x', 2 * day), user_id: 'a-borrower' },
         ],
       },
     ])
@@ -522,6 +524,7 @@ describeOnEachDatabase('provider keys', (open) => {
       from: new Date(time.now - 7 * day).toISOString(),
       to: new Date(time.now).toISOString(),
       requests: 4,
+      borrowed: { requests: 2, people: 1 },
       api_keys: [
         { id: 'ak_K1', name: null, requests: 3, last_used_at: new Date(time.now - day).toISOString() },
         { id: null, name: null, requests: 1, last_used_at: new Date(time.now - 3 * day).toISOString() },
@@ -540,7 +543,7 @@ describeOnEachDatabase('provider keys', (open) => {
     const call = async (method: string, path: string, body?: unknown, params: object = {}) => {
       const route = keys.routes.find((one) => one.method === method && one.path === path)!
       const principal = { userId, kind: 'session', role: 'user' }
-      return route.handle({ principal, body, params, ip: '192.0.2.7' } as never)
+      return route.handle({ principal, body, params, query: {}, ip: '192.0.2.7' } as never)
     }
     const root = '/admin/provider-keys'
     const added = await call('POST', root, { provider: 'openai', api_key: KEY })
