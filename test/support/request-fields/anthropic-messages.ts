@@ -27,7 +27,7 @@ export const MESSAGES: readonly RequestField[] = [
     stop_sequences: [['END'], 'stop'],
     system: ['Be brief.'],
     temperature: [0.5, 'temperature'],
-    thinking: [{ type: 'enabled', budget_tokens: 3000 }, 'thinking', 'thinking_budget', 'effort'],
+    thinking: [{ type: 'enabled', budget_tokens: 3000 }, 'thinking', 'thinking_budget', 'effort', 'thoughts'],
     tools: [[SCHEMA_TOOL]],
     top_k: [5, 'top_k'],
     top_p: [0.97, 'top_p'],
@@ -57,7 +57,7 @@ export const MESSAGES: readonly RequestField[] = [
     name: 'tool_choice',
     with: { tools: [SCHEMA_TOOL], tool_choice: { type: 'any' } },
     beside: { tools: [SCHEMA_TOOL] },
-    losses: [],
+    losses: ['thinking'],
   },
   {
     name: 'tool_choice.disable_parallel_tool_use',

@@ -23,7 +23,7 @@ export const GEMINI: readonly RequestField[] = [
     name: 'toolConfig',
     with: { tools: [DECLARED], toolConfig: { functionCallingConfig: { mode: 'ANY' } } },
     beside: { tools: [DECLARED] },
-    losses: [],
+    losses: ['thinking'],
   },
   ...inside(
     'toolConfig',

@@ -52,7 +52,7 @@ export const RESPONSES: readonly RequestField[] = [
     name: 'tool_choice',
     with: { tools: [FLAT_TOOL], tool_choice: 'required' },
     beside: { tools: [FLAT_TOOL] },
-    losses: [],
+    losses: ['thinking'],
   },
   { name: 'tool_choice.unknown', with: { tool_choice: { type: 'programmatic_tool_calling' } }, losses: [] },
   {
