@@ -165,6 +165,8 @@ describeDashboard('API keys', (suite) => {
     await choose('bot', 'Name, limits, access')
     await perDay.getByRole('switch', { name: 'No limit' }).click()
     await press('Save')
+    // The switch in the dialog says the same: saved is what is said when it is gone.
+    await dialog().waitFor({ state: 'hidden' })
     await sees('No limit')
     await suite.page.reload()
     await sees('No limit')
