@@ -5,11 +5,14 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createEnvironment, ensureInstalled, findNode, readText, ROOT, runMain, say, waitFor } from './runtime.mjs'
 
-const CHECKS = [
+/** Independent of each other: two at a time. */
+const LONG_CHECKS = [
   ['types', 'tsc', ['--noEmit']],
   ['types of the dashboard', 'vue-tsc', ['--noEmit', '-p', 'web']],
   ['lint', 'oxlint', ['--deny-warnings']],
   ['format', 'prettier', ['--check', '--log-level', 'warn', '.']],
+]
+const CHECKS = [
   ['layers', 'node', ['scripts/check-layers.ts']],
   ['unused code', 'knip', ['--no-progress']],
   ['generated documents', 'node', ['scripts/generate-docs.ts', '--check']],
@@ -29,11 +32,23 @@ await runMain(async () => {
     await ensureInstalled(join(ROOT, 'test', 'clients'))
   }
   const environment = createEnvironment(findNode())
-  const results = []
+  const results = await runLongChecks(environment)
   for (const [name, command, words] of CHECKS) results.push(await runCheck(name, command, words, environment))
   for (const suite of SUITES) results.push(await runSuite(suite, environment))
   return summarise(results)
 })
+
+async function runLongChecks(environment) {
+  const results = []
+  const waiting = LONG_CHECKS.entries()
+  const lane = async () => {
+    for (const [place, [name, command, words]] of waiting) {
+      results[place] = await runCheck(name, command, words, environment)
+    }
+  }
+  await Promise.all([lane(), lane()])
+  return results
+}
 
 async function runCheck(name, command, words, environment) {
   const { code, seconds, output } = await run(command, words, environment, 'pipe')
