@@ -6,10 +6,7 @@ import { defineConfig } from 'vitest/config'
 import { compileMessages } from './web/compile-messages.ts'
 
 const shared = { environment: 'node', pool: 'forks', restoreMocks: true } as const
-const NIGHTLY = {
-  env: { PROPERTY_RUNS: '10000', CHAIN_ROWS: 'all', EVERY_ORDER: 'all', ROTATION_KILLS: '10' },
-  testTimeout: 30 * 60_000,
-}
+const NIGHTLY = { env: { PROPERTY_RUNS: '10000', CHAIN_ROWS: 'all', ROTATION_KILLS: '10' }, testTimeout: 30 * 60_000 }
 
 export default defineConfig(({ mode }) => ({
   test: {

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../../test/support/compile-cache.ts'
 import { createUniRouteClient, type UniRouteClient } from '../../test/support/uniroute-client.ts'
 import { stopProcess, watchOutput } from '../processes.ts'
 import { grow, type Growth } from './grown.ts'
@@ -91,8 +92,8 @@ function profileFlags({ profileFolder }: TargetSetting): string[] {
 }
 
 function writeEnvironment({ folder, upstreamPort }: TargetSetting): Record<string, string> {
-  const cache = process.env['NODE_COMPILE_CACHE']
   return {
+    ...COMPILE_CACHE,
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
     PORT: '0',
@@ -103,6 +104,5 @@ function writeEnvironment({ folder, upstreamPort }: TargetSetting): Record<strin
     OPENAI_BASE_URL: `http://127.0.0.1:${upstreamPort}`,
     ANTHROPIC_BASE_URL: `http://127.0.0.1:${upstreamPort}`,
     GOOGLE_BASE_URL: `http://127.0.0.1:${upstreamPort}`,
-    ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
   }
 }

@@ -16,8 +16,6 @@ import { buildPseudo, listClippedTexts, listPlainTexts } from '../../support/pse
 const MOST_SHIFT = 0.02
 const WIDTHS = [1280, 375, 320] as const
 const PICTURES = process.env['UNIROUTE_PICTURES']
-/** Where axe looks: colours are a theme's, and what stands where is a width's. All of them when pictures are taken. */
-const AXE_WIDTHS = { light: PICTURES ? WIDTHS : [1280, 320], dark: PICTURES ? WIDTHS : [375] } as const
 
 /** What is no text of the dashboard: names, addresses, figures, and what `Intl` writes. */
 const DATA = [
@@ -85,9 +83,7 @@ describeDashboard('every page', (suite) => {
           await tab.page.setViewportSize({ width, height: 900 })
           await waitUntilSettled(tab)
           await picture(tab, `${path} ${theme} ${width}`)
-          if (AXE_WIDTHS[theme].some((one) => one === width)) {
-            expect(await tab.runAxe(), `${path} at ${width}`).toEqual([])
-          }
+          expect(await tab.runAxe(), `${path} at ${width}`).toEqual([])
           expect(await tab.scrollsSideways(), `${path} at ${width}`).toBe(false)
         }
         await suite.expectClean(tab)

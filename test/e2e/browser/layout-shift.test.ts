@@ -21,9 +21,8 @@ const MORE_CALLS: Readonly<Record<string, number>> = {
 describeDashboard('layout shift', (suite) => {
   const looked = new Set<string>()
 
-  // Each run looks at what moves as answers come by themselves (every-page.test.ts).
-  test.skipIf(process.env['EVERY_ORDER'] !== 'all').each([['the last asked first', 375]] as const)(
-    'answers one by one, %s, at %d px (takes a minute: in npm run test:nightly)',
+  test.each([['the last asked first', 375]] as const)(
+    'answers one by one, %s, at %d px',
     { timeout: 900_000 },
     async (order, width) => {
       await suite.start({

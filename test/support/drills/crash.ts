@@ -59,7 +59,6 @@ export async function runCrashDrill(options: {
   const provider = await startChild<ProviderFigures>(new URL('provider-peer.ts', import.meta.url), [])
   const dataDir = mkdtempSync(join(tmpdir(), 'uniroute-crash-'))
   const adminAccount = { email: 'admin@example.com', password: createFakePassword() }
-  const cache = process.env['NODE_COMPILE_CACHE']
   const start = (): Promise<UniRoute> =>
     startUniRoute({
       dataDir,
@@ -67,7 +66,6 @@ export async function runCrashDrill(options: {
       env: {
         OPENAI_BASE_URL: `http://127.0.0.1:${provider.start.port}`,
         LOG_LEVEL: 'warn',
-        ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
       },
     })
   const tally: Tally = { sent: 0, loadMs: 0, answered: new Set(), failed: [] }
