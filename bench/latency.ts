@@ -30,8 +30,9 @@ export interface LatencyResult {
 
 export async function measureLatency(options: RunOptions & { readonly perSecond: number }): Promise<LatencyResult[]> {
   const rounds = new Map<Target, { p50: number[]; p99: number[] }>()
-  const contestants = await runRounds(options, async (contestant) => {
-    const { perSecond, windowMs: milliseconds } = options
+  const { scenario, targets, perSecond, windowMs: milliseconds } = options
+  const entries = targets.map((target) => ({ scenario, target }))
+  const contestants = await runRounds(entries, options, async (contestant) => {
     const report = await contestant.load.ask<PaceReport>('pace', { perSecond, milliseconds })
     countAnswers(contestant, report)
     const sorted = report.milliseconds.toSorted((a, b) => a - b)

@@ -6,7 +6,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 export interface ProcessTimes {
   readonly parent: number
   /** Its own threads' and those of children that have ended, in ticks. */
-  readonly ticks: number
+  readonly user: number
+  readonly system: number
+}
+
+/** Microseconds. Their sum is exact to a tick; many kernels share it out by what their clock happened to see. */
+export interface ProcessorTime {
+  readonly user: number
+  readonly system: number
 }
 
 /** Why it cannot be known on this system; null when it can. */
@@ -15,8 +22,8 @@ export function findMeasuringObstacle(): string | null {
   return `Measuring processor time is not supported on ${process.platform}: run the benchmark on Linux, which tells it in /proc.`
 }
 
-/** Microseconds so far. */
-export function readProcessorTime(pid: number): number {
+/** So far. */
+export function readProcessorTime(pid: number): ProcessorTime {
   const all = new Map<number, ProcessTimes>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -24,14 +31,21 @@ export function readProcessorTime(pid: number): number {
     if (text !== null) all.set(Number(name), parseStat(text))
   }
   if (!all.has(pid)) throw new Error(`Process ${pid} has ended.`)
-  return (sumTicks(all, pid) * 1_000_000) / ticksPerSecond()
+  const { user, system } = sumTicks(all, pid)
+  const microseconds = 1_000_000 / ticksPerSecond()
+  return { user: user * microseconds, system: system * microseconds }
 }
 
 /** The ticks of a process and of everything below it. */
-export function sumTicks(all: ReadonlyMap<number, ProcessTimes>, pid: number): number {
-  let sum = all.get(pid)?.ticks ?? 0
-  for (const [child, { parent }] of all) if (parent === pid) sum += sumTicks(all, child)
-  return sum
+export function sumTicks(all: ReadonlyMap<number, ProcessTimes>, pid: number): ProcessorTime {
+  let { user, system } = all.get(pid) ?? { user: 0, system: 0 }
+  for (const [child, { parent }] of all) {
+    if (parent !== pid) continue
+    const below = sumTicks(all, child)
+    user += below.user
+    system += below.system
+  }
+  return { user, system }
 }
 
 /** A line of /proc/<pid>/stat. The program's name stands in brackets and may hold brackets and spaces of its own. */
@@ -39,7 +53,7 @@ export function parseStat(text: string): ProcessTimes {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   // Counted from the state, which proc(5) calls field 3: 4 ppid, 14 utime, 15 stime, 16 cutime, 17 cstime.
   const field = (number: number): number => Number(fields[number - 3])
-  return { parent: field(4), ticks: field(14) + field(15) + field(16) + field(17) }
+  return { parent: field(4), user: field(14) + field(16), system: field(15) + field(17) }
 }
 
 /** null for one that ended since it was listed. */

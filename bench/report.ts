@@ -32,6 +32,8 @@ export interface Report {
 interface Row {
   readonly result: TargetResult
   readonly cost: Range
+  /** What of the cost is the kernel's. */
+  readonly system: Range
   readonly requestsPerSecond: Range
   /** By the id of the reference. */
   readonly ratios: Readonly<Record<string, Range>>
@@ -52,6 +54,7 @@ export function createReport(facts: Omit<Report, 'rows' | 'machine'>, results: r
   const rows = results.map((result) => ({
     result,
     cost: summarise(costsOf(result)),
+    system: summarise(result.measurements.map((one) => one.systemMicrosecondsPerUnit)),
     requestsPerSecond: summarise(result.measurements.map((one) => one.requestsPerSecond)),
     ratios: Object.fromEntries(
       references.map((reference) => [reference.target.id, summariseRatios(costsOf(result), costsOf(reference))]),
@@ -62,11 +65,13 @@ export function createReport(facts: Omit<Report, 'rows' | 'machine'>, results: r
 
 export function printReport(report: Report): string {
   const { scenario, machine, references, rows } = report
-  const head = ['target', `CPU µs/${scenario.unit}`, 'min–max', ...references.flatMap((id) => [`× ${id}`, 'min–max'])]
-  const table = rows.map(({ result, cost, ratios, requestsPerSecond }) => [
+  const ratioHead = references.flatMap((id) => [`× ${id}`, 'min–max'])
+  const head = ['target', `CPU µs/${scenario.unit}`, 'min–max', 'of it system', ...ratioHead]
+  const table = rows.map(({ result, cost, system, ratios, requestsPerSecond }) => [
     result.target.id,
     cost.median.toFixed(1),
     writeRange(cost, 1),
+    system.median.toFixed(1),
     ...references.flatMap((id) => [ratios[id]!.median.toFixed(2), writeRange(ratios[id]!, 2)]),
     requestsPerSecond.median.toFixed(0),
     String(result.requests),
@@ -106,9 +111,10 @@ export function saveReport(report: Report, how: { keep: boolean; date: Date }): 
     unit: scenario.unit,
     date: how.date.toISOString(),
     machine: { ...machine, loadBefore, loadAfter },
-    targets: report.rows.map(({ result, cost, ratios, requestsPerSecond }) => ({
+    targets: report.rows.map(({ result, cost, system, ratios, requestsPerSecond }) => ({
       id: result.target.id,
       microsecondsPerUnit: cost,
+      systemMicrosecondsPerUnit: system,
       ratios,
       requestsPerSecond,
       requests: result.requests,

@@ -1,5 +1,5 @@
-// One run of a scenario: all targets at once, measured in turns, round by round, so that whatever else the machine does
-// meets them alike. Then the books: the provider's count and the target's own must both be the requests that were made.
+// One run: all targets at once, measured in turns, round by round, so that whatever else the machine does meets them
+// alike. Then the books: the provider's count and the target's own must both be the requests that were made.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,13 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createFakeKey } from '../test/fake-provider/fake-keys.ts'
 import { startChild, type Child } from './peers/child.ts'
 import type { LoadReport, LoadSetting } from './peers/load.ts'
-import { readProcessorTime } from './processor-time.ts'
+import { readProcessorTime, type ProcessorTime } from './processor-time.ts'
 import { REWRITES, type Scenario } from './scenario.ts'
 import type { RunningTarget, Target } from './target.ts'
 
-export interface RunOptions {
-  readonly scenario: Scenario
-  readonly targets: readonly Target[]
+/** How a run goes, whatever it measures. */
+export interface Pace {
   readonly rounds: number
   readonly warmUpMs: number
   readonly windowMs: number
@@ -21,23 +20,33 @@ export interface RunOptions {
   readonly say: (line: string) => void
 }
 
+export interface RunOptions extends Pace {
+  readonly scenario: Scenario
+  readonly targets: readonly Target[]
+}
+
+/** What is measured beside others: a target under a load. */
+export interface Entry {
+  readonly scenario: Scenario
+  readonly target: Target
+}
+
 export interface Measurement {
   readonly requests: number
-  /** Of the scenario's unit. */
+  /** Of the scenario's unit: user and system together, and the share of the latter. */
   readonly microsecondsPerUnit: number
+  readonly systemMicrosecondsPerUnit: number
   readonly requestsPerSecond: number
 }
 
-export interface TargetResult {
-  readonly target: Target
+export interface TargetResult extends Entry {
   /** By round. */
   readonly measurements: readonly Measurement[]
   /** Warm-up included. */
   readonly requests: number
 }
 
-export interface Contestant {
-  readonly target: Target
+export interface Contestant extends Entry {
   readonly providerKey: string
   readonly running: RunningTarget
   readonly load: Child<object>
@@ -55,51 +64,74 @@ export class WrongResult extends Error {
 }
 
 /** Throws a WrongResult where any exchange or any book was wrong: such a run has no figures. */
-export async function runScenario(options: RunOptions): Promise<TargetResult[]> {
-  const { scenario, windowMs } = options
-  const contestants = await runRounds(options, (contestant) => measure(contestant, scenario, windowMs))
-  return contestants.map(({ target, measurements, requests }) => ({ target, measurements, requests }))
+export function runScenario({ scenario, targets, ...pace }: RunOptions): Promise<TargetResult[]> {
+  return runEntries(
+    targets.map((target) => ({ scenario, target })),
+    pace,
+  )
+}
+
+/** The same for several loads at once. */
+export async function runEntries(entries: readonly Entry[], pace: Pace): Promise<TargetResult[]> {
+  const contestants = await runRounds(entries, pace, (contestant) => measure(contestant, pace.windowMs))
+  return contestants.map(({ target, scenario, measurements, requests }) => ({
+    target,
+    scenario,
+    measurements,
+    requests,
+  }))
 }
 
 /** Starts and warms all targets, lets `measureOne` measure each in every round, and checks the books. */
 export async function runRounds(
-  options: RunOptions,
+  entries: readonly Entry[],
+  pace: Pace,
   measureOne: (contestant: Contestant) => Promise<void>,
 ): Promise<readonly Contestant[]> {
-  const { scenario, say } = options
+  const { say } = pace
   await using stack = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'uniroute-bench-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  const upstream = await startChild<{ port: number }>(new URL('peers/fake-upstream.ts', import.meta.url), [scenario.id])
-  stack.defer(() => upstream.stop())
+  const upstreams = new Map<Scenario, Upstream>()
   const contestants: Contestant[] = []
-  for (const target of options.targets) {
-    say(`starting ${target.id}`)
-    contestants.push(await startContestant(options, target, upstream.start.port, join(folder, target.id), stack))
+  for (const entry of entries) {
+    say(`starting ${entry.target.id}`)
+    const upstream = upstreams.get(entry.scenario) ?? (await startUpstream(entry.scenario, stack))
+    upstreams.set(entry.scenario, upstream)
+    const own = join(folder, String(contestants.length))
+    contestants.push(await startContestant(entry, pace, { upstream, folder: own, stack }))
   }
-  say(`warming up, ${options.warmUpMs / 1000} s each`)
-  for (const contestant of contestants) await apply(contestant, options.warmUpMs)
-  for (let round = 0; round < options.rounds; round++) {
-    say(`round ${round + 1} of ${options.rounds}`)
+  say(`warming up, ${pace.warmUpMs / 1000} s each`)
+  for (const contestant of contestants) await apply(contestant, pace.warmUpMs)
+  for (let round = 0; round < pace.rounds; round++) {
+    say(`round ${round + 1} of ${pace.rounds}`)
     // Each begins in turn, so that none always comes after the same neighbour's leftovers.
     const order = contestants.map((_, place) => contestants[(place + round) % contestants.length]!)
     for (const contestant of order) await measureOne(contestant)
   }
   say('checking the books')
-  const served = await upstream.ask<Record<string, number>>('served')
-  for (const contestant of contestants) await checkBooks(contestant, served)
+  for (const contestant of contestants) {
+    await checkBooks(contestant, await upstreams.get(contestant.scenario)!.ask<Record<string, number>>('served'))
+  }
   return contestants
 }
 
-async function startContestant(
-  { scenario, profileFolder }: RunOptions,
-  target: Target,
-  upstreamPort: number,
-  folder: string,
-  stack: AsyncDisposableStack,
+export type Upstream = Child<{ port: number }>
+
+export async function startUpstream(scenario: Scenario, stack: AsyncDisposableStack): Promise<Upstream> {
+  const upstream: Upstream = await startChild(new URL('peers/fake-upstream.ts', import.meta.url), [scenario.id])
+  stack.defer(() => upstream.stop())
+  return upstream
+}
+
+export async function startContestant(
+  { scenario, target }: Entry,
+  { profileFolder }: Pick<Pace, 'profileFolder'>,
+  { upstream, folder, stack }: { upstream: Upstream; folder: string; stack: AsyncDisposableStack },
 ): Promise<Contestant> {
   mkdirSync(folder)
   const providerKey = createFakeKey(scenario.provider, `bench-${target.id}${target.rewrites ? REWRITES : ''}`)
+  const upstreamPort = upstream.start.port
   const running = await target.start({ scenario, upstreamPort, folder, providerKey, profileFolder })
   stack.defer(() => running.stop())
   const load = await startChild<object>(new URL('peers/load.ts', import.meta.url), [
@@ -111,18 +143,21 @@ async function startContestant(
     } satisfies LoadSetting),
   ])
   stack.defer(() => load.stop())
-  return { target, providerKey, running, load, measurements: [], requests: 0 }
+  return { scenario, target, providerKey, running, load, measurements: [], requests: 0 }
 }
 
-async function measure(contestant: Contestant, scenario: Scenario, windowMs: number): Promise<void> {
+async function measure(contestant: Contestant, windowMs: number): Promise<void> {
   const { pid } = contestant.running
   await rest(pid)
   const before = readProcessorTime(pid)
   const { requests, milliseconds } = await apply(contestant, windowMs)
-  const microseconds = (await rest(pid)) - before
+  const after = await rest(pid)
+  const units = requests * contestant.scenario.unitsPerRequest
+  const system = after.system - before.system
   contestant.measurements.push({
     requests,
-    microsecondsPerUnit: microseconds / (requests * scenario.unitsPerRequest),
+    microsecondsPerUnit: (after.user - before.user + system) / units,
+    systemMicrosecondsPerUnit: system / units,
     requestsPerSecond: (requests / milliseconds) * 1000,
   })
 }
@@ -145,18 +180,19 @@ export function countAnswers(contestant: Contestant, report: Pick<LoadReport, 'r
 }
 
 /** Waits until the process uses no processor time to speak of; returns its time so far. */
-async function rest(pid: number): Promise<number> {
+export async function rest(pid: number): Promise<ProcessorTime> {
   const deadline = performance.now() + LONGEST_REST_MS
   let before = readProcessorTime(pid)
   for (;;) {
     await sleep(REST_CHECK_MS)
     const now = readProcessorTime(pid)
-    if (now - before <= TICK_MICROSECONDS || performance.now() > deadline) return now
+    const used = now.user - before.user + now.system - before.system
+    if (used <= TICK_MICROSECONDS || performance.now() > deadline) return now
     before = now
   }
 }
 
-async function checkBooks(contestant: Contestant, served: Readonly<Record<string, number>>): Promise<void> {
+export async function checkBooks(contestant: Contestant, served: Readonly<Record<string, number>>): Promise<void> {
   const { target, running, requests, providerKey } = contestant
   const count = served[providerKey] ?? 0
   if (count !== requests) {

@@ -62,7 +62,17 @@ export const CLIENTS: Readonly<Record<DialectId, ClientSide>> = {
 const event = (data: unknown, name?: string): Buffer =>
   Buffer.from(`${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`)
 
-export const PROVIDERS: Readonly<Record<'openai' | 'anthropic' | 'google', ProviderSide>> = {
+const say = (data: { readonly type: string; readonly [field: string]: unknown }): Buffer => event(data, data.type)
+
+/** A vendor's first is what it is asked in by clients whose dialect it does not speak. */
+export const PROVIDERS: Readonly<Record<'openai-responses' | 'openai' | 'anthropic' | 'google', ProviderSide>> = {
+  'openai-responses': {
+    id: 'openai',
+    dialect: 'responses',
+    model: 'gpt-4o-mini',
+    path: '/v1/responses',
+    writeEvents: writeResponsesEvents,
+  },
   openai: {
     id: 'openai',
     dialect: 'chat',
@@ -93,7 +103,6 @@ export const PROVIDERS: Readonly<Record<'openai' | 'anthropic' | 'google', Provi
     model: 'claude-sonnet-4-5',
     path: '/v1/messages',
     writeEvents(words) {
-      const say = (data: { type: string }): Buffer => event(data, data.type)
       const start = { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }
       const message = { id: 'msg_Bench', type: 'message', role: 'assistant', model: 'claude-sonnet-4-5', content: [] }
       const open = {
@@ -104,13 +113,11 @@ export const PROVIDERS: Readonly<Record<'openai' | 'anthropic' | 'google', Provi
       }
       const delta = { stop_reason: 'end_turn', stop_sequence: null }
       return [
-        say({ type: 'message_start', message: open } as { type: string }),
+        say({ type: 'message_start', message: open }),
         say(start),
-        ...words.map((text) =>
-          say({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } } as { type: string }),
-        ),
-        say({ type: 'content_block_stop', index: 0 } as { type: string }),
-        say({ type: 'message_delta', delta, usage: { output_tokens: words.length } } as { type: string }),
+        ...words.map((text) => say({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })),
+        say({ type: 'content_block_stop', index: 0 }),
+        say({ type: 'message_delta', delta, usage: { output_tokens: words.length } }),
         say({ type: 'message_stop' }),
       ]
     },
@@ -130,4 +137,28 @@ export const PROVIDERS: Readonly<Record<'openai' | 'anthropic' | 'google', Provi
       })
     },
   },
+}
+
+function writeResponsesEvents(words: readonly string[]): Buffer[] {
+  let sequence_number = 0
+  const tell = (type: string, fields: object): Buffer => say({ type, sequence_number: sequence_number++, ...fields })
+  const place = { item_id: 'msg_Bench', output_index: 0, content_index: 0 }
+  const text = words.join('')
+  const part = { type: 'output_text', annotations: [], text }
+  const item = { id: place.item_id, type: 'message', role: 'assistant' }
+  const said = { ...item, status: 'completed', content: [part] }
+  const head = { id: 'resp_Bench', object: 'response', created_at: 1_780_000_000, model: 'gpt-4o-mini' }
+  const open = { ...head, status: 'in_progress', output: [], usage: null }
+  const usage = { input_tokens: 213, output_tokens: words.length, total_tokens: 213 + words.length }
+  return [
+    tell('response.created', { response: open }),
+    tell('response.in_progress', { response: open }),
+    tell('response.output_item.added', { output_index: 0, item: { ...item, status: 'in_progress', content: [] } }),
+    tell('response.content_part.added', { ...place, part: { ...part, text: '' } }),
+    ...words.map((delta) => tell('response.output_text.delta', { ...place, delta })),
+    tell('response.output_text.done', { ...place, text }),
+    tell('response.content_part.done', { ...place, part }),
+    tell('response.output_item.done', { output_index: 0, item: said }),
+    tell('response.completed', { response: { ...head, status: 'completed', output: [said], usage } }),
+  ]
 }

@@ -34,7 +34,7 @@ function createRelayed(
     connections,
     path: provider.path,
     requestBody,
-    provider: providerId,
+    provider: provider.id,
     upstreamPath: provider.path,
     answer: { contentType: 'text/event-stream', pieces, gapMs },
     checkRequest: sameBytes("the request's body", requestBody),
@@ -50,7 +50,7 @@ function createTranslated(pace: Pace, client: DialectId, providerId: ProviderId)
   const said = WORDS.join('')
   return {
     ...untranslated,
-    id: `tr-${pace}-${client}-${providerId}`,
+    id: `tr-${pace}-${client}-${PROVIDERS[providerId].id}`,
     summary: `${client} client, ${untranslated.summary}`,
     path: path(model),
     requestBody: writeRequest(model, QUESTION, 400),
@@ -76,19 +76,27 @@ function nameRelayed(pace: Pace, providerId: ProviderId): string {
 
 const ALL_PACES = Object.keys(PACES) as Pace[]
 const ALL_PROVIDERS = Object.keys(PROVIDERS) as ProviderId[]
-const PAIRS = ALL_PROVIDERS.flatMap((provider) =>
-  (Object.keys(CLIENTS) as DialectId[])
-    // OpenAI has an address for both of its dialects.
-    .filter((client) => client !== PROVIDERS[provider].dialect && !(provider === 'openai' && client === 'responses'))
-    .map((client) => [client, provider] as const),
+const VENDORS = [...new Set(ALL_PROVIDERS.map((id) => PROVIDERS[id].id))]
+
+/** Every dialect of a client at every vendor: as it comes where the vendor speaks it, else translated. */
+const PAIRS = (Object.keys(CLIENTS) as DialectId[]).flatMap((client) =>
+  VENDORS.map((vendor) => {
+    const own = ALL_PROVIDERS.filter((id) => PROVIDERS[id].id === vendor)
+    return { client, vendor, relayedBy: own.find((id) => PROVIDERS[id].dialect === client), asked: own[0]! }
+  }),
 )
+
+function createPair(pace: Pace, { client, relayedBy, asked }: (typeof PAIRS)[number]): Scenario {
+  return relayedBy === undefined
+    ? createTranslated(pace, client, asked)
+    : createRelayed(nameRelayed(pace, relayedBy), pace, relayedBy)
+}
 
 /** What a chunk costs must not hang on how many there are. */
 export const EVENT_COUNTS = [10, 100, 1_000, 10_000] as const
 
 export const STREAMS: readonly Scenario[] = [
-  ...ALL_PACES.flatMap((pace) => ALL_PROVIDERS.map((id) => createRelayed(nameRelayed(pace, id), pace, id))),
+  ...ALL_PACES.flatMap((pace) => PAIRS.map((pair) => createPair(pace, pair))),
   createRelayed('long-chat', 'burst', 'openai', { question: writeText(LONG_PROMPT) }),
   ...EVENT_COUNTS.map((count) => createRelayed(`events-${count}`, 'burst', 'openai', { said: writeWords(count) })),
-  ...ALL_PACES.flatMap((pace) => PAIRS.map(([client, provider]) => createTranslated(pace, client, provider))),
 ]
