@@ -31,52 +31,72 @@ export function addUp(table: PriceTable, usage: Usage, percent: bigint): number 
   const write1h = usage.cacheWrite1h ?? 0
   const write = Math.max(usage.cacheWrite ?? 0, write1h)
   const searches = usage.searches ?? 0
-  const counts = [input, output ?? 0, read, write, write1h, usage.reasoning ?? 0, searches]
-  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return null
+  if (!isCount(input) || !isCount(output ?? 0) || !isCount(read) || !isCount(write) || !isCount(write1h)) return null
+  if (!isCount(usage.reasoning ?? 0) || !isCount(searches)) return null
+  const { beyondText } = usage
+  const sum = new Sum(input)
   // Of the tokens that are neither read from a cache nor written to one, some may be no text.
-  const fresh = split(Math.max(0, input - read - write), [
-    [table.inputAudio, usage.beyondText?.inputAudio],
-    [table.inputImage, usage.beyondText?.inputImage],
-    [table.inputVideo, usage.beyondText?.inputVideo],
-  ])
-  const made = split(output ?? 0, [
-    [table.outputAudio, usage.beyondText?.outputAudio],
-    [table.outputImage, usage.beyondText?.outputImage],
-    [table.reasoning ?? table.output, usage.reasoning],
-  ])
-  const parts: readonly (readonly [Rate | null, number])[] = [
-    [table.input, fresh.rest],
-    ...fresh.parts,
-    [table.cacheRead ?? table.input, read],
-    [table.cacheWrite ?? table.input, write - write1h],
-    [table.cacheWrite1h ?? table.cacheWrite ?? table.input, write1h],
-    [table.output, made.rest],
-    ...made.parts,
-  ]
-  const cost = parts.reduce((sum, [rate, tokens]) => sum + price(rate, tokens, input), 0n)
-  if (cost < 0n) return null
+  let fresh = Math.max(0, input - read - write)
+  if (beyondText) {
+    fresh -= sum.addPart(table.inputAudio, beyondText.inputAudio, fresh)
+    fresh -= sum.addPart(table.inputImage, beyondText.inputImage, fresh)
+    fresh -= sum.addPart(table.inputVideo, beyondText.inputVideo, fresh)
+  }
+  sum.add(table.input, fresh)
+  sum.add(table.cacheRead ?? table.input, read)
+  sum.add(table.cacheWrite ?? table.input, write - write1h)
+  sum.add(table.cacheWrite1h ?? table.cacheWrite ?? table.input, write1h)
+  let made = output ?? 0
+  if (beyondText) {
+    made -= sum.addPart(table.outputAudio, beyondText.outputAudio, made)
+    made -= sum.addPart(table.outputImage, beyondText.outputImage, made)
+  }
+  made -= sum.addPart(table.reasoning ?? table.output, usage.reasoning, made)
+  sum.add(table.output, made)
+  if (sum.lacksPrice) return null
   const fees = table.perCall + feeOf(table.searches, searches)
-  return Number(((cost * percent) / 100n + fees + 500_000n) / 1_000_000n)
+  const cost = percent === 100n ? sum.cost : (sum.cost * percent) / 100n
+  return Number((cost + fees + 500_000n) / 1_000_000n)
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
 }
 
 function feeOf(searches: SearchPrice | null, count: number): bigint {
   return searches === null ? 0n : searches.price * BigInt(searches.once ? Math.min(count, 1) : count)
 }
 
-/** Each class takes what it counts of `tokens`, as far as they go; classes without a price of their own are in the rest. */
-function split(
-  tokens: number,
-  classes: readonly (readonly [Rate | null, number | null | undefined])[],
-): { rest: number; parts: [Rate, number][] } {
-  let rest = tokens
-  const parts: [Rate, number][] = []
-  for (const [rate, count] of classes) {
-    if (rate === null || !count) continue
-    const taken = Math.min(Math.max(count, 0), rest)
-    parts.push([rate, taken])
-    rest -= taken
+/** What the classes of one call's tokens cost together. */
+class Sum {
+  readonly #promptTokens: number
+  /** Nano-dollars × 10⁶. */
+  cost = 0n
+  /** There were tokens of a class without a price. */
+  lacksPrice = false
+
+  constructor(promptTokens: number) {
+    this.#promptTokens = promptTokens
   }
-  return { rest, parts }
+
+  add(rate: Rate | null, tokens: number): void {
+    if (tokens === 0) return
+    if (rate === null) {
+      this.lacksPrice = true
+      return
+    }
+    let perMillion = rate.base
+    for (const tier of rate.tiers) if (this.#promptTokens > tier.start) perMillion = tier.price
+    this.cost += perMillion * BigInt(tokens)
+  }
+
+  /** Of `tokens`, those of a class; returns how many. A class without a price of its own takes none. */
+  addPart(rate: Rate | null, count: number | null | undefined, tokens: number): number {
+    if (rate === null || !count) return 0
+    const taken = Math.min(Math.max(count, 0), tokens)
+    this.add(rate, taken)
+    return taken
+  }
 }
 
 /** Nano-dollars, rounded up; null where a class that may occur has no price. */
@@ -108,15 +128,4 @@ function dearest(rates: readonly (Rate | null)[], promptTokens: number): bigint 
     for (const one of [rate.base, ...reached]) if (one > highest) highest = one
   }
   return highest
-}
-
-const UNPRICED = -(10n ** 40n)
-
-/** Nano-dollars × 10⁶. Tokens of a class without a price make the whole sum negative, whatever else is in it. */
-function price(rate: Rate | null, tokens: number, promptTokens: number): bigint {
-  if (tokens === 0) return 0n
-  if (rate === null) return UNPRICED
-  let perMillion = rate.base
-  for (const tier of rate.tiers) if (promptTokens > tier.start) perMillion = tier.price
-  return perMillion * BigInt(tokens)
 }
