@@ -13,23 +13,24 @@ const UNBOUNDED_OUTPUT = 4_096
 
 type Told = Pick<Exchange, 'response' | 'protocol' | 'createdAt'>
 
-/** Throws rate_limit_exceeded, the headers set. */
+/** Throws rate_limit_exceeded, the headers set. Of one who is let in, `tellStanding` sets them once no more is taken. */
 export async function admitCaller(limits: Limits, of: readonly RateLimit[], told: Told): Promise<Admitted> {
-  return tellStanding(told, async () => {
-    const admitted = await limits.admit(of)
-    setStanding(told, admitted.standing)
-    return admitted
-  })
+  try {
+    return await limits.admit(of)
+  } catch (error) {
+    throw tellRefused(told, error)
+  }
 }
 
 /** Throws rate_limit_exceeded, the headers set. */
 export async function admitTokens(exchange: Exchange, admitted: Admitted): Promise<void> {
   const { input, output } = estimateUse(exchange)
   if (input + output === 0) return
-  await tellStanding(exchange, async () => {
+  try {
     await admitted.takeTokens(input + output)
-    setStanding(exchange, admitted.standing)
-  })
+  } catch (error) {
+    throw tellRefused(exchange, error)
+  }
 }
 
 /** What a request may use at most, in tokens; nothing for what is passed through unread or only counts. */
@@ -59,21 +60,18 @@ function lesser(one: RateLimitOfOne | undefined, two: RateLimitOfOne | undefined
   return (two?.remaining ?? Infinity) < (one?.remaining ?? Infinity) ? two : one
 }
 
-async function tellStanding<T>(told: Told, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof RateLimitError) setStanding(told, error.standing)
-    throw error
-  }
+function tellRefused(told: Told, error: unknown): unknown {
+  if (error instanceof RateLimitError) tellStanding(told, error.standing)
+  return error
 }
 
-function setStanding({ response, protocol, createdAt }: Told, standing: Admitted['standing']): void {
+/** Says how the caller's own limits stand. */
+export function tellStanding({ response, protocol, createdAt }: Told, standing: Admitted['standing']): void {
   setRateLimits(response, protocol, standing, createdAt)
 }
 
 /** Nothing in dialects that have no words for it. */
 export function setRateLimits(response: ServerResponse, protocol: Protocol, limits: RateLimits, now: number): void {
   const headers = protocol.rateLimits?.write(limits, now) ?? {}
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  for (const name in headers) response.setHeader(name, headers[name]!)
 }

@@ -324,10 +324,13 @@ class Attempt implements UpstreamSink, Watched {
   #withoutKey(headers: UpstreamHeaders): UpstreamHeaders {
     if (this.#credential === null) return headers
     const key = revealSecret(this.#credential)
-    const leaks = Object.keys(headers).filter((name) => String(headers[name]).includes(key))
-    return leaks.length === 0
-      ? headers
-      : Object.fromEntries(Object.entries(headers).filter(([name]) => !leaks.includes(name)))
+    const isClean = (value: UpstreamHeaders[string]): boolean => !String(value).includes(key)
+    for (const name in headers) {
+      if (!isClean(headers[name])) {
+        return Object.fromEntries(Object.entries(headers).filter(([, value]) => isClean(value)))
+      }
+    }
+    return headers
   }
 
   /** A copy: the text is a part of a longer one, which need not stay in memory with it. */

@@ -72,6 +72,9 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
     registers: [registry],
   })
 
+  // Looking labels up costs more than counting: as many series as there are labels, which are bounded.
+  const seriesOf = new Map<string, { requests: Counter.Internal; duration: Histogram.Internal<'dialect'> }>()
+
   async function readOwn(): Promise<readonly object[]> {
     await refresh()
     return registry.getMetricsAsJSON()
@@ -80,8 +83,18 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
   workers?.provide(readOwn)
   return {
     observeRequest({ dialect, provider, status, payer, ms }) {
-      requests.inc({ dialect, provider, payer, status: `${Math.floor(status / 100)}xx` })
-      duration.observe({ dialect }, ms / 1000)
+      const statusClass = `${Math.floor(status / 100)}xx`
+      const name = `${dialect} ${provider} ${payer} ${statusClass}`
+      let series = seriesOf.get(name)
+      if (!series) {
+        series = {
+          requests: requests.labels({ dialect, provider, payer, status: statusClass }),
+          duration: duration.labels({ dialect }),
+        }
+        seriesOf.set(name, series)
+      }
+      series.requests.inc()
+      series.duration.observe(ms / 1000)
     },
     countRefusedKey: () => refusedKeys.inc(),
     watchGateway({ breakers, watch }) {

@@ -19,7 +19,7 @@ import { parseJson } from '../protocols/read.ts'
 import { readRequestFacts, type RequestFacts } from '../protocols/request-facts.ts'
 import { isAccountModel, namesStoredThings } from '../protocols/stored-references.ts'
 import type { Providers } from '../providers/registry.ts'
-import { admitCaller, admitTokens } from './admission.ts'
+import { admitCaller, admitTokens, tellStanding } from './admission.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import { sendDataError } from './data-errors.ts'
 import { findCandidates, providersOf, type CandidateTools } from './candidates.ts'
@@ -78,9 +78,9 @@ export async function servePipeline(
   let endWatch: (() => void) | null = null
   const createdAt = tools.clock.now()
   const startedAt = tools.clock.monotonic()
+  const told = { response, protocol: endpoint.protocol, createdAt }
   try {
     caller = await authenticateCaller(tools, match)
-    const told = { response, protocol: endpoint.protocol, createdAt }
     if (caller.rateLimits !== null) admitted = await admitCaller(tools.limits, caller.rateLimits, told)
     body = takesBody(match.route.method)
       ? await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
@@ -102,6 +102,7 @@ export async function servePipeline(
       )
     }
     if (exchange) return finishRefused(tools, exchange, error)
+    if (admitted) tellStanding(told, admitted.standing)
     const status = sendDataError(response, endpoint.protocol, error, match.requestId)
     if (!caller) return
     const { protocol, operation } = endpoint
@@ -222,6 +223,7 @@ function estimateCount(tools: PipelineTools, exchange: Exchange): boolean {
   if (COUNTERS[provider.translateVia]) return false
   const body = JSON.stringify(counter.encodeResponse(estimateTokens(exchange.bodyLength)))
   setPlanHeaders(exchange)
+  if (exchange.admitted) tellStanding(exchange, exchange.admitted.standing)
   response.setHeader('x-uniroute-estimate', 'true')
   response.setHeader('content-type', JSON_TYPE)
   response.setHeader('content-length', String(Buffer.byteLength(body)))
@@ -323,7 +325,10 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
 function finishRefused(tools: PipelineTools, exchange: Exchange, error: GatewayError): void {
   let { status } = error
   try {
-    if (!exchange.response.headersSent) setPlanHeaders(exchange)
+    if (!exchange.response.headersSent) {
+      setPlanHeaders(exchange)
+      if (exchange.admitted) tellStanding(exchange, exchange.admitted.standing)
+    }
     status = sendDataError(exchange.response, exchange.protocol, error, exchange.id)
   } finally {
     record(tools, exchange, { status, outcome: 'refused', error, firstByteMs: null })

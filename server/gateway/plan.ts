@@ -94,31 +94,35 @@ export function createPlanner(options: PlannerOptions): Planner {
     const shared = await sharedFor(caller)
     // A team's API key uses what is shared with the team, and its maker's other keys never.
     const mine = teamId === null ? await chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
-    const present = mine.filter(({ id }) => id !== withoutKey)
-    const records = present.filter((record) => record.provider === provider.id)
+    const present = withoutKey === undefined ? mine : mine.filter(({ id }) => id !== withoutKey)
+    const records = preferOne(
+      present.filter((record) => record.provider === provider.id),
+      (record) => record.id === preferredKey,
+    )
     if (request.namedKey != null && !records.some(({ id }) => id === request.namedKey)) throw unknownKey(provider)
     const payers = caller.allowedPayers
     const [mayUserPay, mayTeamPay] = [payers === null || payers.has('user'), payers === null || payers.has('team')]
-    const judged = records
-      // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
-      .toSorted((a, b) => Number(b.id === preferredKey) - Number(a.id === preferredKey))
-      .map((record) => ({ record, fate: mayUserPay ? judgeFor(record, request) : 'unusable' }) as const)
+    // Keys that may not pay stay in the list, as if switched off: their owner's `never` binds all the same.
+    const judged = records.map(
+      (record) => ({ record, fate: mayUserPay ? judgeFor(record, request) : 'unusable' }) as const,
+    )
     const ownKeys = request.oneKey ? takeOne(judged, request.namedKey ?? null) : judged
-    const borrowed = shared.filter((one) => one.record.provider === provider.id && !isOwnedBy(one, userId))
+    const borrowed = preferOne(
+      shared.filter((one) => one.record.provider === provider.id && !isOwnedBy(one, userId)),
+      (one) => one.record.id === preferredKey,
+    )
     const hasOthers = providers.hasServer(provider.id) || borrowed.length > 0
     const { ownKeysOnly: only } = request
     const ownKeysOnly = hasOthers && (typeof only === 'function' ? only() : only)
     const sharedKeys = ownKeysOnly
       ? []
-      : borrowed
-          .toSorted((a, b) => Number(b.record.id === preferredKey) - Number(a.record.id === preferredKey))
-          .map(
-            (one) =>
-              ({
-                ...one,
-                fate: mayTeamPay ? (judgeShared(one, model) ?? judgeUse(one.record, request)) : 'unusable',
-              }) as const,
-          )
+      : borrowed.map(
+          (one) =>
+            ({
+              ...one,
+              fate: mayTeamPay ? (judgeShared(one, model) ?? judgeUse(one.record, request)) : 'unusable',
+            }) as const,
+        )
     const grants: Grants = {
       operator: serverFallback,
       account: caller.accountFallback,
@@ -196,8 +200,17 @@ export function createPlanner(options: PlannerOptions): Planner {
   function findGraceOver(records: readonly ProviderKeyRecord[]): ReadonlySet<string> {
     const since = clock.now() - invalidGraceMs
     const isOver = ({ status, statusAt }: ProviderKeyRecord): boolean => status === 'invalid' && (statusAt ?? 0) < since
+    if (!records.some(isOver)) return NO_PROVIDERS
     return new Set(records.filter(isOver).map(({ provider }) => provider))
   }
+}
+
+const NO_PROVIDERS: ReadonlySet<string> = new Set()
+
+/** Those that `isPreferred` names come first; the others keep their order. */
+function preferOne<One>(all: readonly One[], isPreferred: (one: One) => boolean): readonly One[] {
+  if (all.length < 2 || !all.some(isPreferred)) return all
+  return all.toSorted((a, b) => Number(isPreferred(b)) - Number(isPreferred(a)))
 }
 
 function isOwnedBy({ record }: BorrowedKey, userId: string): boolean {

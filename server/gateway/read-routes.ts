@@ -12,7 +12,7 @@ import { sendDataError } from './data-errors.ts'
 import type { ModelLists } from './model-lists.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
 import { chooseModelShape, DIALECT_OF_SHAPE, encodeModel, encodeModelList } from './model-shapes.ts'
-import { admitCaller } from './admission.ts'
+import { admitCaller, tellStanding } from './admission.ts'
 import { authenticateCaller, type PipelineTools } from './pipeline.ts'
 
 export interface ReadTools extends Pick<
@@ -127,8 +127,10 @@ async function serveRead(
   let error: GatewayError | null = null
   try {
     caller = await authenticateCaller(tools, match)
-    if (caller.rateLimits !== null)
-      await admitCaller(tools.limits, caller.rateLimits, { response, protocol, createdAt })
+    if (caller.rateLimits !== null) {
+      const told = { response, protocol, createdAt }
+      tellStanding(told, (await admitCaller(tools.limits, caller.rateLimits, told)).standing)
+    }
     const body = JSON.stringify(await answer(caller, match, { request, response }))
     response.setHeader('content-type', 'application/json; charset=utf-8')
     response.setHeader('content-length', String(Buffer.byteLength(body)))

@@ -78,7 +78,7 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): Reque
   }
   const headers = Object.create(null) as Record<string, string | undefined>
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!.toLowerCase()
+    const name = lowerCase(rawHeaders[index]!)
     const value = rawHeaders[index + 1] ?? ''
     const before = headers[name]
     if (before === undefined) headers[name] = value
@@ -95,6 +95,19 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): Reque
     return badRequest('HTTP/1.0 knows no Transfer-Encoding. Use HTTP/1.1.')
   }
   return headers
+}
+
+/** Clients send the same few names over and over: each is put into lower case once. Bounded, since others are theirs to choose. */
+const lowerCased = new Map<string, string>()
+const MOST_NAMES = 512
+const LONGEST_NAME = 64
+
+function lowerCase(name: string): string {
+  const known = lowerCased.get(name)
+  if (known !== undefined) return known
+  const lower = name.toLowerCase()
+  if (name.length <= LONGEST_NAME && lowerCased.size < MOST_NAMES) lowerCased.set(name, lower)
+  return lower
 }
 
 function checkTarget(method: string, asked: string): { path: string; query: string } | GatewayError {

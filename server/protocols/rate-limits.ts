@@ -31,19 +31,27 @@ export interface RateLimitTable {
 
 export function createRateLimitHeaders(table: RateLimitTable): RateLimitHeaders {
   const { kinds, nameOf, readReset, writeReset } = table
+  const names = kinds.map((kind) => ({
+    kind,
+    limit: nameOf(kind, 'limit'),
+    remaining: nameOf(kind, 'remaining'),
+    reset: nameOf(kind, 'reset'),
+  }))
   return {
     read(headers, now) {
       const limits: Partial<Record<RateLimitKind, RateLimit>> = {}
-      for (const kind of kinds) {
-        const text = (field: RateLimitField): string => {
-          const value = headers[nameOf(kind, field)]
-          return typeof value === 'string' ? value.trim() : ''
-        }
-        const limit = readCount(text('limit'))
-        const remaining = readCount(text('remaining'))
-        const resetMs = readReset(text('reset'), now)
+      for (const name of names) {
+        const [limitText, remainingText, resetText] = [
+          headers[name.limit],
+          headers[name.remaining],
+          headers[name.reset],
+        ]
+        if (limitText === undefined && remainingText === undefined && resetText === undefined) continue
+        const limit = readCount(trimmed(limitText))
+        const remaining = readCount(trimmed(remainingText))
+        const resetMs = readReset(trimmed(resetText), now)
         if (limit === undefined && remaining === undefined && resetMs === undefined) continue
-        limits[kind] = {
+        limits[name.kind] = {
           ...(limit === undefined ? {} : { limit }),
           ...(remaining === undefined ? {} : { remaining }),
           ...(resetMs === undefined ? {} : { resetMs }),
@@ -53,15 +61,21 @@ export function createRateLimitHeaders(table: RateLimitTable): RateLimitHeaders 
     },
     write(limits, now) {
       const headers: Record<string, string> = {}
-      for (const kind of kinds) {
-        const { limit, remaining, resetMs } = limits[kind] ?? tighter(kind, limits) ?? {}
-        if (limit !== undefined) headers[nameOf(kind, 'limit')] = String(limit)
-        if (remaining !== undefined) headers[nameOf(kind, 'remaining')] = String(remaining)
-        if (resetMs !== undefined) headers[nameOf(kind, 'reset')] = writeReset(resetMs, now)
+      for (const name of names) {
+        const one = limits[name.kind] ?? tighter(name.kind, limits)
+        if (one === undefined) continue
+        const { limit, remaining, resetMs } = one
+        if (limit !== undefined) headers[name.limit] = String(limit)
+        if (remaining !== undefined) headers[name.remaining] = String(remaining)
+        if (resetMs !== undefined) headers[name.reset] = writeReset(resetMs, now)
       }
       return headers
     },
   }
+}
+
+function trimmed(value: unknown): string {
+  return typeof value === 'string' ? value.trim() : ''
 }
 
 function readCount(text: string): number | undefined {

@@ -76,6 +76,8 @@ export function createProviders(config: ProvidersConfig): Providers {
     all.push(createCompatibleProvider({ id, name, origin, basePath, version, keyless, dialect }))
   }
   const knownPrefixes = [API_KEY_PREFIX, ...all.flatMap(({ keyPrefixes }) => keyPrefixes)]
+  // Asked of every request, so compiled once: a part between slashes that begins with one of them.
+  const keyLike = new RegExp(`(?:^|/)\\s*(?:${knownPrefixes.map((prefix) => RegExp.escape(prefix)).join('|')})`)
   const byId = new Map(all.map((provider) => [provider.id, provider]))
   const custom = config.userBaseUrls ? customProvider('https://custom.invalid') : null
   if (custom) byId.set(custom.id, custom)
@@ -88,8 +90,7 @@ export function createProviders(config: ProvidersConfig): Providers {
     routable: [...byId.values()],
     takesKeys: (id) => byId.has(id) && !refusingKeys.has(id),
     findKeyPrefix: (id, key) => findKeyPrefix(byId.get(id) ?? { keyPrefixes: [] }, key),
-    looksLikeKey: (name) =>
-      name.split('/').some((part) => knownPrefixes.some((prefix) => part.trimStart().startsWith(prefix))),
+    looksLikeKey: (name) => keyLike.test(name),
     serverKey: (id) => config.serverKeys[id],
     hasServer: (id) => id !== 'custom' && (config.serverKeys[id] !== undefined || byId.get(id)?.keyless === true),
     atBaseUrl: customProvider,
