@@ -93,6 +93,29 @@ export const passwordBodySchema = z
   .meta({ id: 'PasswordBody' })
 export type PasswordBody = z.infer<typeof passwordBodySchema>
 
+/** What goes with an account that its owner deletes. */
+export const accountDeletionSchema = z
+  .object({
+    /** Why it cannot be deleted yet; null: it can. */
+    obstacle: z.enum(['last_admin', 'team_owner']).nullable(),
+    provider_keys: z.number(),
+    /** Who loses a shared key: names of teams and people. */
+    shared_with: z.array(z.string()),
+    /** Those that work. */
+    api_keys: z.number(),
+    teams: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        members: z.number(),
+        /** `dissolved`: nobody else is in it · `needs_owner`: in the way, since others would be left without an owner. */
+        outcome: z.enum(['left', 'dissolved', 'needs_owner']),
+      }),
+    ),
+  })
+  .meta({ id: 'AccountDeletion' })
+export type AccountDeletion = z.infer<typeof accountDeletionSchema>
+
 export const resetRequestBodySchema = z.strictObject({ email: emailSchema }).meta({ id: 'ResetRequestBody' })
 export const resetBodySchema = z
   .strictObject({ code: codeSchema, password: newPasswordSchema })

@@ -165,7 +165,8 @@ export const leaseUsageSchema = z
   .object({
     borrowers: z.array(
       z.object({
-        user: personSchema,
+        /** null: the account is deleted. */
+        user: personSchema.nullable(),
         requests: z.number(),
         input_tokens: z.number(),
         output_tokens: z.number(),

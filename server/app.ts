@@ -165,6 +165,7 @@ export function createApp(options: AppOptions): App {
       publicUrl,
     },
     mail,
+    leaving: () => [teams.leaving, providerKeys.leaving, apiKeys.leaving],
     announce(id) {
       apiKeys.invalidate(id)
       teams.invalidate(id)

@@ -243,6 +243,9 @@ function story(): Act[] {
     act('PUT /admin/routing/default', 'routing.saved', () =>
       byAdmin('PUT', '/admin/routing/default', { strategy: 'cost', rules: [], locked: true }),
     ),
+    act('POST /auth/profile/delete', 'user.deleted', () =>
+      as(bob.token, 'POST', '/auth/profile/delete', { password: bob.password }),
+    ),
     act('GET /admin/audit/export', 'audit.exported', () => byAdmin('GET', '/admin/audit/export')),
   ]
 }

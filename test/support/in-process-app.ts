@@ -31,6 +31,7 @@ export interface InProcessApp extends UniRouteClient {
   readonly port: number
   readonly app: App
   readonly database: Database
+  readonly adminAccount: { readonly email: string; readonly password: string }
   /** What was logged, as lines. */
   readonly logged: string[]
   close(): Promise<void>
@@ -92,6 +93,7 @@ export async function startInProcess(options: InProcessOptions = {}): Promise<In
     port,
     app,
     database,
+    adminAccount: admin,
     logged,
     async close() {
       app.http.server.closeAllConnections()

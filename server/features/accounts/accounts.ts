@@ -12,6 +12,7 @@ import { createAdminRoutes } from './admin-routes.ts'
 import { createCodeStore } from './code-store.ts'
 import { createFailedSignIns } from './failed-sign-ins.ts'
 import type { AccountsContext, AccountSettings } from './context.ts'
+import { createDeletion, type Leaving } from './deletion.ts'
 import { createPasswords } from './password.ts'
 import { createRegistration } from './registration.ts'
 import { createAccountRoutes } from './routes.ts'
@@ -33,6 +34,8 @@ export interface AccountsOptions {
   readonly key: Uint8Array
   readonly settings: AccountSettings
   readonly mail?: Pick<Mail, 'sendLater'> | undefined
+  /** What other rooms keep of an account, in the order in which they let go of it. */
+  readonly leaving?: () => readonly Leaving[]
   /** Told the id of a user or session that changed, after the commit: for other rooms and other instances. */
   readonly announce?: (id: string) => void
 }
@@ -88,10 +91,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const signIn = createSignIn(context, sessions, secondFactor)
   const registration = createRegistration(context, sessions)
   const users = createUsers(context)
+  const deletion = createDeletion(context, options.leaving ?? (() => []))
 
   return {
     routes: [
-      ...createAccountRoutes({ clock, sessions, signIn, registration, users }),
+      ...createAccountRoutes({ clock, sessions, signIn, registration, users, deletion }),
       ...createFactorRoutes({ secondFactor }),
       ...createAdminRoutes({ sessions, signIn, registration, users }),
     ],

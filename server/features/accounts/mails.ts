@@ -31,6 +31,17 @@ export function writePasswordChangedMail({ to, publicUrl }: { to: string; public
   }
 }
 
+export function writeAccountDeletedMail({ to, publicUrl }: { to: string; publicUrl: string }): Letter {
+  return {
+    to,
+    subject: 'Your UniRoute account was deleted',
+    text: join(
+      'Your account on this UniRoute server was deleted, with its keys. Revoke your keys at their providers too: old backups hold them, sealed. If that was not you, tell the operator of:',
+      publicUrl,
+    ),
+  }
+}
+
 export function writeInviteMail({ to, url, expiresAt }: Link): Letter {
   return {
     to,

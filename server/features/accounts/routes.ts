@@ -1,5 +1,6 @@
 // The addresses under `/auth`: set-up, registration, sign-in and one's own profile.
 import {
+  accountDeletionSchema,
   loginBodySchema,
   messageAnswerSchema,
   passwordBodySchema,
@@ -14,12 +15,14 @@ import {
   setupStatusSchema,
   userAnswerSchema,
 } from '../../../contract/accounts.ts'
+import { provePasswordBodySchema } from '../../../contract/second-factor.ts'
 import { type ControlRequest, type ControlRoute, defineControlRoute, SIGN_IN_BODY_CAP } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { parsePublicId } from '../../kernel/ids.ts'
 import { describeSession, describeUser, replySignedIn, toTimestamp } from './answers.ts'
 import type { Origin } from './context.ts'
+import type { Deletion } from './deletion.ts'
 import { clearRefreshCookie, readRefreshCookie } from './refresh-cookie.ts'
 import type { Registration } from './registration.ts'
 import type { Sessions } from './sessions.ts'
@@ -32,6 +35,7 @@ interface Services {
   readonly signIn: SignIn
   readonly registration: Registration
   readonly users: Users
+  readonly deletion: Deletion
 }
 
 const OPEN = { credential: 'none', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'sign-in' } as const
@@ -45,6 +49,7 @@ export function createAccountRoutes(services: Services): ControlRoute[] {
     ...createResetRoutes(services),
     ...createProfileRoutes(services),
     ...createSessionRoutes(services),
+    ...createDeletionRoutes(services),
   ]
 }
 
@@ -247,6 +252,35 @@ function createSessionRoutes({ sessions }: Services): ControlRoute[] {
         if (id === undefined) throw new GatewayError('not_found', { message: 'You have no such session.' })
         await sessions.revoke(principal.userId, id, { ip })
         return { status: 200, body: { message: 'The session is ended.' } }
+      },
+    }),
+  ]
+}
+
+function createDeletionRoutes({ deletion }: Services): ControlRoute[] {
+  return [
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'GET',
+      path: '/auth/profile/deletion',
+      summary: 'What would go with your account, and what is in the way of deleting it',
+      answers: { 200: { description: 'What would go', schema: accountDeletionSchema } },
+      handle: async ({ principal }) => ({ status: 200, body: await deletion.describe(principal.userId) }),
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'POST',
+      path: '/auth/profile/delete',
+      summary: 'Delete your account with its keys, at once and for good; the ledger and the audit log stay',
+      body: provePasswordBodySchema,
+      answers: { 200: { description: 'Deleted; every session is ended', schema: messageAnswerSchema } },
+      async handle({ principal, body, ip, secure }) {
+        await deletion.run({ userId: principal.userId, ip }, body.password)
+        return {
+          status: 200,
+          body: { message: 'Your account is deleted.' },
+          headers: { 'set-cookie': clearRefreshCookie(secure) },
+        }
       },
     }),
   ]

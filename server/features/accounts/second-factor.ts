@@ -6,6 +6,7 @@ import { GatewayError } from '../../kernel/errors.ts'
 import type { AccountsContext } from './context.ts'
 import { createFactorSecrets } from './factor-secret.ts'
 import { createFactorStore } from './factor-store.ts'
+import { createPasswordProof } from './prove-password.ts'
 import { findStep, toBase32, TOTP_SECRET_BYTES, writeTotpUri } from './totp.ts'
 
 const CODES = 10
@@ -31,21 +32,10 @@ interface Caller {
 }
 
 export function createSecondFactor(context: AccountsContext, key: Uint8Array): SecondFactor {
-  const { database, clock, audit, users, passwords, throttle } = context
+  const { database, clock, audit, throttle } = context
+  const prove = createPasswordProof(context)
   const store = createFactorStore(database)
   const secrets = createFactorSecrets(key)
-
-  /** Also slows down guessing at the code of an app that is being set up. */
-  async function proveWith(userId: string, password: string): Promise<void> {
-    throttle.countPasswordConfirmation(userId)
-    const user = await users.findById(userId)
-    if (!user) throw new GatewayError('session_expired')
-    if (!(await passwords.verify(password, user.password_hash))) {
-      // Not 401: the session itself is fine.
-      throw new GatewayError('invalid_credentials', { status: 403, message: 'The current password is wrong.' })
-    }
-    throttle.settlePasswordConfirmation(userId)
-  }
 
   const note = (
     action: string,
@@ -80,10 +70,9 @@ export function createSecondFactor(context: AccountsContext, key: Uint8Array): S
       return { confirmedAt: factor?.confirmed_at ?? null, codesLeft: await store.countCodes(userId) }
     },
 
-    async begin({ userId }, password) {
-      await proveWith(userId, password)
-      const user = await users.findById(userId)
-      if (!user) throw new GatewayError('session_expired')
+    async begin(caller, password) {
+      const { userId } = caller
+      const user = await prove(caller, password)
       const secret = randomBytes(TOTP_SECRET_BYTES)
       const row = {
         user_id: userId,
@@ -97,6 +86,7 @@ export function createSecondFactor(context: AccountsContext, key: Uint8Array): S
     },
 
     async confirm({ userId, ip }, code) {
+      // Guessing at the code of an app that is being set up is slowed down in the same way.
       throttle.countPasswordConfirmation(userId)
       const begun = await store.find(userId)
       if (begun?.confirmed_at !== null) throw new GatewayError('second_factor_exists')
@@ -116,7 +106,7 @@ export function createSecondFactor(context: AccountsContext, key: Uint8Array): S
     },
 
     async replaceCodes({ userId, ip }, password) {
-      await proveWith(userId, password)
+      await prove({ userId, ip }, password)
       if (!(await store.find(userId))?.confirmed_at) throw noFactor()
       const codes = makeCodes()
       await database.transaction(async (tx) => {
@@ -127,7 +117,7 @@ export function createSecondFactor(context: AccountsContext, key: Uint8Array): S
     },
 
     async remove({ userId, ip }, password) {
-      await proveWith(userId, password)
+      await prove({ userId, ip }, password)
       if (!(await removeFor(userId, { actorId: userId, ip }))) throw noFactor()
     },
 

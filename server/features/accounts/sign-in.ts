@@ -8,6 +8,7 @@ import { digestCode, generateCode } from './code-store.ts'
 import { linkTo, type AccountsContext, type Origin } from './context.ts'
 import { writeNewAccountMail, writePasswordChangedMail, writeResetMail } from './mails.ts'
 import { assertAcceptablePassword } from './password.ts'
+import { createPasswordProof } from './prove-password.ts'
 import type { SecondFactor } from './second-factor.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
@@ -51,6 +52,7 @@ export function createSignIn(
   secondFactor: Pick<SecondFactor, 'check'>,
 ): SignIn {
   const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle, mail } = context
+  const prove = createPasswordProof(context)
 
   async function issueResetCode(
     userId: string,
@@ -153,23 +155,7 @@ export function createSignIn(
 
     async changePassword({ userId, sessionId }, { current, next }, ip) {
       assertAcceptablePassword(next, settings.passwordMinLength, 'new_password')
-      throttle.countPasswordConfirmation(userId)
-      const user = await users.findById(userId)
-      if (!user) throw new GatewayError('session_expired')
-      if (!(await passwords.verify(current, user.password_hash))) {
-        await audit.record({
-          actorType: 'user',
-          actorId: userId,
-          ip,
-          action: 'user.password-refused',
-          targetType: 'user',
-          targetId: userId,
-          details: {},
-        })
-        // Not 401: the session itself is fine, and a client would throw it away.
-        throw new GatewayError('invalid_credentials', { status: 403, message: 'The current password is wrong.' })
-      }
-      throttle.settlePasswordConfirmation(userId)
+      const user = await prove({ userId, ip }, current)
       const passwordHash = await passwords.hash(next)
       const now = clock.now()
       await database.transaction(async (tx) => {

@@ -27,8 +27,13 @@ export interface UserStore {
   hasAdmin(query?: Query): Promise<boolean>
   /** Two processes must not both make the first administrator. */
   lockFirstAdmin(transaction: Transaction<Schema>): Promise<void>
+  listActiveAdmins(): Promise<string[]>
   /** The active administrators, unchangeable by others until the transaction ends. */
   lockActiveAdmins(transaction: Transaction<Schema>): Promise<string[]>
+  /** Nobody else changes this user, or adds anything of theirs, until the transaction ends. */
+  lock(id: string, transaction: Transaction<Schema>): Promise<UserRow | undefined>
+  /** And with it every row that is theirs. */
+  remove(id: string, query: Query): Promise<void>
   update(id: string, change: UserChange, now: number, query?: Query): Promise<void>
   raiseGeneration(id: string, query: Query): Promise<void>
   /** Sets a password and raises the generation; false if `expectedGeneration` is given and no longer right. */
@@ -44,6 +49,9 @@ export interface UserStore {
 }
 
 export function createUserStore(database: Database): UserStore {
+  const activeAdmins = (query: Query) =>
+    query.selectFrom('users').select('id').where('role', '=', 'admin').where('is_active', '=', true).orderBy('id')
+
   return {
     async insert(row, query = database.query) {
       await query.insertInto('users').values(row).execute()
@@ -71,16 +79,23 @@ export function createUserStore(database: Database): UserStore {
       if (database.kind === 'postgres')
         await sql`SELECT pg_advisory_xact_lock(${FIRST_ADMIN_LOCK})`.execute(transaction)
     },
+    listActiveAdmins: async () => (await activeAdmins(database.query).execute()).map((row) => row.id),
     async lockActiveAdmins(transaction) {
-      const rows = await transaction
-        .selectFrom('users')
-        .select('id')
-        .where('role', '=', 'admin')
-        .where('is_active', '=', true)
-        .orderBy('id')
+      const rows = await activeAdmins(transaction)
         .$if(database.kind === 'postgres', (select) => select.forUpdate())
         .execute()
       return rows.map((row) => row.id)
+    },
+    lock(id, transaction) {
+      return transaction
+        .selectFrom('users')
+        .selectAll()
+        .where('id', '=', id)
+        .$if(database.kind === 'postgres', (select) => select.forUpdate())
+        .executeTakeFirst()
+    },
+    async remove(id, query) {
+      await query.deleteFrom('users').where('id', '=', id).execute()
     },
     async update(id, change, now, query = database.query) {
       await query

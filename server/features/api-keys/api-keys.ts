@@ -6,10 +6,12 @@ import type { Schema } from '../../database/schema.ts'
 import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Leaving } from '../accounts/deletion.ts'
 import type { Audit } from '../audit/audit.ts'
 import { buildContext, buildHolderContext, type ApiKeyContext } from './context.ts'
 import { createKeyMemory } from './key-memory.ts'
 import { createLastUsed } from './last-used.ts'
+import { createLeaving } from './leaving.ts'
 import { createApiKeyRoutes, type ReadSpent } from './routes.ts'
 import { createApiKeyService } from './service.ts'
 import { createApiKeyStore } from './store.ts'
@@ -35,6 +37,8 @@ export interface ApiKeys {
   describeCaller(userId: string, keyId: string | null, sessionId?: string | null): Promise<ApiKeyContext | null>
   /** As part of a transaction of whoever ends a membership; `invalidate` the ids once it is committed. */
   revokeTeamKeys(teamId: string, userId: string | null, tx: Transaction<Schema>): Promise<readonly string[]>
+  /** For whoever deletes their account. */
+  readonly leaving: Leaving
   /** Notes a use; written in the background. */
   touch(keyId: string): void
   flushTouches(): Promise<void>
@@ -73,6 +77,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
       return typeof context === 'string' ? null : context
     },
     revokeTeamKeys: (teamId, userId, tx) => store.revokeOfTeam(teamId, userId, clock.now(), tx),
+    leaving: createLeaving({ store, audit }),
     touch: (keyId) => lastUsed.touch(keyId),
     flushTouches: () => lastUsed.flush(),
     invalidate: (id) => memory.invalidate(id),

@@ -15,7 +15,7 @@ export type ApiKeyChange = Partial<
 
 export interface ApiKeyStore {
   insert(row: ApiKeyTable, query: Query): Promise<void>
-  list(userId: string, includeRevoked: boolean): Promise<ApiKeyRow[]>
+  list(userId: string, includeRevoked: boolean, query?: Query): Promise<ApiKeyRow[]>
   find(id: string, userId: string, query?: Query): Promise<ApiKeyRow | undefined>
   /** The key whose current or previous text has this digest. */
   findByDigest(digest: string): Promise<ApiKeyState | null>
@@ -49,8 +49,8 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
     async insert(row, query) {
       await query.insertInto('api_keys').values(row).execute()
     },
-    list(userId, includeRevoked) {
-      return database.query
+    list(userId, includeRevoked, query = database.query) {
+      return query
         .selectFrom('api_keys')
         .selectAll()
         .where('user_id', '=', userId)

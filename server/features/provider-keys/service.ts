@@ -22,6 +22,8 @@ import { findKey, findKeyOrNothing, readDestination } from './find-key.ts'
 import { describeImpact, IMPACT_WINDOW_MS } from './impact.ts'
 import { writeFinding } from './key-finding.ts'
 import { createKeyStates, type KeyStates } from './key-states.ts'
+import { createLeaving } from './leaving.ts'
+import type { Leaving } from '../accounts/deletion.ts'
 import { withCapHealth } from './cap-health.ts'
 import { describeProviderKey } from './metadata.ts'
 import { withModelHealth } from './model-health.ts'
@@ -71,6 +73,8 @@ export interface ProviderKeyService extends GatewaySide {
   readStandIn(userId: string, ref: string): Promise<ProviderKeyStandIn>
   /** What one key paid for: by day, model and payer, its borrowers' requests included. */
   readUsage(userId: string, ref: string, query: KeyUsageQuery): Promise<ProviderKeyUsage>
+  /** For whoever deletes their account. */
+  readonly leaving: Leaving
   readonly care: Pick<KeyCare, 'runOnce'>
   /** Erases what an earlier run deleted but could not erase, and begins to look after the keys. */
   start(): Promise<void>
@@ -192,6 +196,7 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
     invalidate: states.invalidate,
     forget: states.forget,
     flush: states.flush,
+    leaving: createLeaving(context),
     care,
     async start() {
       await context.shredder.shred()

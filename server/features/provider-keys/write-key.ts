@@ -112,6 +112,21 @@ export async function removeKey(context: KeyContext, actor: KeyActor, key: Store
   await context.shredder.shred(entryFor(actor, 'key.shredded', key))
 }
 
+/** All keys of whoever deletes their account, as part of that transaction; its caller erases them once it is through. */
+export async function removeAllKeys(
+  { store, audit }: KeyContext,
+  actor: KeyActor,
+  tx: Transaction<Schema>,
+): Promise<readonly StoredProviderKey[]> {
+  await store.lockOwner(actor.userId, tx)
+  const keys = await store.list(actor.userId, tx)
+  for (const key of keys) {
+    await store.remove(actor.userId, key.id, tx)
+    await audit.record(entryFor(actor, 'key.deleted', key, describeKey(key)), tx)
+  }
+  return keys
+}
+
 /** What was there, but for the key. */
 function describeKey(key: StoredProviderKey): object {
   const { last4, position, isActive, expiresAt, fallback, allowedModels, capUsdNanos, capPeriod, status } = key

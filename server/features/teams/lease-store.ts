@@ -25,8 +25,9 @@ export interface LeaseRow extends Readonly<LeaseTable> {
 
 export interface BorrowerUsage {
   readonly userId: string
-  readonly email: string
-  readonly name: string
+  /** null: the account is deleted. */
+  readonly email: string | null
+  readonly name: string | null
   readonly requests: number
   readonly inputTokens: number
   readonly outputTokens: number
@@ -141,12 +142,12 @@ export function createLeaseStore(database: Database): LeaseStore {
     async readUsage(id, userId) {
       const rows = await own
         .selectFrom('attempts')
-        .innerJoin('users', 'users.id', 'attempts.user_id')
-        .select(['users.id as userId', 'users.email', 'users.name'])
+        .leftJoin('users', 'users.id', 'attempts.user_id')
+        .select(['attempts.user_id as userId', 'users.email', 'users.name'])
         .select(sums)
         .where('attempts.lease_id', '=', id)
         .$if(userId !== null, (select) => select.where('attempts.user_id', '=', userId!))
-        .groupBy(['users.id', 'users.email', 'users.name'])
+        .groupBy(['attempts.user_id', 'users.email', 'users.name'])
         .orderBy('users.email')
         .execute()
       return rows.map((row) => ({

@@ -145,7 +145,7 @@ export function createLeases(options: LeaseOptions): Leases {
       const usage = await leases.readUsage(id, seesAll ? null : userId)
       return {
         borrowers: usage.map((one) => ({
-          user: { id: one.userId, email: one.email, name: one.name },
+          user: one.email === null ? null : { id: one.userId, email: one.email, name: one.name ?? '' },
           requests: one.requests,
           input_tokens: one.inputTokens,
           output_tokens: one.outputTokens,

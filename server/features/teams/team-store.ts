@@ -30,7 +30,7 @@ export interface TeamStore {
   update(id: string, change: TeamChange, now: number, query: Query): Promise<void>
   remove(id: string, query: Query): Promise<void>
   find(id: string, query: Query): Promise<Readonly<TeamTable> | undefined>
-  listOf(userId: string): Promise<TeamRow[]>
+  listOf(userId: string, query?: Query): Promise<TeamRow[]>
   findOf(id: string, userId: string): Promise<TeamRow | undefined>
   roleOf(id: string, userId: string, query?: Query): Promise<TeamRole | undefined>
   listMembers(id: string, query?: Query): Promise<MemberRow[]>
@@ -51,8 +51,8 @@ export interface TeamStore {
 export function createTeamStore(database: Database): TeamStore {
   const { query: own, kind } = database
 
-  const teamsOf = (userId: string) =>
-    own
+  const teamsOf = (userId: string, query: Query = own) =>
+    query
       .selectFrom('teams')
       .innerJoin('team_members as me', 'me.team_id', 'teams.id')
       .selectAll('teams')
@@ -91,8 +91,8 @@ export function createTeamStore(database: Database): TeamStore {
     async remove(id, query) {
       await query.deleteFrom('teams').where('id', '=', id).execute()
     },
-    async listOf(userId) {
-      return (await teamsOf(userId).orderBy('teams.name').orderBy('teams.id').execute()).map(toTeam)
+    async listOf(userId, query) {
+      return (await teamsOf(userId, query).orderBy('teams.name').orderBy('teams.id').execute()).map(toTeam)
     },
     async findOf(id, userId) {
       const row = await teamsOf(userId).where('teams.id', '=', id).executeTakeFirst()

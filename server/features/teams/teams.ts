@@ -9,8 +9,10 @@ import type { Audit } from '../audit/audit.ts'
 import type { ProviderKeyRecord } from '../provider-keys/record.ts'
 import { createBorrowed, type Borrowed } from './borrowed.ts'
 import { createInviteMails } from './invite-mails.ts'
+import type { Leaving } from '../accounts/deletion.ts'
 import { createLeaseRoutes } from './lease-routes.ts'
 import { createLeaseStore } from './lease-store.ts'
+import { createLeaving } from './leaving.ts'
 import { createLeases, type LeaseOptions } from './leases.ts'
 import { createMemberships, type MembershipOptions } from './memberships.ts'
 import { createTeamRoutes, type TeamRouteTools } from './routes.ts'
@@ -31,6 +33,7 @@ export interface TeamsOptions extends Pick<TeamRouteTools, 'publicUrl'> {
 
 export interface Teams extends Borrowed {
   readonly routes: readonly ControlRoute[]
+  readonly leaving: Leaving
   isMember(teamId: string, userId: string): Promise<boolean>
   /** With whom each of a user's keys is shared: names by bare key id. */
   namesSharedWith(userId: string): Promise<ReadonlyMap<string, readonly string[]>>
@@ -56,6 +59,7 @@ export function createTeams(options: TeamsOptions): Teams {
       ...createLeaseRoutes(rules),
     ],
     listBorrowed: rules.listBorrowed,
+    leaving: createLeaving(parts),
     isMember: async (teamId, userId) => (await teams.roleOf(teamId, userId)) !== undefined,
     async namesSharedWith(userId) {
       const names = new Map<string, string[]>()

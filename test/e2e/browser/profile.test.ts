@@ -8,7 +8,7 @@ import { describeDashboard, type TabOptions } from '../../support/dashboard-suit
 
 describeDashboard('the profile', (suite) => {
   const { dialog, expectClean, press, sees } = suite
-  const signIn = (options: TabOptions = {}): Promise<unknown> =>
+  const signIn = (options: TabOptions & { who?: { email: string; password: string } } = {}): Promise<unknown> =>
     suite.signIn('/settings/profile', 'Profile and security', options)
 
   test('a new name is told everywhere at once; a new password ends the other sessions, a wrong one changes nothing', async () => {
@@ -81,6 +81,40 @@ describeDashboard('the profile', (suite) => {
     await sees('your password alone is enough')
     await expectClean()
     expect((await suite.uniroute.call('POST', '/auth/login', { body: suite.uniroute.adminAccount })).status).toBe(200)
+  })
+
+  test('an account is deleted: what goes is told, the password asked for, and the page is left with nothing of it', async () => {
+    const token = await suite.start()
+    await signIn({ expect: /401|403/ })
+    await press('Delete my account')
+    await sees('You are the last active administrator.')
+    expect(await suite.page.getByRole('button', { name: 'Delete for good' }).count()).toBe(0)
+    await expectClean()
+
+    const user = await suite.uniroute.createCaller({ keys: { openai: suite.newKey() } })
+    await suite.uniroute.call('POST', '/admin/teams', { token: user.token, body: { name: 'Night shift' } })
+    await signIn({ expect: /401|403/, who: user })
+    await press('Delete my account')
+    await sees('One provider key is deleted.')
+    await sees('One API key stops working at once.')
+    await sees('The team Night shift is dissolved')
+    expect(await suite.readFocus()).toBe('Cancel')
+    await expectClean()
+    await dialog().getByLabel('Current password').fill('something else')
+    await press('Delete for good')
+    await sees('The current password is wrong.')
+    expect((await suite.uniroute.call('GET', '/v1/models', { token: user.apiKey })).status).toBe(200)
+    await dialog().getByLabel('Current password').fill(user.password)
+    await press('Delete for good')
+    await suite.heading('Sign in')
+    await sees('Your account is deleted.')
+    await expectClean()
+    expect((await suite.uniroute.call('GET', '/v1/models', { token: user.apiKey })).status).toBe(401)
+    const { users } = (await suite.uniroute.call('GET', '/admin/users', { token })).body
+    expect(users.map(({ email }: { email: string }) => email)).toEqual([suite.uniroute.adminAccount.email])
+    await suite.page.reload()
+    await suite.enter(user)
+    await sees('The e-mail address or the password is wrong.')
   })
 
   test('a session is ended from afar; colours that were chosen stay, on a phone as well', async () => {

@@ -76,6 +76,11 @@ export async function signOut(): Promise<void> {
     // Whoever has no session any more is signed out already.
     if (!(error instanceof ApiError) || error.status !== 401) throw error
   })
+  endSession()
+}
+
+/** The server ended it: here and in the other tabs nothing of it stays. */
+export function endSession(): void {
   tell({ kind: 'signed-out' })
   leave()
 }

@@ -1,5 +1,12 @@
 // `/auth/profile` and `/auth/sessions`: one's own account.
-import type { PasswordBody, ProfileBody, SessionAnswer, SessionList, User } from '../../../../contract/accounts.ts'
+import type {
+  AccountDeletion,
+  PasswordBody,
+  ProfileBody,
+  SessionAnswer,
+  SessionList,
+  User,
+} from '../../../../contract/accounts.ts'
 import { call } from './client.ts'
 
 export type SignedInPlace = SessionList['sessions'][number]
@@ -8,6 +15,9 @@ export const changeProfile = async (body: ProfileBody): Promise<User> =>
   (await call<{ user: User }>('PUT', 'auth/profile', { body })).user
 export const changePassword = (body: PasswordBody): Promise<SessionAnswer> =>
   call('PUT', 'auth/profile/password', { body })
+export const readDeletion = (): Promise<AccountDeletion> => call('GET', 'auth/profile/deletion')
+export const deleteAccount = (password: string): Promise<unknown> =>
+  call('POST', 'auth/profile/delete', { body: { password } })
 export const listSessions = async (): Promise<SignedInPlace[]> =>
   (await call<SessionList>('GET', 'auth/sessions')).sessions
 export const endSession = (id: string): Promise<{ message: string }> =>
