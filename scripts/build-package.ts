@@ -16,6 +16,7 @@ const COPIED = [
   'dist/web',
   'server/database/migrations',
   'server/http/static',
+  'server/features/accounts/common-passwords.bin',
   'scripts/runtime.mjs',
   'scripts/uniroute.mjs',
   'README.md',
@@ -44,7 +45,9 @@ mkdirSync(OUT, { recursive: true })
 const bundled = await bundle()
 for (const path of COPIED) cpSync(join(ROOT, path), join(OUT, path), { recursive: true })
 writeFileSync(join(OUT, 'package.json'), `${JSON.stringify(describePackage(), null, 2)}\n`)
-const inside = [...bundled.map(readLicence), ...readWebLicences()]
+// The list of breached passwords is made of this one's, so its licence comes along.
+const MADE_OF = [join(ROOT, 'node_modules', '@zxcvbn-ts', 'language-common')]
+const inside = [...[...bundled, ...MADE_OF].map(readLicence), ...readWebLicences()]
 writeFileSync(join(OUT, 'THIRD_PARTY_LICENSES'), describeLicences(inside))
 const packed = pack()
 writeFileSync(packed.replace(/\.tgz$/, '.cdx.json'), `${JSON.stringify(listMaterials(inside), null, 2)}\n`)

@@ -161,6 +161,8 @@ export function createApp(options: AppOptions): App {
     settings: {
       registration: config.registration,
       passwordMinLength: config.passwordMinLength,
+      passwordContextWords: config.passwordContextWords,
+      sessionIdleMs: config.sessionIdleMs,
       environmentAdmin: config.admin !== null,
       publicUrl,
     },

@@ -32,6 +32,7 @@ The link needs the server; its address comes from PUBLIC_URL, else from HOST and
         settings: {
           registration: config.registration,
           passwordMinLength: config.passwordMinLength,
+          passwordContextWords: config.passwordContextWords,
           environmentAdmin: config.admin !== null,
           publicUrl: () => config.publicUrl ?? `http://${host}:${config.port}`,
         },

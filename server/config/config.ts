@@ -38,6 +38,10 @@ export interface Config {
   readonly admin: { readonly email: string; readonly password: Secret } | null
   readonly registration: 'closed' | 'invite' | 'open'
   readonly passwordMinLength: number
+  /** In lower case. */
+  readonly passwordContextWords: readonly string[]
+  /** A session that nobody used for so long is over. */
+  readonly sessionIdleMs: number
   /** The server's own keys by provider id, those of PROVIDERS_FILE included. No prototype. */
   readonly serverKeys: Readonly<Record<string, Secret>>
   /** Addresses the operator set for built-in providers, by id. No prototype. */
@@ -118,6 +122,8 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     admin: readAdmin(reader),
     registration: read('REGISTRATION'),
     passwordMinLength: read('PASSWORD_MIN_LENGTH'),
+    passwordContextWords: readOptional('PASSWORD_CONTEXT_WORDS') ?? [],
+    sessionIdleMs: read('SESSION_IDLE'),
     serverKeys: readServerKeys(reader, configuredProviders),
     providerEndpoints: withoutPrototype(
       Object.entries(BUILT_IN_ENDPOINTS).map(([id, name]) => [id, readOptional(name)] as const),

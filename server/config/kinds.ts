@@ -80,6 +80,17 @@ export const duration: Kind<number> = {
   },
 }
 
+export const idleTime: Kind<number> = {
+  name: 'duration with a unit, `20m` to `30d`',
+  parse(text) {
+    const value = duration.parse(text)
+    if (value < 20 * UNITS['m']! || value > 30 * UNITS['d']!) {
+      throw new WrongValue(`${quote(text)} is not between 20m and 30d`)
+    }
+    return value
+  },
+}
+
 const MOST_USD = 1_000_000
 
 /** An amount of US dollars as whole nano-dollars, read digit by digit so that nothing is rounded. */
@@ -220,6 +231,12 @@ export const headerPairs: Kind<readonly (readonly [name: string, value: Secret])
       }
       return [name.toLowerCase(), new Secret(value)] as const
     }),
+}
+
+/** In lower case, apart at commas. */
+export const words: Kind<readonly string[]> = {
+  name: 'list of words',
+  parse: (text) => splitList(text).map((word) => word.toLowerCase()),
 }
 
 export function splitList(text: string): string[] {

@@ -138,6 +138,21 @@ const ACCOUNTS = {
     example: '15',
     meaning: 'The fewest characters of a password; set-up asks for 15.',
   },
+  PASSWORD_CONTEXT_WORDS: {
+    kind: kinds.words,
+    default: null,
+    absent: 'none of your own',
+    example: 'acme,sales desk',
+    meaning:
+      'Words that guessers of your house would try: its names, products, places. A password that is too short or too common without them is refused; likewise with the name and address of the person and the host of `PUBLIC_URL`.',
+  },
+  SESSION_IDLE: {
+    kind: kinds.idleTime,
+    default: '7d',
+    example: '12h',
+    meaning:
+      'A sign-in that nobody used for so long is over; every one is after 30 days. At least `20m`, since use is noted when a token is renewed, each quarter of an hour.',
+  },
 } as const satisfies Record<string, Setting>
 
 const PROVIDERS = {

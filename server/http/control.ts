@@ -8,6 +8,7 @@ import { type Answer, JSON_TYPE, withControlHeaders } from './answers.ts'
 import { type ByteBudget, readBody } from './body.ts'
 import { matchesToken, readBearer, readCredential } from './credentials.ts'
 import { checkOrigin } from './origin.ts'
+import type { RefusedAct } from './refused-acts.ts'
 import type { Authenticate, ControlReply, ControlRoute, Principal, RouteMatch } from './route.ts'
 import { validate } from './validation.ts'
 
@@ -24,6 +25,8 @@ export interface ControlOptions {
   readonly metricsToken?: Secret | undefined
   readonly budget?: ByteBudget | undefined
   readonly bodyIdleMs?: number | undefined
+  /** Told when rights did not allow what somebody asked for. */
+  readonly noteRefused?: ((act: RefusedAct) => void) | undefined
 }
 
 export interface ControlCall {
@@ -39,6 +42,22 @@ export async function answerControl(call: ControlCall, options: ControlOptions):
   const { route, match } = call
   if (route.credential === 'refresh' && route.method !== 'GET') checkOrigin(match.headers, options.publicUrl())
   const principal = await findPrincipal(call, options)
+  try {
+    return await answerCaller(call, principal, options)
+  } catch (error) {
+    if (principal && error instanceof GatewayError && error.code === 'forbidden') {
+      const { method, path } = route
+      options.noteRefused?.({ userId: principal.userId, ip: match.ip, method, path, code: error.code })
+    }
+    throw error
+  }
+}
+
+async function answerCaller(call: ControlCall, principal: Principal | null, options: ControlOptions): Promise<Answer> {
+  const { route, match } = call
+  if (route.role === 'admin' && principal?.role !== 'admin') {
+    throw new GatewayError('forbidden', { message: 'Only an administrator may do this.' })
+  }
   await options.admit?.(route, { ip: match.ip, principal })
   const params = route.params ? validate(route.params, match.params) : match.params
   const query = route.query ? validate(route.query, collectQuery(match.query)) : undefined
@@ -75,9 +94,6 @@ async function findPrincipal(call: ControlCall, options: ControlOptions): Promis
       const principal = await options.authenticate(credential)
       // A wiring mistake must not open a door: the principal is of the kind the route asked for, or nobody passes.
       if (principal.kind !== route.credential || principal.userId === '') throw new GatewayError('unauthenticated')
-      if (route.role === 'admin' && principal.role !== 'admin') {
-        throw new GatewayError('forbidden', { message: 'Only an administrator may do this.' })
-      }
       return principal
     }
   }

@@ -20,6 +20,7 @@ import {
   pathOf,
 } from './dispatch.ts'
 import { createPeerReader, isLoopback } from './forwarded.ts'
+import { createRefusedActs } from './refused-acts.ts'
 import type { Route } from './route.ts'
 import { createRouter } from './router.ts'
 
@@ -93,7 +94,7 @@ export function createHttp(options: HttpOptions): Http {
     peers,
     clock: options.clock,
     log: options.log,
-    control: { ...options, bodyIdleMs: limits.bodyIdleMs },
+    control: { ...options, bodyIdleMs: limits.bodyIdleMs, noteRefused: createRefusedActs(options.log) },
     encodeEarlyError: options.encodeEarlyError,
     onAnswered: options.onAnswered,
   }

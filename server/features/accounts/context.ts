@@ -6,6 +6,7 @@ import type { Audit } from '../audit/audit.ts'
 import type { AccessTokens } from './access-token.ts'
 import type { CodeStore } from './code-store.ts'
 import type { FailedSignIns } from './failed-sign-ins.ts'
+import type { PasswordRules } from './password-rules.ts'
 import type { Passwords } from './password.ts'
 import type { SessionStore } from './session-store.ts'
 import type { Throttle } from './throttle.ts'
@@ -14,6 +15,10 @@ import type { UserStore } from './user-store.ts'
 export interface AccountSettings {
   readonly registration: 'closed' | 'invite' | 'open'
   readonly passwordMinLength: number
+  /** In lower case; passwords made of them and little else are refused. */
+  readonly passwordContextWords?: readonly string[]
+  /** A session that nobody used for so long is over. */
+  readonly sessionIdleMs?: number
   /** The first administrator comes from UNIROUTE_ADMIN_*, so the set-up page is off. */
   readonly environmentAdmin: boolean
   /** The only source of links; a function, since the port may be known only after listening. */
@@ -42,6 +47,12 @@ export interface AccountsContext {
 export interface Origin {
   readonly ip: string
   readonly userAgent: string
+}
+
+/** What holds for every new password here. */
+export function passwordRulesOf(settings: AccountSettings): PasswordRules {
+  const { passwordMinLength, passwordContextWords, publicUrl } = settings
+  return { minLength: passwordMinLength, contextWords: passwordContextWords ?? [], publicUrl: publicUrl() }
 }
 
 /** A page of the dashboard; the code stands behind `#`, which browsers send to nobody. */

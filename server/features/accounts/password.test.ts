@@ -1,6 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { dictionary } from '@zxcvbn-ts/language-common'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createPasswords, findPasswordFault } from './password.ts'
+import { COMMON_PASSWORDS_FILE, packPasswords } from './common-passwords.ts'
+import { findPasswordFault as findFault, type Person, type PasswordRules } from './password-rules.ts'
+import { createPasswords } from './password.ts'
+
+const findPasswordFault = (
+  password: string,
+  minLength: number,
+  rules: Partial<PasswordRules> = {},
+  person: Person = {},
+): string | undefined => findFault(password, { minLength, ...rules }, person)
 
 describe('passwords at rest', () => {
   const passwords = createPasswords()
@@ -65,8 +76,46 @@ describe('new passwords', () => {
       'password1password1',
       '1234512345123451234512345',
       'abcdabcdabcdabcd',
+      // From breaches, with no word of ours in them.
+      'mailcreated5240',
+      '1qazxsw23edc',
+      'z1x2c3v4b5',
     ])
       expect(findPasswordFault(common, 8), common).toContain('guessed')
+  })
+
+  test('the first 3000 of a list of breached passwords that are long enough are refused, in any case', () => {
+    const longEnough = dictionary['passwords-common'].filter((password) => password.length >= 8).slice(0, 3000)
+    expect(longEnough).toHaveLength(3000)
+    const missed = longEnough.filter((password) => findPasswordFault(password.toUpperCase(), 8) === undefined)
+    expect(missed).toEqual([])
+  })
+
+  test('the list is packed as it is generated, in less than 100 KB', () => {
+    const all = dictionary['passwords-common'].filter((password) => [...password].length >= 8)
+    const kept = readFileSync(COMMON_PASSWORDS_FILE)
+    expect(packPasswords(all).equals(kept)).toBe(true)
+    expect(kept.length).toBeLessThan(100_000)
+  })
+
+  test('words of the server, of its operator and of the person count for nothing', () => {
+    const rules = { contextWords: ['acme', 'sales desk'], publicUrl: 'https://llm.contoso.example/gateway' }
+    const person = { email: 'mina.harker@example.org', name: 'Wilhelmina Murray' }
+    for (const own of [
+      'acme-2026!',
+      'AcmeAcmeAcme1',
+      'Sales Desk 24/7',
+      'contoso#4711',
+      'uniroute-2026',
+      'mina.harker',
+      'Murray1897!',
+      'acme-Password1!',
+      'harker@example',
+    ])
+      expect(findPasswordFault(own, 8, rules, person), own).toContain('guessed first')
+    for (const fine of ['acme correct horse', 'the harkers of whitby', 'min und hark passen', 'desk of a stranger'])
+      expect(findPasswordFault(fine, 8, rules, person), fine).toBeUndefined()
+    expect(findPasswordFault('acme-2026!', 8, {}, {})).toBeUndefined()
   })
 
   test('what is neither short nor common is accepted, and no answer repeats it', () => {

@@ -1,9 +1,8 @@
-// Passwords: which are accepted, and how they are kept (argon2id in the PHC text form).
+// Passwords at rest (argon2id in the PHC text form). Which are accepted: password-rules.ts.
 // Invariants: hashing never blocks the serving thread; at most four run at once, and the fifth is told to come back,
 // because each takes 19 MiB and a thread; checking a password of an unknown account costs the same work.
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { GatewayError } from '../../kernel/errors.ts'
-import { isCommonPassword } from './common-passwords.ts'
 
 interface Cost {
   readonly memory: number
@@ -15,8 +14,6 @@ const COST: Cost = { memory: 19 * 1024, passes: 2, parallelism: 1 }
 const SALT_BYTES = 16
 const TAG_BYTES = 32
 const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
-
-const PASSWORD_MAX_LENGTH = 256
 
 export interface Passwords {
   hash(password: string): Promise<string>
@@ -67,20 +64,6 @@ export function createPasswords(options: { maxConcurrent?: number } = {}): Passw
 /** Can a password be checked against this hash, which another program made? */
 export function isVerifiableHash(stored: string): boolean {
   return parsePhc(stored) !== undefined
-}
-
-/** What is wrong with a new password, as a sentence; undefined when it is accepted. */
-export function findPasswordFault(password: string, minLength: number): string | undefined {
-  const length = [...password].length
-  if (length < minLength) return `Choose a password of at least ${minLength} characters; any characters will do.`
-  if (length > PASSWORD_MAX_LENGTH) return `A password has at most ${PASSWORD_MAX_LENGTH} characters.`
-  if (isCommonPassword(password)) return 'This password is among the first that are guessed. Choose another one.'
-  return undefined
-}
-
-export function assertAcceptablePassword(password: string, minLength: number, field = 'password'): void {
-  const fault = findPasswordFault(password, minLength)
-  if (fault) throw new GatewayError('validation_failed', { message: fault, details: [{ path: field, message: fault }] })
 }
 
 function formatPhc(cost: Cost, salt: Buffer, tag: Buffer): string {

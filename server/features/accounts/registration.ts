@@ -9,10 +9,10 @@ import { createUlid } from '../../kernel/ids.ts'
 import { revealSecret, type Secret } from '../../kernel/secret.ts'
 import type { Letter } from '../../upstream/mail.ts'
 import { digestCode, generateCode } from './code-store.ts'
-import { linkTo, type AccountsContext, type Origin } from './context.ts'
+import { linkTo, passwordRulesOf, type AccountsContext, type Origin } from './context.ts'
 import { writeConfirmationMail, writeInviteMail } from './mails.ts'
 import { insertUser } from './new-user.ts'
-import { assertAcceptablePassword, findPasswordFault } from './password.ts'
+import { assertAcceptablePassword, findPasswordFault } from './password-rules.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
@@ -136,7 +136,7 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
         return null
       }
       if (password === undefined) throw missingPassword()
-      assertAcceptablePassword(password, settings.passwordMinLength)
+      assertAcceptablePassword(password, passwordRulesOf(settings), { person: { email, name } })
       const inviteId = await findInvite(invite, email)
       if (await users.findByEmail(email)) throw new GatewayError('email_taken')
       const passwordHash = await passwords.hash(password)
@@ -189,7 +189,9 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
       throttle.countSetup(origin.ip)
       if (await hasAdmin()) throw new GatewayError('setup_done')
       if (!matchesSetupCode(code)) throw new GatewayError('invalid_setup_code')
-      assertAcceptablePassword(password, Math.max(SETUP_PASSWORD_MIN_LENGTH, settings.passwordMinLength))
+      const minLength = Math.max(SETUP_PASSWORD_MIN_LENGTH, settings.passwordMinLength)
+      const rules = { ...passwordRulesOf(settings), minLength }
+      assertAcceptablePassword(password, rules, { person: { email, name } })
       const passwordHash = await passwords.hash(password)
       const done = await database.transaction(async (tx) => {
         await users.lockFirstAdmin(tx)
@@ -217,7 +219,7 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
     async ensureEnvironmentAdmin({ email, password }) {
       if (await hasAdmin()) return { created: false, warning: null }
       const text = revealSecret(password)
-      const fault = findPasswordFault(text, settings.passwordMinLength)
+      const fault = findPasswordFault(text, passwordRulesOf(settings), { email })
       // Too short is refused; a common one is the operator's to answer for, and said.
       if ([...text].length < settings.passwordMinLength || [...text].length > 256) {
         throw new GatewayError('validation_failed', { message: `UNIROUTE_ADMIN_PASSWORD: ${fault}` })

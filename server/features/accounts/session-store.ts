@@ -15,6 +15,7 @@ export interface SessionState {
   readonly isActive: boolean
   readonly generation: number
   readonly authenticatedAt: number
+  readonly lastUsedAt: number
   readonly expiresAt: number
   readonly revokedAt: number | null
 }
@@ -24,7 +25,8 @@ export interface SessionStore {
   insert(row: SessionTable, query: Query): Promise<void>
   find(id: string): Promise<SessionRow | undefined>
   findState(id: string): Promise<SessionState | null>
-  listLive(userId: string, now: number): Promise<SessionRow[]>
+  /** Those that were used after `usedAfter`. */
+  listLive(userId: string, now: number, usedAfter: number): Promise<SessionRow[]>
   /** Was the account with this e-mail address ever opened from this address? */
   wasOpenedFrom(email: string, ip: string): Promise<boolean>
   /** Replaces the refresh token; false if it is no longer the given one. */
@@ -63,6 +65,7 @@ export function createSessionStore(database: Database): SessionStore {
           'users.is_active as isActive',
           'users.auth_gen as generation',
           'sessions.authenticated_at as authenticatedAt',
+          'sessions.last_used_at as lastUsedAt',
           'sessions.expires_at as expiresAt',
           'sessions.revoked_at as revokedAt',
         ])
@@ -70,13 +73,14 @@ export function createSessionStore(database: Database): SessionStore {
         .executeTakeFirst()
       return row ?? null
     },
-    listLive(userId, now) {
+    listLive(userId, now, usedAfter) {
       return database.query
         .selectFrom('sessions')
         .selectAll()
         .where('user_id', '=', userId)
         .where('revoked_at', 'is', null)
         .where('expires_at', '>', now)
+        .where('last_used_at', '>', usedAfter)
         .orderBy('last_used_at', 'desc')
         .limit(200)
         .execute()

@@ -184,6 +184,29 @@ describeOnEachDatabase('refreshing', (open) => {
     expect((await refresh(rooms, cookie)).body.code).toBe('session_expired')
   })
 
+  test('a session that nobody used for a week is over, its stream too, and is not listed any more', async () => {
+    const rooms = await start(open)
+    const [left, used] = [await login(rooms), await login(rooms)]
+    rooms.clock.advance(6 * 86_400_000)
+    const next = await refresh(rooms, used.cookie)
+    rooms.clock.advance(86_400_000)
+    expect((await refresh(rooms, left.cookie)).body.code).toBe('session_expired')
+    await expect(rooms.authenticator.recheck(left.body.token)).rejects.toMatchObject({ code: 'session_expired' })
+    await rooms.authenticator.recheck(next.body.token)
+    const renewed = await refresh(rooms, next.cookie)
+    const list = await rooms.send('GET', '/auth/sessions', { token: renewed.body.token })
+    expect(list.body.sessions.map(({ current }: { current: boolean }) => current)).toEqual([true])
+  })
+
+  test('how long that may be is the operator’s', async () => {
+    const rooms = await start(open, { settings: { sessionIdleMs: 20 * 60_000 } })
+    const { cookie } = await login(rooms)
+    rooms.clock.advance(19 * 60_000)
+    const next = await refresh(rooms, cookie)
+    rooms.clock.advance(20 * 60_000)
+    expect((await refresh(rooms, next.cookie)).body.code).toBe('session_expired')
+  })
+
   test('tokens and cookies of another installation are refused', async () => {
     const database = await open()
     const [here, elsewhere] = [await openRooms(database), await openRooms(database)]
@@ -238,6 +261,20 @@ describeOnEachDatabase('ending sessions', (open) => {
     for (const id of ['x', 'sess_x', `sess_${'0'.repeat(26)}`, theirs.id]) {
       expect((await rooms.send('DELETE', `/auth/sessions/${id}`, { token: user.token })).status).toBe(404)
     }
+  })
+
+  test('ending a session wants a sign-in of the last ten minutes', async () => {
+    const rooms = await start(open)
+    const [here, there] = [await login(rooms), await login(rooms)]
+    const { sessions } = (await rooms.send('GET', '/auth/sessions', { token: here.body.token })).body
+    const other = sessions.find((session: any) => !session.current)
+    rooms.clock.advance(10 * 60_000)
+    const refused = await rooms.send('DELETE', `/auth/sessions/${other.id}`, { token: here.body.token })
+    expect(refused).toMatchObject({ status: 403, body: { code: 'reauthentication_required' } })
+    expect((await profile(rooms, there.body.token)).status).toBe(200)
+    const again = await login(rooms)
+    const ended = await rooms.send('DELETE', `/auth/sessions/${other.id}`, { token: again.body.token })
+    expect(ended.status).toBe(200)
   })
 
   test('a new password ends every other session at once, keeps this one, and the old password is dead', async () => {

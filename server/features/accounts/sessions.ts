@@ -1,7 +1,8 @@
 // Sessions: beginning, refreshing, checking and ending a sign-in.
-// Invariants: an access token counts only while its session stands, its user is active and no credential changed since
-// it was made, asked on every request from a memory that drops what changes; a refresh token works once, apart from a
-// short grace for tabs that refresh together; an old one shown later ends the session, since somebody copied it.
+// Invariants: an access token counts only while its session stands and is used now and then, its user is active and no
+// credential changed since it was made, asked on every request from a memory that drops what changes; a refresh token
+// works once, apart from a short grace for tabs that refresh together; an old one shown later ends the session, since
+// somebody copied it.
 import type { Kysely } from 'kysely'
 import type { Schema } from '../../database/schema.ts'
 import type { Principal } from '../../http/route.ts'
@@ -11,10 +12,11 @@ import { createTaggedCache } from '../../kernel/tagged-cache.ts'
 import type { AccessClaims } from './access-token.ts'
 import type { AccountsContext, Origin } from './context.ts'
 import { createRefreshTokens } from './refresh-token.ts'
-import type { SessionRow } from './session-store.ts'
+import type { SessionRow, SessionState } from './session-store.ts'
 import type { UserRow } from './user-store.ts'
 
 const SESSION_LIFETIME_MS = 30 * 86_400_000
+const SESSION_IDLE_MS = 7 * 86_400_000
 /** Two tabs that refresh together, or an answer that was lost on the way. */
 const REFRESH_GRACE_MS = 30_000
 const MAX_CACHED = 20_000
@@ -62,9 +64,10 @@ interface Held {
 
 export function createSessions(context: AccountsContext, key: Uint8Array): Sessions {
   const { clock, audit, users, sessions, tokens } = context
+  const { sessionIdleMs: idleMs = SESSION_IDLE_MS } = context.settings
   const refreshTokens = createRefreshTokens(key)
   const held = createTaggedCache<string, Held | null>({
-    load: async (id) => holdState(await sessions.findState(id)),
+    load: async (id) => holdState(await sessions.findState(id), idleMs),
     tags: (value) => (value ? [value.principal.userId, value.principal.sessionId!] : []),
     max: MAX_CACHED,
     freshMs: FRESH_MS,
@@ -142,6 +145,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       const row = token && (await sessions.find(token.sessionId))
       const now = clock.now()
       if (!token || !row || row.revoked_at !== null || row.expires_at <= now) throw new GatewayError('session_expired')
+      if (row.last_used_at + idleMs <= now) throw new GatewayError('session_expired')
       const user = await users.findById(row.user_id)
       if (!user?.is_active) throw new GatewayError('session_expired')
 
@@ -170,7 +174,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       const row = token && (await sessions.find(token.sessionId))
       if (row) await end(row, ip, 'session.ended')
     },
-    list: (userId) => sessions.listLive(userId, clock.now()),
+    list: (userId) => sessions.listLive(userId, clock.now(), clock.now() - idleMs),
     async revoke(userId, sessionId, { ip, actorId }) {
       const row = await sessions.find(sessionId)
       if (!row || row.user_id !== userId || row.revoked_at !== null) {
@@ -182,7 +186,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
   }
 }
 
-function holdState(state: Awaited<ReturnType<AccountsContext['sessions']['findState']>>): Held | null {
+function holdState(state: SessionState | null, idleMs: number): Held | null {
   if (!state) return null
   return Object.freeze({
     principal: Object.freeze({
@@ -195,7 +199,7 @@ function holdState(state: Awaited<ReturnType<AccountsContext['sessions']['findSt
       authenticatedAt: state.authenticatedAt,
     }),
     generation: state.generation,
-    expiresAt: state.expiresAt,
+    expiresAt: Math.min(state.expiresAt, state.lastUsedAt + idleMs),
     stands: state.isActive && state.revokedAt === null,
   })
 }

@@ -60,7 +60,7 @@ async function start(open: OpenDatabase, afterCheck: (context: AccountsContext, 
     database.query,
   )
   const signIn = createSignIn(context, createSessions(context, KEY), createSecondFactor(context, KEY))
-  const countSessions = async () => (await context.sessions.listLive(user.id, clock.now())).length
+  const countSessions = async () => (await context.sessions.listLive(user.id, clock.now(), 0)).length
   return { signIn, countSessions, user }
 }
 

@@ -5,9 +5,9 @@
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { digestCode, generateCode } from './code-store.ts'
-import { linkTo, type AccountsContext, type Origin } from './context.ts'
+import { linkTo, passwordRulesOf, type AccountsContext, type Origin } from './context.ts'
 import { writeNewAccountMail, writePasswordChangedMail, writeResetMail } from './mails.ts'
-import { assertAcceptablePassword } from './password.ts'
+import { assertAcceptablePassword } from './password-rules.ts'
 import { createPasswordProof } from './prove-password.ts'
 import type { SecondFactor } from './second-factor.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
@@ -154,7 +154,9 @@ export function createSignIn(
     },
 
     async changePassword({ userId, sessionId }, { current, next }, ip) {
-      assertAcceptablePassword(next, settings.passwordMinLength, 'new_password')
+      const person = await users.findById(userId)
+      if (!person) throw new GatewayError('session_expired')
+      assertAcceptablePassword(next, passwordRulesOf(settings), { person, field: 'new_password' })
       const user = await prove({ userId, ip }, current)
       const passwordHash = await passwords.hash(next)
       const now = clock.now()
@@ -214,7 +216,7 @@ export function createSignIn(
       const found = await codes.findUsable(code, 'reset', clock.now())
       if (!found?.user_id) throw new GatewayError('invalid_reset_code')
       const userId = found.user_id
-      assertAcceptablePassword(password, settings.passwordMinLength)
+      assertAcceptablePassword(password, passwordRulesOf(settings), { person: await getUser(userId) })
       const passwordHash = await passwords.hash(password)
       const now = clock.now()
       await database.transaction(async (tx) => {
@@ -240,7 +242,7 @@ export function createSignIn(
     },
 
     async setPassword(userId, password, { actorId, ip }) {
-      assertAcceptablePassword(password, settings.passwordMinLength)
+      assertAcceptablePassword(password, passwordRulesOf(settings), { person: await getUser(userId) })
       const passwordHash = await passwords.hash(password)
       const now = clock.now()
       await database.transaction(async (tx) => {

@@ -8,9 +8,9 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid } from '../../kernel/ids.ts'
 import type { LimitColumns } from '../../kernel/limits.ts'
 import { describeChanges } from '../../kernel/changes.ts'
-import type { AccountsContext } from './context.ts'
+import { passwordRulesOf, type AccountsContext } from './context.ts'
 import { insertUser } from './new-user.ts'
-import { assertAcceptablePassword } from './password.ts'
+import { assertAcceptablePassword } from './password-rules.ts'
 import type { UserChange, UserRow } from './user-store.ts'
 
 export interface Actor {
@@ -78,7 +78,9 @@ export function createUsers(context: AccountsContext): Users {
     },
 
     async create({ email, name, role, password }, { actorId, ip }) {
-      if (password !== undefined) assertAcceptablePassword(password, settings.passwordMinLength)
+      if (password !== undefined) {
+        assertAcceptablePassword(password, passwordRulesOf(settings), { person: { email, name } })
+      }
       if (await users.findByEmail(email))
         throw new GatewayError('email_taken', { message: 'An account with this e-mail address exists.' })
       const passwordHash = password === undefined ? null : await passwords.hash(password)

@@ -1,12 +1,11 @@
 // The addresses of the master key: where its change stands, and the three things an administrator does about it.
 import { encryptionStatusSchema, rotateBodySchema, rotationAnswerSchema } from '../../../contract/encryption.ts'
-import { CONTROL_BODY_CAP, type ControlRoute, defineControlRoute, type Principal } from '../../http/route.ts'
+import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
+import { CONTROL_BODY_CAP, type ControlRoute, defineControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { GatewayError } from '../../kernel/errors.ts'
 import type { VaultRotation } from './vault-rotation.ts'
 
 const ADMIN = { credential: 'session', role: 'admin', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
-const RECENT_MS = 600_000
 
 export function createEncryptionRoutes(options: {
   rotation: Pick<VaultRotation, 'rotate' | 'readStatus'>
@@ -40,10 +39,4 @@ export function createEncryptionRoutes(options: {
       },
     }),
   ]
-}
-
-/** Whoever finds an open browser must not be able to do this. */
-function demandRecentSignIn({ authenticatedAt }: Principal, clock: Clock): void {
-  if (authenticatedAt !== null && clock.now() - authenticatedAt < RECENT_MS) return
-  throw new GatewayError('reauthentication_required')
 }

@@ -1,0 +1,46 @@
+// Acts of signed-in people that their rights do not allow, in the log: the first at once, and what follows of the same
+// kind within a minute as one line with its count, so that nobody floods the log by insisting.
+import type { Log } from '../kernel/log.ts'
+
+export interface RefusedAct {
+  readonly userId: string
+  readonly ip: string
+  readonly method: string
+  /** As in the route table, never as it was sent. */
+  readonly path: string
+  readonly code: string
+}
+
+const QUIET_MS = 60_000
+/** Beyond so many kinds within a minute they are counted together. */
+const MOST_KINDS = 500
+
+export function createRefusedActs(log: Log): (act: RefusedAct) => void {
+  const repeated = new Map<string, { readonly act: RefusedAct; times: number }>()
+  let others = 0
+  let timer: NodeJS.Timeout | undefined
+
+  function sumUp(): void {
+    timer = undefined
+    for (const { act, times } of repeated.values()) if (times > 0) write(act, times)
+    if (others > 0) log.warn({ times: others }, 'refused by rights: many others')
+    repeated.clear()
+    others = 0
+  }
+
+  function write({ userId, ip, method, path, code }: RefusedAct, times: number): void {
+    log.warn({ user_id: userId, ip, method, path, code, times }, 'refused by rights')
+  }
+
+  return (act) => {
+    timer ??= setTimeout(sumUp, QUIET_MS).unref()
+    const kind = `${act.userId} ${act.method} ${act.path} ${act.code}`
+    const known = repeated.get(kind)
+    if (known) known.times++
+    else if (repeated.size >= MOST_KINDS) others++
+    else {
+      repeated.set(kind, { act, times: 0 })
+      write(act, 1)
+    }
+  }
+}
