@@ -1,7 +1,7 @@
 // How long an answer takes at a rate that no target has trouble with, from the moment when each request was due, beside
 // the same request made to the provider directly: what a gateway adds.
 import type { PaceReport } from './peers/pace.ts'
-import { alignColumns, describeMachine, readLoad, saveResult, writeRange } from './report.ts'
+import { alignColumns, describeMachine, readLoad, saveResult, writeMachine, writeRange } from './report.ts'
 import { countAnswers, runRounds, type RunOptions } from './run.ts'
 import { summarise, type Range } from './statistics.ts'
 import type { Target } from './target.ts'
@@ -78,7 +78,7 @@ export async function reportLatency(run: LatencyRun, print: (text: string) => vo
   print(
     [
       `latency of ${scenario.id} at ${perSecond} requests/s, from the moment each was due: ${scenario.summary}`,
-      `Node ${machine.node} · ${machine.cores} × ${machine.model} · load average ${loadBefore} before, ${machine.loadAfter} after`,
+      writeMachine(machine),
       `medians of ${rounds} rounds`,
       '',
       ...alignColumns([head, ...rows]),
@@ -86,7 +86,7 @@ export async function reportLatency(run: LatencyRun, print: (text: string) => vo
     ].join('\n'),
   )
   const targets = results.map(({ target, ...figures }) => ({ id: target.id, ...figures }))
-  const date = new Date()
-  const content = { scenario: scenario.id, perSecond, unit: 'ms', date: date.toISOString(), machine, rounds, targets }
-  return saveResult(`latency-${scenario.id}`, content, { keep: run.keep, date })
+  const name = `latency-${scenario.id}`
+  const content = { scenario: name, perSecond, unit: 'ms', machine, rounds, targets }
+  return saveResult(name, content, { keep: run.keep, date: new Date() })
 }

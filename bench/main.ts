@@ -3,33 +3,37 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { direct, reportLatency } from './latency.ts'
+import { createLatencyMeasure } from './measures/cost.ts'
+import { GROUPS, findMeasures, listMeasures } from './measures.ts'
+import type { Measure, Wishes } from './measures/measure.ts'
 import { findMeasuringObstacle } from './processor-time.ts'
-import { createReport, LEAST_ROUNDS, printReport, readLoad, saveReport } from './report.ts'
-import { runScenario, WrongResult } from './run.ts'
-import type { Scenario } from './scenario.ts'
-import { findScenario, SCENARIOS, USUAL } from './scenarios.ts'
+import { LEAST_ROUNDS } from './report.ts'
+import { WrongResult } from './run.ts'
+import { findScenario } from './scenarios.ts'
 import type { Target } from './target.ts'
-import { nginx } from './targets/nginx.ts'
+import { TARGETS } from './targets.ts'
 import { createPortkeyTarget } from './targets/portkey.ts'
-import { nodeProxy, nullProxy } from './targets/proxies.ts'
 import { createUniRouteTarget } from './targets/uniroute.ts'
 
-const TARGETS: readonly Target[] = [nginx, nullProxy, nodeProxy, createUniRouteTarget({ id: 'uniroute' })]
-/** In the order of preference: verdicts go by the first that runs. */
-const REFERENCES = [nginx.id, nullProxy.id]
 /** The kernel counts in ticks of 10 ms: shorter windows are too coarse. */
 const LEAST_WINDOW_SECONDS = 2
-const WARM_UP_MS = 3_000
+const LATENCY_PER_SECOND = 300
 
 const USAGE = `npm run bench [-- [options] scenario …]
 
-Scenarios (without a name: ${USUAL.join(', ')}):
-${[...SCENARIOS.values()].map(({ id, summary }) => `  ${id.padEnd(28)} ${summary}`).join('\n')}
+Scenarios, or several by one word (without any: table):
+${Object.entries(GROUPS)
+  .map(([name, ids]) => `  ${name.padEnd(28)} ${ids.join(', ')}`)
+  .join('\n')}
+
+${listMeasures()
+  .map(({ id, summary }) => `  ${id.padEnd(28)} ${summary}`)
+  .join('\n')}
 
 Options:
   --target NAME      only this one; may be repeated: ${TARGETS.map(({ id }) => id).join(', ')}
-  --rounds NUMBER    ${LEAST_ROUNDS} or more, for figures to show (${LEAST_ROUNDS})
+  --runs NUMBER      all of it so often, one run after the other (1): what is published is of three
+  --rounds NUMBER    within a run; ${LEAST_ROUNDS} or more, for figures to show (${LEAST_ROUNDS}, idle streams 2)
   --window SECONDS   of load per target and round, ${LEAST_WINDOW_SECONDS} or more (${LEAST_WINDOW_SECONDS})
   --latency RATE     latency at so many requests a second instead of processor time, beside the provider asked directly
   --against FOLDER   also the UniRoute of another checkout, as uniroute-other
@@ -37,29 +41,27 @@ Options:
   --users NUMBER     also UniRoute with so many other users, each with a provider key and an API key, as uniroute-grown
   --usage-rows NUMBER  and with so many requests in its ledger
   --node-flag FLAG   also UniRoute with this flag of Node's, as uniroute-flags; may be repeated
-  --keep             write the result under a name that git does not ignore
+  --keep             write the results under names that git does not ignore
   --profile FOLDER   write a processor profile of UniRoute there (open it in Chrome's or VS Code's viewer)
+
+All that docs/benchmark.md shows: npm run bench -- --runs 3 --keep --portkey FOLDER, then npm run bench:publish.
 `
 
-interface Wishes {
-  readonly scenarios: readonly Scenario[]
-  readonly targets: readonly Target[]
-  readonly rounds: number
-  readonly windowMs: number
-  /** Requests a second at which latency is measured; null = processor time is. */
-  readonly latencyAt: number | null
-  readonly keep: boolean
-  readonly profileFolder: string | null
+interface Asked {
+  readonly measures: readonly Measure[]
+  readonly runs: number
+  readonly wishes: Wishes
 }
 
 const say = (line: string): void => void process.stderr.write(`  ${line}\n`)
 
-function readWishes(): Wishes | null {
+function readAsked(): Asked | null {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       target: { type: 'string', multiple: true },
-      rounds: { type: 'string', default: String(LEAST_ROUNDS) },
+      runs: { type: 'string', default: '1' },
+      rounds: { type: 'string' },
       window: { type: 'string', default: String(LEAST_WINDOW_SECONDS) },
       latency: { type: 'string' },
       against: { type: 'string' },
@@ -75,21 +77,29 @@ function readWishes(): Wishes | null {
   if (values.help) return null
   const unknown = values.target?.find((id) => !TARGETS.some((target) => target.id === id))
   if (unknown !== undefined) throw new Error(`There is no target "${unknown}".`)
+  const portkeyFolder = values.portkey === undefined ? null : resolve(values.portkey)
   return {
-    scenarios: (positionals.length > 0 ? positionals : values.latency === undefined ? USUAL : ['json']).map(
-      findScenario,
-    ),
-    targets: [
-      ...TARGETS.filter(({ id }) => values.target?.includes(id) ?? true),
-      ...createVariants(values.against, values['node-flag']),
-      ...createGrown(values.users, values['usage-rows']),
-      ...(values.portkey === undefined ? [] : [createPortkeyTarget(resolve(values.portkey))]),
-    ],
-    rounds: readNumber('--rounds', values.rounds),
-    windowMs: readNumber('--window', values.window) * 1000,
-    latencyAt: values.latency === undefined ? null : readNumber('--latency', values.latency),
-    keep: values.keep,
-    profileFolder: values.profile === undefined ? null : resolve(values.profile),
+    measures:
+      values.latency === undefined
+        ? findMeasures(positionals.length > 0 ? positionals : ['table'])
+        : (positionals.length > 0 ? positionals : ['json']).map((id) => createLatencyMeasure(findScenario(id))),
+    runs: Math.ceil(readNumber('--runs', values.runs)),
+    wishes: {
+      targets: [
+        ...TARGETS.filter(({ id }) => values.target?.includes(id) ?? true),
+        ...createVariants(values.against, values['node-flag']),
+        ...createGrown(values.users, values['usage-rows']),
+        ...(portkeyFolder === null ? [] : [createPortkeyTarget(portkeyFolder)]),
+      ],
+      rounds: values.rounds === undefined ? null : Math.ceil(readNumber('--rounds', values.rounds)),
+      windowMs: readNumber('--window', values.window) * 1000,
+      perSecond: values.latency === undefined ? LATENCY_PER_SECOND : readNumber('--latency', values.latency),
+      portkeyFolder,
+      keep: values.keep,
+      profileFolder: values.profile === undefined ? null : resolve(values.profile),
+      say,
+      print: (text) => void process.stdout.write(text),
+    },
   }
 }
 
@@ -113,35 +123,22 @@ function readNumber(option: string, text: string): number {
   return number
 }
 
-async function bench(wishes: Wishes): Promise<void> {
-  const { keep, windowMs, profileFolder, latencyAt } = wishes
-  const rounds = Math.ceil(wishes.rounds)
-  if (rounds < LEAST_ROUNDS || windowMs < LEAST_WINDOW_SECONDS * 1000) say('too short for figures to show: a trial run')
+async function bench({ measures, runs, wishes }: Asked): Promise<void> {
+  const { rounds, windowMs, profileFolder } = wishes
+  const isShort = (rounds !== null && rounds < LEAST_ROUNDS) || windowMs < LEAST_WINDOW_SECONDS * 1000
+  if (isShort) say('too short for figures to show: a trial run')
   if (profileFolder !== null) mkdirSync(profileFolder, { recursive: true })
-  for (const scenario of wishes.scenarios) {
-    const targets = wishes.targets.filter((target) => {
-      const obstacle = target.findObstacle?.(scenario) ?? null
-      if (obstacle !== null) say(`${obstacle}: ${scenario.id} runs without it`)
-      return obstacle === null
-    })
-    const run = { scenario, targets, rounds, windowMs, warmUpMs: WARM_UP_MS, profileFolder, say }
-    if (latencyAt !== null) {
-      const latency = { ...run, targets: [direct, ...targets], perSecond: latencyAt, keep }
-      say(`written to ${await reportLatency(latency, (text) => void process.stdout.write(`\n${text}\n`))}`)
-      continue
+  for (let run = 1; run <= runs; run++) {
+    for (const measure of measures) {
+      say(`${measure.id}, run ${run} of ${runs}`)
+      say(`written to ${await measure.run(wishes)}`)
     }
-    const loadBefore = readLoad()
-    const results = await runScenario(run)
-    const references = REFERENCES.filter((id) => targets.some((target) => target.id === id))
-    const report = createReport({ scenario, loadBefore, loadAfter: readLoad(), references }, results)
-    process.stdout.write(`\n${printReport(report)}\n`)
-    say(`written to ${saveReport(report, { keep, date: new Date() })}`)
   }
 }
 
 async function main(): Promise<number> {
-  const wishes = readWishes()
-  if (wishes === null) {
+  const asked = readAsked()
+  if (asked === null) {
     process.stdout.write(USAGE)
     return 0
   }
@@ -150,7 +147,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${obstacle}\n`)
     return 1
   }
-  await bench(wishes)
+  await bench(asked)
   return 0
 }
 

@@ -24,6 +24,21 @@ export function findMeasuringObstacle(): string | null {
 
 /** So far. */
 export function readProcessorTime(pid: number): ProcessorTime {
+  const { user, system } = sumTicks(readProcesses(pid), pid)
+  const microseconds = 1_000_000 / ticksPerSecond()
+  return { user: user * microseconds, system: system * microseconds }
+}
+
+/** A process and everything below it, itself first. */
+export function listFamily(pid: number): number[] {
+  const all = readProcesses(pid)
+  const below = (parent: number): number[] =>
+    [...all].flatMap(([child, times]) => (times.parent === parent ? [child, ...below(child)] : []))
+  return [pid, ...below(pid)]
+}
+
+/** All that run, of which one must. */
+function readProcesses(pid: number): Map<number, ProcessTimes> {
   const all = new Map<number, ProcessTimes>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -31,9 +46,7 @@ export function readProcessorTime(pid: number): ProcessorTime {
     if (text !== null) all.set(Number(name), parseStat(text))
   }
   if (!all.has(pid)) throw new Error(`Process ${pid} has ended.`)
-  const { user, system } = sumTicks(all, pid)
-  const microseconds = 1_000_000 / ticksPerSecond()
-  return { user: user * microseconds, system: system * microseconds }
+  return all
 }
 
 /** The ticks of a process and of everything below it. */

@@ -1,9 +1,10 @@
 // What a run says: a table for people, a file to compare with later. Figures without the machine mean nothing, so both
 // begin with it.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readCommit } from '../test/support/drills/machine.ts'
 import type { TargetResult } from './run.ts'
 import type { Scenario } from './scenario.ts'
 import { compareRanges, summarise, summariseRatios, type Range } from './statistics.ts'
@@ -17,6 +18,7 @@ export interface Machine {
   readonly node: string
   readonly cores: number
   readonly model: string
+  readonly gigabytes: number
 }
 
 export interface Report {
@@ -41,7 +43,8 @@ interface Row {
 
 export function describeMachine(): Machine {
   const all = cpus()
-  return { node: process.versions.node, cores: all.length, model: all[0]?.model.trim() ?? 'unknown' }
+  const gigabytes = Math.round(totalmem() / 1024 ** 3)
+  return { node: process.versions.node, cores: all.length, model: all[0]?.model.trim() ?? 'unknown', gigabytes }
 }
 
 export function readLoad(): number {
@@ -78,7 +81,7 @@ export function printReport(report: Report): string {
   ])
   return [
     `${scenario.id}: ${scenario.summary}`,
-    `Node ${machine.node} · ${machine.cores} × ${machine.model} · load average ${report.loadBefore} before, ${report.loadAfter} after`,
+    writeMachine({ ...machine, loadBefore: report.loadBefore, loadAfter: report.loadAfter }),
     `processor time of the target per ${scenario.unit}, user + system, all threads and children; medians of ${rows[0]?.result.measurements.length ?? 0} rounds`,
     '',
     ...alignColumns([[...head, 'req/s', 'checked'], ...table]),
@@ -86,6 +89,13 @@ export function printReport(report: Report): string {
     ...writeVerdicts(report),
     '',
   ].join('\n')
+}
+
+/** A line above every table: figures without it say nothing. */
+export function writeMachine(machine: Machine & { readonly loadBefore: number; readonly loadAfter: number }): string {
+  const { node, cores, model, gigabytes, loadBefore, loadAfter } = machine
+  const load = `load average ${loadBefore} before, ${loadAfter} after`
+  return `commit ${COMMIT} · Node ${node} · ${cores} × ${model}, ${gigabytes} GB · ${load}`
 }
 
 /** Absolute figures drift, so ratios to the first reference are compared, and only ranges that do not touch decide. */
@@ -108,8 +118,8 @@ export function saveReport(report: Report, how: { keep: boolean; date: Date }): 
   const { scenario, machine, loadBefore, loadAfter } = report
   const content = {
     scenario: scenario.id,
+    summary: scenario.summary,
     unit: scenario.unit,
-    date: how.date.toISOString(),
     machine: { ...machine, loadBefore, loadAfter },
     targets: report.rows.map(({ result, cost, system, ratios, requestsPerSecond }) => ({
       id: result.target.id,
@@ -124,8 +134,11 @@ export function saveReport(report: Report, how: { keep: boolean; date: Date }): 
   return saveResult(scenario.id, content, how)
 }
 
-export function saveResult(name: string, content: object, { keep, date }: { keep: boolean; date: Date }): string {
+const COMMIT = readCommit()
+
+export function saveResult(name: string, result: object, { keep, date }: { keep: boolean; date: Date }): string {
   mkdirSync(RESULTS, { recursive: true })
+  const content = { date: date.toISOString(), commit: COMMIT, ...result }
   const stamp = date.toISOString().slice(0, 19).replaceAll(':', '')
   const path = join(RESULTS, `${stamp}-${name}${keep ? '.kept' : ''}.json`)
   writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)

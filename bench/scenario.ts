@@ -31,6 +31,8 @@ export interface Answer {
   readonly pieces: readonly Buffer[]
   /** Between pieces; 0 sends them all at once. */
   readonly gapMs: number
+  /** So many pieces come at once, the others when the benchmark says so. */
+  readonly held?: number
 }
 
 /** In the keys of targets that may write a request anew. */

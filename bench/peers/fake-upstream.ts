@@ -9,6 +9,8 @@ import { serveParent } from './parent.ts'
 
 const scenario = findScenario(process.argv[2])
 const served = new Map<string, number>()
+const held: (() => void)[] = []
+let isHolding = false
 const whole = writeWholeAnswer(scenario.answer)
 const stream = writeStream(scenario.answer)
 const streamHead = Buffer.from(
@@ -27,10 +29,21 @@ const server = createServer({ noDelay: true }, (socket) => {
   // Targets close their connections as they like; one that breaks in mid-answer shows at the client.
   socket.on('error', () => socket.destroy())
 })
-server.listen(0, '127.0.0.1', () => {
+server.listen({ port: 0, host: '127.0.0.1', backlog: 8_192 }, () => {
   serveParent({
     start: () => ({ port: (server.address() as AddressInfo).port }),
     served: () => Object.fromEntries(served),
+    hold() {
+      isHolding = true
+      return {}
+    },
+    /** Lets all go on; how many waited. */
+    release() {
+      isHolding = false
+      const waiting = held.splice(0)
+      for (const goOn of waiting) goOn()
+      return { released: waiting.length }
+    },
   })
 })
 
@@ -44,6 +57,7 @@ function answer(socket: Socket, { head, body }: Message): void {
   }
   served.set(key, (served.get(key) ?? 0) + 1)
   if (whole) socket.write(whole)
+  else if (isHolding) holdBack(socket, scenario.answer.held ?? 1)
   else if (scenario.answer.gapMs === 0) socket.write(Buffer.concat([streamHead, ...stream]))
   else sendPaced(socket)
 }
@@ -52,6 +66,11 @@ function answer(socket: Socket, { head, body }: Message): void {
 function readKey(head: string): string {
   const bearer = readHeader(head, 'authorization')?.replace(/^Bearer /, '')
   return bearer ?? readHeader(head, 'x-api-key') ?? readHeader(head, 'x-goog-api-key') ?? ''
+}
+
+function holdBack(socket: Socket, pieces: number): void {
+  socket.write(Buffer.concat([streamHead, ...stream.slice(0, pieces)]))
+  held.push(() => void socket.write(Buffer.concat(stream.slice(pieces))))
 }
 
 function sendPaced(socket: Socket): void {

@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findScenario } from '../scenarios.ts'
+import { HeldStreams } from './hold.ts'
 import { HttpReader, type Message } from './http-reader.ts'
 import { pace } from './pace.ts'
 import { serveParent } from './parent.ts'
@@ -38,8 +39,12 @@ const request = Buffer.concat([
   scenario.requestBody,
 ])
 
+const heldStreams = new HeldStreams({ request, open: openConnection, check: checkMessage })
+
 serveParent({
   start: () => ({}),
+  open: (count) => heldStreams.open(Number(count)),
+  finish: () => heldStreams.finish(),
   load: (milliseconds) => load(Number(milliseconds)),
   pace: (setting) =>
     pace(

@@ -12,10 +12,14 @@ export function describeMachine(): string {
   return `${cores.length} × ${cores[0]?.model.trim() ?? process.arch}, ${memory} GB, Node ${process.versions.node}, load ${load}, commit ${readCommit()}, ${new Date().toISOString().slice(0, 16)}Z`
 }
 
-function readCommit(): string {
+/** With a word where what runs is not what was committed; figures that lie about are no such change. */
+export function readCommit(): string {
   try {
     const git = (...words: string[]): string => execFileSync('git', ['-C', ROOT, ...words], { encoding: 'utf8' }).trim()
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ' with changes')
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--', '.', ':!bench/results') === '' ? '' : ' with changes')
+    )
   } catch (error) {
     // A copy without its history.
     return `unknown (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`
