@@ -5,6 +5,7 @@ import { asObject, parseJson } from '../protocols/read.ts'
 
 const LF = 0x0a
 const CR = 0x0d
+const BLANK_LINE = Buffer.from('\n\n')
 const LONGEST_USAGE_EVENT = 64 * 1024
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
 
@@ -24,6 +25,12 @@ export function createUsageChunkFilter(): UsageChunkFilter {
     usageEvent: '',
     push(chunk: Buffer): Buffer[] {
       const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      // Nearly every read: whole events, none of which can be the chunk.
+      const plain = endOfPlainEvents(bytes)
+      if (plain > 0 && !EMPTY_CHOICES.test(bytes.toString('latin1', 0, plain))) {
+        held = bytes.subarray(plain)
+        return [bytes.subarray(0, plain)]
+      }
       const out: Buffer[] = []
       let from = 0 // first byte not yet decided to forward or drop
       let start = 0
@@ -56,6 +63,14 @@ export function createUsageChunkFilter(): UsageChunkFilter {
     },
   }
   return filter
+}
+
+/** Where the last whole event ends; 0 where none does, where a line may end in CR, or too much is left behind it. */
+function endOfPlainEvents(bytes: Buffer): number {
+  const blank = bytes.lastIndexOf(BLANK_LINE)
+  if (blank === -1 || bytes.includes(CR)) return 0
+  const end = blank + BLANK_LINE.length
+  return bytes.length - end > LONGEST_USAGE_EVENT ? 0 : end
 }
 
 /** Offset behind the last byte that is no line end. */

@@ -7,6 +7,7 @@ const CR = 0x0d
 const HEAD_BYTES = 256
 const TAIL_BYTES = 4096
 const NOTHING = Buffer.alloc(0)
+const BLANK_LINE = Buffer.from('\n\n')
 
 export interface SseEvent {
   readonly event: string | null
@@ -76,6 +77,7 @@ export class SseTap {
   #lastHead = ''
   #tail: Buffer[] = []
   #tailBytes = 0
+  #tailText: string | null = null
   readonly #marks: readonly Buffer[]
   readonly #longestMark: number
   #marked = false
@@ -96,8 +98,18 @@ export class SseTap {
   /** Takes the next bytes; true when an event that is no heartbeat ended in them. */
   push(chunk: Buffer): boolean {
     let progress = false
-    let cr = -1 // the next one at or behind the place where it was looked for; length = none
+    let cr = chunk.indexOf(CR) // the next one at or behind the place where it was looked for; length = none
+    if (cr === -1) cr = chunk.length
+    const mayTakeMany = cr === chunk.length
     for (let index = 0; index < chunk.length;) {
+      if (mayTakeMany && this.#headBytes === 0 && this.#lineBytes === 0 && !this.#afterCr) {
+        const end = chunk.lastIndexOf(BLANK_LINE) + BLANK_LINE.length
+        if (end >= index + BLANK_LINE.length) {
+          if (this.#takeWholeEvents(chunk, index, end)) progress = true
+          index = end
+          continue
+        }
+      }
       const byte = chunk[index]!
       if (byte === LF && this.#afterCr) {
         this.#afterCr = false
@@ -119,8 +131,10 @@ export class SseTap {
       // Inside a line nothing happens until it ends.
       let end = chunk.indexOf(LF, index)
       if (end === -1) end = chunk.length
-      if (cr < index) cr = chunk.indexOf(CR, index)
-      if (cr === -1) cr = chunk.length
+      if (cr < index) {
+        cr = chunk.indexOf(CR, index)
+        if (cr === -1) cr = chunk.length
+      }
       if (cr < end) end = cr
       this.#keepHead(chunk, index, end)
       this.#lineBytes += end - index
@@ -136,8 +150,35 @@ export class SseTap {
     return this.atBoundary ? this.#lastHead : this.#head.toString('latin1', 0, this.#headBytes)
   }
 
+  /** What came last, as text: so much of it whatever the reads were. */
   get tail(): string {
-    return Buffer.concat(this.#tail).toString('utf8')
+    if (this.#tailText === null) {
+      const bytes = this.#tail.length === 1 ? this.#tail[0]! : Buffer.concat(this.#tail)
+      this.#tailText = bytes.toString('utf8', Math.max(0, bytes.length - TAIL_BYTES))
+    }
+    return this.#tailText
+  }
+
+  /**
+   * Whole events without CR, at `start` to `end`: the head of the last that is no heartbeat is all that will be asked
+   * for, so they are looked at from the back. Is there one?
+   */
+  #takeWholeEvents(chunk: Buffer, start: number, end: number): boolean {
+    this.atBoundary = true
+    for (let stop = end - BLANK_LINE.length; stop >= start;) {
+      const before = stop === 0 ? -1 : chunk.lastIndexOf(BLANK_LINE, stop - 1)
+      let from = before < start ? start : before + BLANK_LINE.length
+      while (from < stop && chunk[from] === LF) from++
+      if (from < stop) {
+        const text = chunk.toString('latin1', from, Math.min(stop + 1, from + HEAD_BYTES))
+        if (!isHeartbeat(text)) {
+          this.#lastHead = text
+          return true
+        }
+      }
+      stop = before
+    }
+    return false
   }
 
   #endEvent(): boolean {
@@ -170,6 +211,7 @@ export class SseTap {
   }
 
   #keepTail(chunk: Buffer): void {
+    this.#tailText = null
     this.#tail.push(chunk)
     this.#tailBytes += chunk.length
     while (this.#tail.length > 1 && this.#tailBytes - this.#tail[0]!.length >= TAIL_BYTES) {
