@@ -374,6 +374,10 @@ export function createApp(options: AppOptions): App {
     isTrustedProxy: config.isTrustedProxy,
     encodeEarlyError: gateway.encodeEarlyError,
   })
+  metrics.watchOverload(() => ({
+    isOn: http.overload.isOn,
+    refused: { loop: http.overload.refused, bytes: bodyBudget.refused },
+  }))
   return {
     http,
     accounts,

@@ -19,11 +19,18 @@ export interface Metrics {
   watchTraces(results: ReadonlyMap<string, number>): void
   /** What is on its way from the journal to the database. */
   watchLedger(read: () => LedgerFigures): void
+  /** Whether new requests are refused because the event loop is late, and how many were, for that or for lack of memory. */
+  watchOverload(read: () => OverloadFigures): void
   /** How many instances share the database. */
   watchInstances(count: () => number): void
   /** Whether Redis answers, how often it did not, and what was decided without it. */
   watchRedis(redis: RedisSource, rates: { readonly decidedHere: number }): void
   read(): Promise<{ contentType: string; text: string }>
+}
+
+interface OverloadFigures {
+  readonly isOn: boolean
+  readonly refused: { readonly loop: number; readonly bytes: number }
 }
 
 interface RedisSource {
@@ -143,6 +150,7 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
       })
     },
     watchLedger: (read) => watchLedger(registry, read),
+    watchOverload: (read) => watchOverload(registry, read),
     watchInstances(count) {
       new Gauge({
         name: 'uniroute_instances',
@@ -190,6 +198,28 @@ function watchLedger(registry: Registry, read: () => LedgerFigures): void {
     registers: [registry],
     collect() {
       this.set(read().failures)
+    },
+  })
+}
+
+function watchOverload(registry: Registry, read: () => OverloadFigures): void {
+  new Gauge({
+    name: 'uniroute_overloaded',
+    help: 'Whether new requests are refused because the event loop is late: 1, or 0.',
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      this.set(read().isOn ? 1 : 0)
+    },
+  })
+  new Counter({
+    name: 'uniroute_overload_refusals_total',
+    help: 'Requests that were refused because the event loop was late, or for lack of memory for their bodies.',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [reason, count] of Object.entries(read().refused)) this.inc({ reason }, count)
     },
   })
 }

@@ -34,6 +34,8 @@ export interface ByteBudget {
   take(bytes: number): boolean
   give(bytes: number): void
   readonly used: number
+  /** How often there was no room. */
+  readonly refused: number
 }
 
 export const BODY_IDLE_MS = 60_000
@@ -44,10 +46,13 @@ const EXPANSION_FLOOR = 1024 * 1024
 const ZSTD_WINDOW_LOG = 23
 
 export function createByteBudget(limit: number): ByteBudget {
-  let used = 0
+  let [used, refused] = [0, 0]
   return {
     take(bytes) {
-      if (used + bytes > limit) return false
+      if (used + bytes > limit) {
+        refused++
+        return false
+      }
       used += bytes
       return true
     },
@@ -56,6 +61,9 @@ export function createByteBudget(limit: number): ByteBudget {
     },
     get used() {
       return used
+    },
+    get refused() {
+      return refused
     },
   }
 }

@@ -12,6 +12,7 @@ import {
   encodeControlError,
   type EncodeEarlyError,
   sendAnswer,
+  sendAnswerAtOnce,
   setBaseHeaders,
   withControlHeaders,
 } from './answers.ts'
@@ -19,6 +20,7 @@ import { tooLarge } from './body.ts'
 import { answerControl, type ControlOptions } from './control.ts'
 import { scrubUrl } from './credentials.ts'
 import type { PeerReader } from './forwarded.ts'
+import type { Overload } from './overload.ts'
 import type { DataRoute, RequestHeaders, Route, RouteMatch } from './route.ts'
 import type { FoundRoute, Router } from './router.ts'
 import { type AcceptedHead, checkRequestHead } from './strictness.ts'
@@ -37,6 +39,7 @@ export interface DispatchOptions {
   readonly clock: Clock
   readonly log: Log
   readonly control: ControlOptions
+  readonly overload: Overload
   readonly encodeEarlyError?: EncodeEarlyError | undefined
   readonly onAnswered?: ((facts: AnsweredFacts) => void) | undefined
 }
@@ -55,6 +58,8 @@ interface Scene {
 export const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null) as Record<string, string>)
 /** Sockets whose framing we do not trust: whatever else arrives on them was never a request. */
 const condemned = new WeakSet<Socket>()
+/** The same for all of them: there is no time to say more. */
+const NO_ROOM = new GatewayError('gateway_overloaded', { retryAfter: 1 })
 const LONGEST_CLIENT_ID = 128
 /** Shared by all requests without a query, hence not to be changed. */
 export const NO_QUERY = createEmptyQuery()
@@ -76,6 +81,13 @@ export function dispatchRequest(
 ): void {
   const requestId = createUlid(options.clock.now())
   const startedAt = options.clock.monotonic()
+  if (
+    startedAt > options.overload.refusesAfter &&
+    expects !== 'unknown' &&
+    shed(options, request, response, requestId)
+  ) {
+    return
+  }
   const scene: Scene = { request, response, requestId, path: pathOf(request.url), headers: NO_HEADERS, route: null }
   setBaseHeaders(response, requestId)
   response.once('close', () => {
@@ -89,6 +101,26 @@ export function dispatchRequest(
   // Its body may follow or not: nobody can tell where the next request begins.
   if (expects === 'unknown') return refuse(options, scene, new GatewayError('expectation_failed'), {}, true)
   chooseRoute(options, scene, verdict.accepted, expects === 'continue')
+}
+
+/**
+ * Refuses what there is no room for: traffic, well-formed. What manages the server and what is malformed goes its way. As
+ * cheap as can be, and told in the log once for all of them.
+ */
+function shed(
+  { router, overload, encodeEarlyError }: DispatchOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+): boolean {
+  const { method, url, httpVersion, rawHeaders } = request
+  const head = checkRequestHead({ method, url, httpVersion, rawHeaders })
+  if ('refused' in head) return false
+  const { path, headers } = head.accepted
+  const verdict = router.match(head.accepted.method, path)
+  if (!('found' in verdict) || verdict.found.route.plane !== 'data' || !overload.refuseOne()) return false
+  sendAnswerAtOnce(request, response, encodeEarly(encodeEarlyError, path, headers, NO_ROOM, requestId), requestId)
+  return true
 }
 
 /** The part of a URL that chooses an error's envelope; empty where there is none. */

@@ -20,6 +20,7 @@ import {
   pathOf,
 } from './dispatch.ts'
 import { createPeerReader, isLoopback } from './forwarded.ts'
+import { createOverload, type Overload } from './overload.ts'
 import { createRefusedActs } from './refused-acts.ts'
 import type { Route } from './route.ts'
 import { createRouter } from './router.ts'
@@ -61,6 +62,7 @@ export interface Http {
   drain(seconds: number): Promise<{ readonly cut: number }>
   readonly draining: boolean
   readonly inFlight: number
+  readonly overload: Pick<Overload, 'isOn' | 'refused'>
 }
 
 /** A parser's complaint, with the bytes it was given last. */
@@ -89,12 +91,14 @@ export function createHttp(options: HttpOptions): Http {
     capPerAddress: limits.connectionsPerAddress,
     isExempt: (address) => isLoopback(address) || peers.isTrusted(address),
   })
+  const overload = createOverload(options)
   const dispatch: DispatchOptions = {
     router: createRouter(options.routes),
     peers,
     clock: options.clock,
     log: options.log,
     control: { ...options, bodyIdleMs: limits.bodyIdleMs, noteRefused: createRefusedActs(options.log) },
+    overload,
     encodeEarlyError: options.encodeEarlyError,
     onAnswered: options.onAnswered,
   }
@@ -116,7 +120,11 @@ export function createHttp(options: HttpOptions): Http {
 
   return {
     server,
-    listen: (port, host) => listen(server, port, host),
+    listen(port, host) {
+      overload.start()
+      server.once('close', () => overload.stop())
+      return listen(server, port, host)
+    },
     drain: (seconds) => (drained ??= drain(server, connections, seconds)),
     get draining() {
       return drained !== undefined
@@ -124,6 +132,7 @@ export function createHttp(options: HttpOptions): Http {
     get inFlight() {
       return connections.inFlight
     },
+    overload,
   }
 }
 

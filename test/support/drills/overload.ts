@@ -1,10 +1,12 @@
 // Twice what a server can do: it is found out what it can, then asked for twice as much at a fixed rate, by clients that
 // do not wait for one another. Then a provider that fails always: how often it is called for each request.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild } from '../../../bench/peers/child.ts'
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import { startUniRoute, type UniRoute } from '../uniroute-process.ts'
 import { Broken, connectLean, writeChatRequest, type LeanConnection } from './lean-client.ts'
+import { keepApart } from './pinning.ts'
 import type { ProviderFigures } from './provider-peer.ts'
 
 export interface OverloadFigures {
@@ -13,11 +15,32 @@ export interface OverloadFigures {
   readonly asked: number
   readonly goodput: number
   readonly refused: number
-  readonly refusalMs: { readonly median: number; readonly p99: number }
+  readonly refusalMs: Times
+  /** Refused otherwise than with 503 and Retry-After. */
+  readonly refusedWrongly: readonly string[]
   /** Neither answered nor refused in the time clients wait. */
   readonly givenUp: number
-  readonly answerMs: { readonly median: number; readonly p99: number }
+  readonly answerMs: Times
+  /** How late the clients were themselves: part of every time. */
+  readonly clientDelayMs: { readonly p99: number; readonly most: number }
+  /** Streams that ran meanwhile, and those of them that came whole. */
+  readonly streams: number
+  readonly wholeStreams: number
+  /** Probes of the server's health and calls of the control plane meanwhile, each on a connection of its own. */
+  readonly probes: number
+  readonly probesFailed: readonly string[]
+  readonly probeMs: Times
+  /** The server had a processor of its own. */
+  readonly isApart: boolean
 }
+
+export interface Times {
+  readonly median: number
+  readonly p99: number
+  readonly most: number
+}
+
+type RefusalFigures = 'refused' | 'refusalMs' | 'refusedWrongly'
 
 export interface FailureFigures {
   readonly requests: number
@@ -26,8 +49,15 @@ export interface FailureFigures {
 
 const LANES = 64
 const PATIENCE_MS = 5_000
-/** Open at once at most; beyond, a client would not get a connection either. */
-const MOST_OPEN = 4_000
+/** Clients keep their connections, as a balancer does: Node takes in one new connection in each turn of its loop. */
+const CONNECTIONS = 2_000
+/** Clients that were late themselves do not make up for more than this. */
+const MADE_UP_MS = 20
+/** Between what brings the peak and the flood. */
+const CALM_MS = 3_000
+const STREAMS = 20
+const RETRY_AFTER = /\r\nretry-after: [1-9]/i
+const PROBE_MS = 500
 
 async function useServer(stack: AsyncDisposableStack) {
   const provider = await startChild<ProviderFigures>(new URL('provider-peer.ts', import.meta.url), [])
@@ -47,21 +77,78 @@ const portOf = ({ url }: UniRoute): number => Number(new URL(url).port)
 export async function runOverloadDrill(options: { readonly seconds: number }): Promise<OverloadFigures> {
   await using stack = new AsyncDisposableStack()
   const { provider, uniroute } = await useServer(stack)
-  const { apiKey } = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+  const { apiKey, token } = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
   const request = writeChatRequest({ apiKey, model: 'gpt-4o', text: 'hello' })
-  await provider.ask('behave', { delayMs: 20 })
   const ms = options.seconds * 1_000
-  await saturate(portOf(uniroute), request, ms / 2)
-  const peak = (await saturate(portOf(uniroute), request, ms)) / options.seconds
-  return { peak, ...(await flood(portOf(uniroute), request, peak * 2, ms)) }
+  await provider.ask('behave', { delayMs: 20, events: options.seconds * 4, gapMs: 250 })
+  const port = portOf(uniroute)
+  const isApart = keepApart(uniroute.child.pid!, [process.pid, provider.pid])
+  await saturate(port, request, LANES, ms / 2)
+  // Nobody knows how many at once bring the most.
+  let peak = 0
+  for (const lanes of [LANES, LANES * 2, LANES * 4]) {
+    peak = Math.max(peak, (await saturate(port, request, lanes, ms / 2)) / (options.seconds / 2))
+  }
+  await sleep(CALM_MS)
+  const streaming = runStreams(port, apiKey)
+  await sleep(200)
+  const probing = probe(port, token, ms)
+  const ownDelay = monitorEventLoopDelay({ resolution: 1 })
+  ownDelay.enable()
+  const flooded = await flood(port, request, peak * 2, ms)
+  ownDelay.disable()
+  const clientDelayMs = { p99: Math.round(ownDelay.percentile(99) / 1e6), most: Math.round(ownDelay.max / 1e6) }
+  return { peak, ...flooded, clientDelayMs, ...(await streaming), ...(await probing), isApart }
+}
+
+async function runStreams(port: number, apiKey: string): Promise<{ streams: number; wholeStreams: number }> {
+  const request = writeChatRequest({ apiKey, model: 'gpt-4o', text: 'hello', stream: true })
+  const whole = await Promise.all(
+    Array.from({ length: STREAMS }, async () => {
+      const connection = await connectLean(port)
+      try {
+        const { status, body } = await connection.ask(request)
+        return status === 200 && body.toString('utf8').trimEnd().endsWith('data: [DONE]')
+      } catch (error) {
+        if (!(error instanceof Broken)) throw error
+        return false
+      } finally {
+        connection.destroy()
+      }
+    }),
+  )
+  return { streams: STREAMS, wholeStreams: whole.filter(Boolean).length }
+}
+
+async function probe(
+  port: number,
+  token: string,
+  ms: number,
+): Promise<Pick<OverloadFigures, 'probes' | 'probesFailed' | 'probeMs'>> {
+  const until = performance.now() + ms
+  const times: number[] = []
+  const failed: string[] = []
+  while (performance.now() < until) {
+    for (const path of ['/health', '/ready', '/auth/profile']) {
+      const from = performance.now()
+      const connection = await connectLean(port)
+      const head = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n\r\n`
+      const { status } = await connection.ask(Buffer.from(head))
+      connection.destroy()
+      times.push(performance.now() - from)
+      if (status !== 200) failed.push(`${path}: ${status}`)
+    }
+    await sleep(PROBE_MS)
+  }
+  return { probes: times.length, probesFailed: failed, probeMs: describe(times) }
 }
 
 /** So many at once, each asking again as soon as it is answered; answers in that time. */
-async function saturate(port: number, request: Buffer, ms: number): Promise<number> {
+async function saturate(port: number, request: Buffer, lanes: number, ms: number): Promise<number> {
   const until = performance.now() + ms
   let answered = 0
   await Promise.all(
-    Array.from({ length: LANES }, async () => {
+    Array.from({ length: lanes }, async () => {
       const connection = await connectLean(port)
       while (performance.now() < until) {
         if ((await connection.ask(request)).status === 200) answered++
@@ -77,45 +164,49 @@ async function flood(
   request: Buffer,
   perSecond: number,
   ms: number,
-): Promise<Omit<OverloadFigures, 'peak'>> {
+): Promise<Pick<OverloadFigures, 'asked' | 'goodput' | 'givenUp' | 'answerMs' | RefusalFigures>> {
   const idle: LeanConnection[] = []
+  while (idle.length < CONNECTIONS) idle.push(await connectLean(port))
   const [answerTimes, refusalTimes]: number[][] = [[], []]
+  const refusedWrongly: string[] = []
   const running = new Set<Promise<void>>()
   let [asked, inTime, givenUp] = [0, 0, 0]
   const from = performance.now()
 
-  async function askOnce(): Promise<void> {
+  async function askOnce(connection: LeanConnection): Promise<void> {
     const begun = performance.now()
-    const connection = idle.pop() ?? (await connectLean(port))
     const timer = setTimeout(() => connection.destroy(), PATIENCE_MS)
     try {
-      const { status } = await connection.ask(request)
+      const { status, head } = await connection.ask(request)
       const took = performance.now() - begun
       if (status === 200) answerTimes!.push(took)
       else refusalTimes!.push(took)
+      if (status !== 200 && (status !== 503 || !RETRY_AFTER.test(head))) refusedWrongly.push(head)
       if (status === 200 && performance.now() - from <= ms) inTime++
       idle.push(connection)
+    } catch (error) {
+      if (!(error instanceof Broken)) throw error
+      givenUp++
+      idle.push(await connectLean(port))
     } finally {
       clearTimeout(timer)
     }
   }
 
-  while (performance.now() - from < ms) {
-    const due = ((performance.now() - from) / 1000) * perSecond
+  let last = from
+  for (let due = 0; last - from < ms;) {
+    const now = performance.now()
+    due += (Math.min(now - last, MADE_UP_MS) / 1000) * perSecond
+    last = now
     for (; asked < due; asked++) {
-      if (running.size >= MOST_OPEN) {
-        givenUp++
-        continue
+      const connection = idle.pop()
+      if (connection === undefined) givenUp++
+      else {
+        const one: Promise<void> = askOnce(connection).finally(() => running.delete(one))
+        running.add(one)
       }
-      const one: Promise<void> = askOnce()
-        .catch((error: unknown) => {
-          if (!(error instanceof Broken)) throw error
-          givenUp++
-        })
-        .finally(() => running.delete(one))
-      running.add(one)
     }
-    await sleep(5)
+    await sleep(2)
   }
   await Promise.all(running)
   for (const connection of idle) connection.destroy()
@@ -124,15 +215,16 @@ async function flood(
     goodput: inTime / (ms / 1000),
     refused: refusalTimes!.length,
     refusalMs: describe(refusalTimes!),
+    refusedWrongly,
     givenUp,
     answerMs: describe(answerTimes!),
   }
 }
 
-function describe(times: number[]): { median: number; p99: number } {
+function describe(times: number[]): Times {
   const sorted = times.toSorted((a, b) => a - b)
   const at = (part: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? 0)
-  return { median: at(0.5), p99: at(0.99) }
+  return { median: at(0.5), p99: at(0.99), most: at(1) }
 }
 
 /** Of so many models that no breaker opens: the budget of repeats alone holds the calls. */
