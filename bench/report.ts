@@ -134,7 +134,8 @@ export function saveReport(report: Report, how: { keep: boolean; date: Date }): 
   return saveResult(scenario.id, content, how)
 }
 
-const COMMIT = readCommit()
+/** Of what runs. */
+export const COMMIT = readCommit()
 
 export function saveResult(name: string, result: object, { keep, date }: { keep: boolean; date: Date }): string {
   mkdirSync(RESULTS, { recursive: true })

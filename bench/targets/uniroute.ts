@@ -61,21 +61,27 @@ async function prepare(child: ChildProcess, url: string, setting: TargetSetting,
   await client.addProviderKey(token, scenario.provider, providerKey)
   const { key } = await client.createApiKey(token, LIMITS)
   if (grown) await grow(join(folder, 'uniroute.db'), grown)
+  // What grew is older.
+  const from = new Date(Date.now() - 86_400_000).toISOString()
   return {
     pid: child.pid!,
     port: Number(new URL(url).port),
     credential: `Bearer ${key}`,
-    checkBooks: (requests: number) => checkBooks(client, token, requests),
+    checkBooks: (requests: number) => checkBooks(client, { token, from }, requests),
     stop: () => stopProcess(child),
   }
 }
 
 /** Rows arrive in batches a moment later; once they are all there, none may follow. */
-async function checkBooks(client: UniRouteClient, token: string, requests: number): Promise<string | null> {
+async function checkBooks(
+  client: UniRouteClient,
+  { token, from }: { token: string; from: string },
+  requests: number,
+): Promise<string | null> {
   const deadline = performance.now() + LONGEST_FOLD_MS
   let total = { requests: 0, errors: 0 }
   for (;;) {
-    const { status, body, text } = await client.call('GET', '/admin/usage?group_by=billed_to', { token })
+    const { status, body, text } = await client.call('GET', `/admin/usage?group_by=billed_to&from=${from}`, { token })
     if (status !== 200) return `GET /admin/usage answered ${status}: ${text.slice(0, 300)}`
     const settled = body.total.requests === total.requests
     total = body.total
