@@ -42,15 +42,15 @@ describe('overload is noticed', () => {
   test.each([
     ['a loop that is not late', [1, 5, LATE_MS - 1, LATE_MS - 1, 2]],
     ['one pause, however long', [0, 60_000, 0, 0]],
-    ['the backlog of a pause, which melts', [0, 400, 200, 100, 50, 30]],
-    ['a pause now and then', [0, 100, 0, 100, 0, 100]],
+    ['the backlog of a pause, which melts', [0, 1_000, 700, 450, 300, 200, 100]],
+    ['a pause now and then', [0, 400, 0, 400, 0, 400]],
   ])('not by %s', (_name, lates) => {
     for (const late of lates) turn(late)
     expect([overload.isOn, overload.refusesAfter, lines]).toEqual([false, Infinity, []])
   })
 
   test.each([
-    ['turns that grow', [5, 10, 20, 40]],
+    ['turns that grow', [20, 50, 100, 160]],
     ['turns that stay long', [LATE_MS, LATE_MS]],
   ])('by %s', (_name, lates) => {
     for (const late of lates) turn(late)

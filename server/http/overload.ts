@@ -1,8 +1,9 @@
 // Notices that there is more to do than this process can, by how late its event loop is, and says which requests are one
 // too many. A timer looks at the loop; a request only compares the time it was met at, which is known anyway.
-// It begins when the loop was late twice and does not catch up: one long pause, and what it leaves behind, is none. From then on each
-// turn of the loop takes in what it can for a moment, and the rest is refused at once; short turns also let in new
-// connections soon, of which a turn takes one. It is over when the loop has had time to spare for a while.
+// It begins when the loop was late twice and does not catch up: one long pause, and what it leaves behind, is none; nor is
+// a moment in which the machine had something better to do. From then on each turn of the loop takes in what it can for a
+// moment, and the rest is refused at once; short turns also let in new connections soon, of which a turn takes one. It is
+// over when the loop has had time to spare for a while.
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
@@ -21,9 +22,9 @@ export interface Overload {
 /** How often the loop is looked at while all is well. */
 export const LOOK_MS = 20
 /** From this on a turn of the loop is late. */
-export const LATE_MS = 30
+export const LATE_MS = 150
 /** After a turn that was later than this, another is no accident. */
-const LATE_BEFORE_MS = 15
+const LATE_BEFORE_MS = 75
 /** A turn so much shorter than the one before it is a backlog that melts. */
 const SHRINKING = 0.8
 /** In each turn of an overloaded loop, what is met in this time is taken in. */
