@@ -19,6 +19,8 @@ export interface Connections {
   /** The exchange a socket is busy with. */
   exchangeOn(socket: Socket): Exchange | undefined
   readonly inFlight: number
+  /** Requests met since the start. */
+  readonly met: number
   readonly exchanges: Iterable<Exchange>
   /** Resolves as soon as nothing is in flight. */
   waitUntilIdle(): Promise<void>
@@ -41,7 +43,7 @@ export function createConnections(options: {
   const known = new WeakMap<Socket, Connection>()
   const byAddress = new Map<string, Set<Socket>>()
   const exchanges = createBag<Exchange>()
-  let uses = 0
+  let [uses, met] = [0, 0]
   let waiting: (() => void)[] = []
 
   function connectionOf(socket: Socket): Connection {
@@ -94,6 +96,7 @@ export function createConnections(options: {
       return true
     },
     begin(exchange) {
+      met++
       const connection = connectionOf(exchange.request.socket)
       connection.exchanges.push(exchange)
       const place = exchanges.add(exchange)
@@ -102,6 +105,9 @@ export function createConnections(options: {
     exchangeOn: (socket) => known.get(socket)?.exchanges[0],
     get inFlight() {
       return exchanges.size
+    },
+    get met() {
+      return met
     },
     exchanges,
     waitUntilIdle: () =>

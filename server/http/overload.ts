@@ -1,9 +1,8 @@
 // Notices that there is more to do than this process can, by how late its event loop is, and says which requests are one
 // too many. A timer looks at the loop; a request only compares the time it was met at, which is known anyway.
-// It begins when the loop was late twice and does not catch up: one long pause, and what it leaves behind, is none; nor is
-// a moment in which the machine had something better to do. From then on each turn of the loop takes in what it can for a
-// moment, and the rest is refused at once; short turns also let in new connections soon, of which a turn takes one. It is
-// over when the loop has had time to spare for a while.
+// It begins when the loop was late twice with many requests at once and does not catch up: one long pause, and what it leaves behind, is none. From then on each
+// turn of the loop takes in what it can for a moment, and the rest is refused at once; short turns also let in new
+// connections soon, of which a turn takes one. It is over when the loop has had time to spare for a while.
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
@@ -22,9 +21,11 @@ export interface Overload {
 /** How often the loop is looked at while all is well. */
 export const LOOK_MS = 20
 /** From this on a turn of the loop is late. */
-export const LATE_MS = 150
+export const LATE_MS = 50
+/** And has more to do than it can, where it met so many requests: fewer clients that keep it busy just wait their turn. */
+export const MANY = 200
 /** After a turn that was later than this, another is no accident. */
-const LATE_BEFORE_MS = 75
+const LATE_BEFORE_MS = 25
 /** A turn so much shorter than the one before it is a backlog that melts. */
 const SHRINKING = 0.8
 /** In each turn of an overloaded loop, what is met in this time is taken in. */
@@ -38,14 +39,16 @@ const CALM_SHARE = 0.8
 export interface OverloadOptions {
   readonly clock: Clock
   readonly log: Log
+  /** Requests met so far. */
+  readonly readMet: () => number
   /** The share of work in the loop's time since the last call. */
   readonly readBusyShare?: () => number
 }
 
-export function createOverload({ clock, log, readBusyShare = createBusyShare() }: OverloadOptions): Overload {
+export function createOverload({ clock, log, readMet, readBusyShare = createBusyShare() }: OverloadOptions): Overload {
   let timer: NodeJS.Timeout | undefined
   let [isOn, refused, refusedBefore] = [false, 0, 0]
-  let [lookedAt, lastLate] = [0, 0]
+  let [lookedAt, lastLate, metBefore] = [0, 0, 0]
   let [beganAt, measuredAt] = [0, 0]
   let refusesAfter = Infinity
   let takenInLate = 0
@@ -73,8 +76,11 @@ export function createOverload({ clock, log, readBusyShare = createBusyShare() }
   }
 
   function notice(now: number, late: number): void {
-    if (late >= LATE_MS && lastLate >= LATE_BEFORE_MS && late >= lastLate * SHRINKING) begin(now, late)
+    const met = readMet()
+    const hasMany = met - metBefore >= MANY
+    if (hasMany && late >= LATE_MS && lastLate >= LATE_BEFORE_MS && late >= lastLate * SHRINKING) begin(now, late)
     lastLate = late
+    metBefore = met
   }
 
   function begin(now: number, late: number): void {

@@ -51,6 +51,8 @@ export interface HttpOptions extends ControlOptions {
   readonly isTrustedProxy?: (ip: string) => boolean
   readonly encodeEarlyError?: EncodeEarlyError
   readonly limits?: Partial<HttpLimits>
+  /** Found out by how late the event loop is, where absent. */
+  readonly overload?: Overload
   readonly onAnswered?: (facts: AnsweredFacts) => void
 }
 
@@ -91,7 +93,7 @@ export function createHttp(options: HttpOptions): Http {
     capPerAddress: limits.connectionsPerAddress,
     isExempt: (address) => isLoopback(address) || peers.isTrusted(address),
   })
-  const overload = createOverload(options)
+  const overload = options.overload ?? createOverload({ ...options, readMet: () => connections.met })
   const dispatch: DispatchOptions = {
     router: createRouter(options.routes),
     peers,
