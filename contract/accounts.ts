@@ -79,7 +79,13 @@ export type LoginBody = z.infer<typeof loginBodySchema>
 
 /** The access token; the refresh token travels in an HttpOnly cookie only. */
 export const sessionAnswerSchema = z
-  .object({ token: z.string(), expires_at: timestampSchema, user: userSchema })
+  .object({
+    token: z.string(),
+    expires_at: timestampSchema,
+    user: userSchema,
+    /** There where this server demands a second factor that the account lacks: until it is added, nothing else is open. */
+    must_add_second_factor: z.literal(true).optional(),
+  })
   .meta({ id: 'SessionAnswer' })
 export type SessionAnswer = z.infer<typeof sessionAnswerSchema>
 

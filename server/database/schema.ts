@@ -31,6 +31,23 @@ export interface SessionTable {
   last_used_at: number
   expires_at: number
   revoked_at: number | null
+  /** Which proof it began with. */
+  method: 'password' | 'oidc'
+}
+
+/** An account at a sign-in provider that opens an account here. */
+export interface UserIdentityTable {
+  issuer: string
+  subject: string
+  user_id: string
+  created_at: number
+  last_used_at: number
+}
+
+/** A sign-in at the provider that came back: it counts once. */
+export interface UsedSignInTable {
+  state_hash: string
+  expires_at: number
 }
 
 export interface OneTimeCodeTable {
@@ -443,6 +460,8 @@ export interface Schema {
   one_time_codes: OneTimeCodeTable
   second_factors: SecondFactorTable
   recovery_codes: RecoveryCodeTable
+  user_identities: UserIdentityTable
+  used_sign_ins: UsedSignInTable
   api_keys: ApiKeyTable
   requests: RequestTable
   attempts: AttemptTable

@@ -91,7 +91,9 @@ async function findPrincipal(call: ControlCall, options: ControlOptions): Promis
     default: {
       const credential = readCredential(route.credential, match.headers, match.query)
       if (!credential) throw new GatewayError(route.credential === 'api-key' ? 'invalid_api_key' : 'unauthenticated')
-      const principal = await options.authenticate(credential)
+      const { mayLackFactor = false } = route
+      const shown = credential.kind === 'session' ? { ...credential, mayLackFactor } : credential
+      const principal = await options.authenticate(shown)
       // A wiring mistake must not open a door: the principal is of the kind the route asked for, or nobody passes.
       if (principal.kind !== route.credential || principal.userId === '') throw new GatewayError('unauthenticated')
       return principal

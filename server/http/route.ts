@@ -73,6 +73,8 @@ export interface RouteFacts {
   /** Most bytes of body, after decompression too. */
   readonly bodyCap: number
   readonly rateClass: RateClass
+  /** Open to those who still lack the second factor that this server demands of them: to add it, and to leave. */
+  readonly mayLackFactor?: true
   readonly summary: string
 }
 
@@ -129,7 +131,8 @@ export interface RouteMatch {
 
 /** What a request shows to prove who calls; the one handed-in function turns it into a Principal or throws. */
 export type Credential =
-  { readonly kind: 'session'; readonly token: string } | { readonly kind: 'api-key'; readonly key: string }
+  | { readonly kind: 'session'; readonly token: string; readonly mayLackFactor?: boolean }
+  | { readonly kind: 'api-key'; readonly key: string }
 export type Authenticate = (credential: Credential) => Promise<Principal>
 
 /** Declares a management route; the types of body, query and params come from its schemas. */

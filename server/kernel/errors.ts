@@ -88,6 +88,12 @@ export const ERRORS = {
     'Send the code of your authenticator app as well, or a recovery code.',
   ),
   invalid_second_factor: row(401, 'client', false, 'That code is wrong, or was used already. Wait for the next one.'),
+  second_factor_not_set_up: row(
+    403,
+    'client',
+    false,
+    'This server demands a second factor of you. Add one first (POST /auth/second-factor); until then nothing else is open.',
+  ),
   second_factor_exists: row(409, 'client', false, 'This account has a second factor already, or none was begun.'),
   session_expired: row(401, 'client', false, 'This session is over. Sign in again.'),
   forbidden: row(403, 'client', false, 'Your account may not do this.'),

@@ -238,6 +238,9 @@ function story(): Act[] {
     act('DELETE /admin/catalog/overrides/:provider/*model', 'model-override.removed', () =>
       byAdmin('DELETE', '/admin/catalog/overrides/openai/gpt-4o'),
     ),
+    act('PUT /admin/sign-in', 'sign-in-rules.changed', () =>
+      byAdmin('PUT', '/admin/sign-in', { require_second_factor: 'none' }),
+    ),
     act('PUT /admin/routing', 'routing.saved', () => mine('PUT', '/admin/routing', { strategy: 'cost', rules: [] })),
     act('DELETE /admin/routing', 'routing.removed', () => mine('DELETE', '/admin/routing')),
     act('PUT /admin/routing/default', 'routing.saved', () =>

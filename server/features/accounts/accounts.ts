@@ -19,8 +19,10 @@ import { createAccountRoutes } from './routes.ts'
 import { createFactorRoutes } from './factor-routes.ts'
 import { createSecondFactor } from './second-factor.ts'
 import { createSessionStore } from './session-store.ts'
-import { createSessions } from './sessions.ts'
+import { createSessions, EVERYBODY } from './sessions.ts'
 import { createSignIn } from './sign-in.ts'
+import { createSignInRules } from './sign-in-rules.ts'
+import { createSignInRulesRoutes } from './sign-in-rules-routes.ts'
 import { createThrottle } from './throttle.ts'
 import { createUserStore } from './user-store.ts'
 import { createUsers } from './users.ts'
@@ -42,8 +44,11 @@ export interface AccountsOptions {
 
 export interface Accounts {
   readonly routes: readonly ControlRoute[]
-  /** Who a session's access token stands for; throws `unauthenticated` or `session_expired`. */
-  authenticateSession(token: string): Promise<Principal>
+  /**
+   * Who a session's access token stands for; throws `unauthenticated` or `session_expired`, and, unless `mayLackFactor`,
+   * `second_factor_not_set_up` where the rules demand one that the user does not have.
+   */
+  authenticateSession(token: string, mayLackFactor?: boolean): Promise<Principal>
   /** The same for a token that was accepted a while ago and may be over meanwhile: does its session still stand? */
   recheckSession(token: string): Promise<Principal>
   /** A fresh set-up code to print; null where none is needed. The code before it stops working. */
@@ -88,6 +93,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   }
   const sessions = createSessions(context, key)
   const secondFactor = createSecondFactor(context, key)
+  const rules = createSignInRules(context, () => context.changed(EVERYBODY))
   const signIn = createSignIn(context, sessions, secondFactor)
   const registration = createRegistration(context, sessions)
   const users = createUsers(context)
@@ -97,9 +103,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
     routes: [
       ...createAccountRoutes({ clock, sessions, signIn, registration, users, deletion }),
       ...createFactorRoutes({ secondFactor }),
+      ...createSignInRulesRoutes({ rules, clock }),
       ...createAdminRoutes({ sessions, signIn, registration, users }),
     ],
-    authenticateSession: (token) => sessions.authenticate(token),
+    authenticateSession: (token, mayLackFactor = false) => sessions.authenticate(token, { mayLackFactor }),
     recheckSession: (token) => sessions.recheck(token),
     issueSetupCode: () => registration.issueSetupCode(),
     isSetupNeeded: () => registration.isSetupNeeded(),

@@ -48,6 +48,7 @@ export function replySignedIn(
       token: signedIn.token,
       expires_at: toTimestamp(signedIn.tokenExpiresAt),
       user: describeUser(signedIn.user),
+      ...(signedIn.lacksFactor && { must_add_second_factor: true }),
     },
     headers: { 'set-cookie': writeRefreshCookie(signedIn.refreshToken, request.secure, maxAge) },
   }

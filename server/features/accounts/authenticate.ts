@@ -41,20 +41,20 @@ export function createAuthenticate(rooms: {
     return apiKeys.authenticateApiKey(key)
   }
 
-  async function authenticateSession(token: string): Promise<Principal> {
+  async function authenticateSession(token: string, mayLackFactor = false): Promise<Principal> {
     if (token.startsWith('ur_')) {
       throw new GatewayError('unauthenticated', {
         message:
           'This is a UniRoute API key; it opens the model endpoints under /v1 only. Sign in and send the token of POST /auth/login.',
       })
     }
-    return accounts.authenticateSession(token)
+    return accounts.authenticateSession(token, mayLackFactor)
   }
 
   return {
     async authenticate(credential) {
       if (credential.kind === 'api-key') return (await authenticateApiKey(credential.key)).principal
-      return authenticateSession(credential.token)
+      return authenticateSession(credential.token, credential.mayLackFactor)
     },
     async authenticateCaller(credential) {
       if (credential.kind === 'api-key') return authenticateApiKey(credential.key)

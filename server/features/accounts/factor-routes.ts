@@ -25,6 +25,7 @@ export function createFactorRoutes({ secondFactor }: { secondFactor: SecondFacto
       ...OWN,
       method: 'GET',
       path: PATH,
+      mayLackFactor: true,
       summary: 'Whether your sign-in asks for a second proof',
       answers: { 200: { description: 'Your second factor', schema: secondFactorSchema } },
       async handle({ principal }) {
@@ -37,6 +38,7 @@ export function createFactorRoutes({ secondFactor }: { secondFactor: SecondFacto
       ...OWN,
       method: 'POST',
       path: PATH,
+      mayLackFactor: true,
       summary: 'A secret for an authenticator app, shown in this answer only; it counts once it is confirmed',
       body: provePasswordBodySchema,
       answers: { 201: { description: 'Begun', schema: begunFactorSchema } },
@@ -49,6 +51,7 @@ export function createFactorRoutes({ secondFactor }: { secondFactor: SecondFacto
       ...OWN,
       method: 'POST',
       path: `${PATH}/confirm`,
+      mayLackFactor: true,
       summary: 'Show that the app has the secret; recovery codes are shown in this answer only',
       body: confirmFactorBodySchema,
       answers: { 200: { description: 'From now on sign-in asks for it', schema: recoveryCodesSchema } },
@@ -81,20 +84,24 @@ export function createFactorRoutes({ secondFactor }: { secondFactor: SecondFacto
         return { status: 200, body: { message: 'The second factor is removed.' } }
       },
     }),
-    defineControlRoute({
-      ...SHARED,
-      role: 'admin',
-      method: 'DELETE',
-      path: '/admin/users/:id/second-factor',
-      summary: "Take away a user's second factor, for somebody who lost it",
-      params: userParamsSchema,
-      answers: { 200: { description: 'Removed', schema: messageAnswerSchema } },
-      async handle({ params, principal, ip }) {
-        if (!(await secondFactor.removeFor(params.id, { actorId: principal.userId, ip }))) {
-          throw new GatewayError('not_found', { message: 'There is no such user with a second factor.' })
-        }
-        return { status: 200, body: { message: 'The second factor is removed.' } }
-      },
-    }),
+    createRemovalRoute(secondFactor),
   ]
+}
+
+function createRemovalRoute(secondFactor: SecondFactor): ControlRoute {
+  return defineControlRoute({
+    ...SHARED,
+    role: 'admin',
+    method: 'DELETE',
+    path: '/admin/users/:id/second-factor',
+    summary: "Take away a user's second factor, for somebody who lost it",
+    params: userParamsSchema,
+    answers: { 200: { description: 'Removed', schema: messageAnswerSchema } },
+    async handle({ params, principal, ip }) {
+      if (!(await secondFactor.removeFor(params.id, { actorId: principal.userId, ip }))) {
+        throw new GatewayError('not_found', { message: 'There is no such user with a second factor.' })
+      }
+      return { status: 200, body: { message: 'The second factor is removed.' } }
+    },
+  })
 }

@@ -181,6 +181,7 @@ function createProfileRoutes({ users, signIn }: Services): ControlRoute[] {
       ...SIGNED_IN,
       method: 'GET',
       path: '/auth/profile',
+      mayLackFactor: true,
       summary: 'Your account',
       answers: { 200: { description: 'Your account', schema: userAnswerSchema } },
       handle: async ({ principal }) => ({

@@ -57,11 +57,13 @@ export function createSecondFactor(context: AccountsContext, key: Uint8Array): S
     )
 
   async function removeFor(userId: string, by: { actorId: string | null; ip: string | null }): Promise<boolean> {
-    return database.transaction(async (tx) => {
+    const removed = await database.transaction(async (tx) => {
       if (!(await store.remove(userId, tx))) return false
       await note('user.second-factor-removed', userId, by, tx)
       return true
     })
+    if (removed) context.changed(userId)
+    return removed
   }
 
   return {
@@ -102,6 +104,7 @@ export function createSecondFactor(context: AccountsContext, key: Uint8Array): S
         await store.replaceCodes(userId, codes, tx)
         await note('user.second-factor-added', userId, { actorId: userId, ip }, tx)
       })
+      context.changed(userId)
       return codes
     },
 

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, SessionTable } from '../../database/schema.ts'
+import { demandsFactor, parseRule, REQUIRE_SECOND_FACTOR } from './second-factor-rule.ts'
 import type { UserRow } from './user-store.ts'
 
 export type SessionRow = Readonly<SessionTable>
@@ -18,6 +19,8 @@ export interface SessionState {
   readonly lastUsedAt: number
   readonly expiresAt: number
   readonly revokedAt: number | null
+  /** The rules demand a second factor of this user, who has none. A sign-in provider looks after its own. */
+  readonly lacksFactor: boolean
 }
 
 export interface SessionStore {
@@ -58,6 +61,8 @@ export function createSessionStore(database: Database): SessionStore {
       const row = await database.query
         .selectFrom('sessions')
         .innerJoin('users', 'users.id', 'sessions.user_id')
+        .leftJoin('second_factors', 'second_factors.user_id', 'sessions.user_id')
+        .leftJoin('settings', (join) => join.on('settings.name', '=', REQUIRE_SECOND_FACTOR))
         .select([
           'sessions.id',
           'sessions.user_id as userId',
@@ -68,10 +73,16 @@ export function createSessionStore(database: Database): SessionStore {
           'sessions.last_used_at as lastUsedAt',
           'sessions.expires_at as expiresAt',
           'sessions.revoked_at as revokedAt',
+          'sessions.method',
+          'second_factors.confirmed_at as factorSince',
+          'settings.value as rule',
         ])
         .where('sessions.id', '=', id)
         .executeTakeFirst()
-      return row ?? null
+      if (!row) return null
+      const { method, factorSince, rule, ...state } = row
+      const isDemanded = method === 'password' && demandsFactor(parseRule(rule), state.role)
+      return { ...state, lacksFactor: isDemanded && factorSince === null }
     },
     listLive(userId, now, usedAfter) {
       return database.query

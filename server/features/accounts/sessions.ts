@@ -19,6 +19,8 @@ const SESSION_LIFETIME_MS = 30 * 86_400_000
 const SESSION_IDLE_MS = 7 * 86_400_000
 /** Two tabs that refresh together, or an answer that was lost on the way. */
 const REFRESH_GRACE_MS = 30_000
+/** In the place of an id: what is held of all sessions may be wrong. */
+export const EVERYBODY = '*'
 const MAX_CACHED = 20_000
 /** With a query, a session ended on another instance is noticed within five seconds. */
 const FRESH_MS = 3_000
@@ -30,6 +32,8 @@ export interface SignedIn {
   readonly tokenExpiresAt: number
   readonly refreshToken: string
   readonly refreshExpiresAt: number
+  /** They must add a second factor before anything else. */
+  readonly lacksFactor: boolean
 }
 
 /** A session that is written but whose transaction may not have ended. */
@@ -40,10 +44,11 @@ export interface BegunSession {
 }
 
 export interface Sessions {
-  begin(user: UserRow, origin: Origin, query: Kysely<Schema>): Promise<BegunSession>
+  begin(user: UserRow, origin: Origin, query: Kysely<Schema>, method?: SessionRow['method']): Promise<BegunSession>
   issue(user: UserRow, begun: BegunSession): Promise<SignedIn>
   refresh(presented: string | undefined, ip: string): Promise<SignedIn>
-  authenticate(token: string): Promise<Principal>
+  /** `mayLackFactor`: what is asked for is open to those who still have to add a second factor. */
+  authenticate(token: string, options: { mayLackFactor: boolean }): Promise<Principal>
   /** The same for a token that was accepted a while ago: its own end no longer counts, that of its session does. */
   recheck(token: string): Promise<Principal>
   /** Ends the session of a refresh token; anything else is ignored. */
@@ -51,7 +56,7 @@ export interface Sessions {
   list(userId: string): Promise<SessionRow[]>
   /** `actorId`: who ended it, where that is not the user. */
   revoke(userId: string, sessionId: string, by: { ip: string; actorId?: string }): Promise<void>
-  /** Drops what is held about a user or a session. */
+  /** Drops what is held about a user or a session, or about EVERYBODY. */
   invalidate(id: string): void
 }
 
@@ -60,6 +65,7 @@ interface Held {
   readonly generation: number
   readonly expiresAt: number
   readonly stands: boolean
+  readonly lacksFactor: boolean
 }
 
 export function createSessions(context: AccountsContext, key: Uint8Array): Sessions {
@@ -68,7 +74,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
   const refreshTokens = createRefreshTokens(key)
   const held = createTaggedCache<string, Held | null>({
     load: async (id) => holdState(await sessions.findState(id), idleMs),
-    tags: (value) => (value ? [value.principal.userId, value.principal.sessionId!] : []),
+    tags: (value) => (value ? [value.principal.userId, value.principal.sessionId!, EVERYBODY] : []),
     max: MAX_CACHED,
     freshMs: FRESH_MS,
     clock,
@@ -82,6 +88,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       tokenExpiresAt: expiresAt,
       refreshToken: begun.refreshToken,
       refreshExpiresAt: begun.expiresAt,
+      lacksFactor: (await held.get(begun.id))?.lacksFactor ?? false,
     }
   }
 
@@ -99,7 +106,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
     })
   }
 
-  async function findPrincipal(claims: AccessClaims): Promise<Principal> {
+  async function findPrincipal(claims: AccessClaims, mayLackFactor: boolean): Promise<Principal> {
     const state = await held.get(claims.sessionId)
     if (
       !state ||
@@ -110,11 +117,12 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
     ) {
       throw new GatewayError('session_expired')
     }
+    if (state.lacksFactor && !mayLackFactor) throw new GatewayError('second_factor_not_set_up')
     return state.principal
   }
 
   return {
-    async begin(user, origin, query) {
+    async begin(user, origin, query, method = 'password') {
       const now = clock.now()
       const id = createUlid(now)
       const refreshToken = refreshTokens.create(id)
@@ -133,6 +141,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
           last_used_at: now,
           expires_at: expiresAt,
           revoked_at: null,
+          method,
         },
         query,
       )
@@ -166,8 +175,8 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       return issue(user, { id: row.id, refreshToken: next.text, expiresAt: row.expires_at })
     },
 
-    authenticate: async (token) => findPrincipal(await tokens.verify(token)),
-    recheck: async (token) => findPrincipal(await tokens.verify(token, { evenIfOver: true })),
+    authenticate: async (token, { mayLackFactor }) => findPrincipal(await tokens.verify(token), mayLackFactor),
+    recheck: async (token) => findPrincipal(await tokens.verify(token, { evenIfOver: true }), false),
 
     async end(presented, ip) {
       const token = presented === undefined ? undefined : refreshTokens.parse(presented)
@@ -201,5 +210,6 @@ function holdState(state: SessionState | null, idleMs: number): Held | null {
     generation: state.generation,
     expiresAt: Math.min(state.expiresAt, state.lastUsedAt + idleMs),
     stands: state.isActive && state.revokedAt === null,
+    lacksFactor: state.lacksFactor,
   })
 }

@@ -5,8 +5,11 @@
 import type { SessionAnswer, User } from '../../../contract/accounts.ts'
 import { ApiError, send } from './api/send.ts'
 
-/** unknown: not asked yet · expired: was signed in on this page, and has to prove it again. */
-export type SessionState = 'unknown' | 'in' | 'out' | 'expired'
+/**
+ * unknown: not asked yet · expired: was signed in on this page, and has to prove it again · enrolling: signed in, and has
+ * to add a second factor before anything else is open.
+ */
+export type SessionState = 'unknown' | 'in' | 'enrolling' | 'out' | 'expired'
 type Listener = (state: SessionState, user: User | null) => void
 type Message = { readonly kind: 'signed-in'; readonly answer: SessionAnswer } | { readonly kind: 'signed-out' }
 
@@ -50,6 +53,11 @@ export function updateUser(next: User): void {
   if (user?.id !== next.id) return
   user = next
   change(state)
+}
+
+/** An answer said that a second factor is demanded from now on. */
+export function demandFactor(): void {
+  if (state === 'in') change('enrolling')
 }
 
 /** On the first page: is there a session from before? */
@@ -112,7 +120,7 @@ function accept(answer: SessionAnswer): void {
   token = answer.token
   user = answer.user
   setMark(true)
-  change('in')
+  change(answer.must_add_second_factor ? 'enrolling' : 'in')
   again?.resolve()
   again = null
 }

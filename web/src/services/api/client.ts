@@ -1,6 +1,6 @@
 // Calls as the signed-in person. A refused token is refreshed once; if that fails too, the call waits for the sign-in
 // that opens over the page, then goes out again. Whoever is refused after that is told so: there is no loop.
-import { readToken, refreshSession, waitForSignIn } from '../session.ts'
+import { demandFactor, readToken, refreshSession, waitForSignIn } from '../session.ts'
 import { ApiError, send, sendForAnswer, type SendOptions } from './send.ts'
 
 type CallOptions = Omit<SendOptions, 'token'>
@@ -19,6 +19,7 @@ async function signedIn<Answer>(work: (token: string | null) => Promise<Answer>)
   try {
     return await work(token)
   } catch (error) {
+    if (error instanceof ApiError && error.code === 'second_factor_not_set_up') demandFactor()
     if (!isRefusedToken(error)) throw error
   }
   if (!(await refreshSession(token))) await waitForSignIn()

@@ -6,6 +6,7 @@ import type { AdminHealth } from '../../../../contract/health.ts'
 import type { ProviderKeyTest } from '../../../../contract/provider-keys.ts'
 import type { ServerKey } from '../../../../contract/server-keys.ts'
 import type { EffectiveSetting } from '../../../../contract/settings.ts'
+import type { SignInRules } from '../../../../contract/sign-in-rules.ts'
 import { call } from './client.ts'
 
 export interface Link {
@@ -34,6 +35,9 @@ export const listSessions = async (id: string): Promise<UserSession[]> =>
   (await call<{ sessions: UserSession[] }>('GET', `${user(id)}/sessions`)).sessions
 export const endSession = (id: string, session: string): Promise<unknown> =>
   call('DELETE', `${user(id)}/sessions/${encodeURIComponent(session)}`)
+
+export const readSignInRules = (): Promise<SignInRules> => call('GET', 'admin/sign-in')
+export const setSignInRules = (body: SignInRules): Promise<SignInRules> => call('PUT', 'admin/sign-in', { body })
 
 export const listServerKeys = async (): Promise<ServerKey[]> =>
   (await call<{ keys: ServerKey[] }>('GET', 'admin/server-keys')).keys
