@@ -46,8 +46,8 @@ export interface RotationStore {
   read(): Promise<RotationRun | undefined>
   /** The same with what is left to move, both of one moment. */
   readProgress(): Promise<(RotationRun & { readonly remaining: number }) | undefined>
-  /** Begins a run towards a kid; what was there of an earlier one is forgotten. */
-  begin(tx: Transaction<Schema>, kids: { from: string | null; to: string }): Promise<void>
+  /** Begins a run towards a kid; what was there of an earlier one is forgotten. False if that very run goes on already. */
+  begin(tx: Transaction<Schema>, kids: { from: string | null; to: string }): Promise<boolean>
   /** False if it is not in that state. */
   setState(from: 'running' | 'paused', to: 'running' | 'paused'): Promise<boolean>
   /** Values not sealed under a kid, in all tables. */
@@ -130,6 +130,12 @@ export function createRotationStore(database: Database, options: { leaseMs?: num
       ),
 
     async begin(tx, { from, to }) {
+      const before = await tx
+        .selectFrom('vault_rotation')
+        .select(['state', 'to_kid'])
+        .where('name', '=', JOB)
+        .executeTakeFirst()
+      if (before?.state === 'running' && before.to_kid === to) return false
       const fresh = {
         state: 'running' as const,
         from_kid: from,
@@ -150,6 +156,7 @@ export function createRotationStore(database: Database, options: { leaseMs?: num
         )
         .execute()
       await tx.deleteFrom('vault_rotation_failures').execute()
+      return true
     },
 
     async setState(from, to) {

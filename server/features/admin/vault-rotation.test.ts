@@ -366,7 +366,8 @@ describeOnEachDatabase('a change of the master key', (open, kind) => {
     const database = await open()
     const dead = await prepare(database, 400)
     await dead.rotation.close()
-    const store = createRotationStore(database, { leaseMs: 300 })
+    // Longer than an instance takes to come up, on a slow machine too.
+    const store = createRotationStore(database, { leaseMs: 3_000 })
     await dead.booted.registry.alone(async (tx) => {
       await dead.booted.registry.activate(tx, NEW_KID)
       await store.begin(tx, { from: OLD_KID, to: NEW_KID })
@@ -379,6 +380,23 @@ describeOnEachDatabase('a change of the master key', (open, kind) => {
     expect(await store.keepLease(lease, 1)).toBe(false)
     await survivor.stop()
     await dead.booted.stop()
+  })
+
+  test('asked twice at once, one run begins; asked again while it goes on, it goes on', async () => {
+    const database = await open()
+    const instance = await prepare(database, 1)
+    await instance.rotation.close()
+    const store = createRotationStore(database)
+    const begin = (): Promise<boolean> =>
+      instance.booted.registry.alone(async (tx) => {
+        await instance.booted.registry.activate(tx, NEW_KID)
+        return store.begin(tx, { from: OLD_KID, to: NEW_KID })
+      })
+    expect((await Promise.all([begin(), begin()])).toSorted()).toEqual([false, true])
+    const { run } = (await store.read())!
+    expect(await begin()).toBe(false)
+    expect((await store.read())!.run).toBe(run)
+    await instance.booted.stop()
   })
 
   test('two instances do not both work, and the figures stay exact', async () => {

@@ -97,7 +97,7 @@ export function createVaultRotation(options: VaultRotationOptions): VaultRotatio
     }
     if (before === kid && (await store.countOthers(kid)) === 0) return false
     refuseWhereMissing(kid, await registry.listAlive())
-    const from = await registry.alone(async (tx) => {
+    const begun = await registry.alone(async (tx) => {
       const picture = await registry.read(tx)
       const active = activeOf(picture)
       const known = picture.keys.find((key) => key.kid === kid)
@@ -112,11 +112,12 @@ export function createVaultRotation(options: VaultRotationOptions): VaultRotatio
       }
       if (active !== kid) await registry.activate(tx, kid)
       const left = active === kid ? findMostUsed(picture, kid) : active
-      await store.begin(tx, { from: left, to: kid })
-      return active
+      // Another instance may have been asked at the same time and be on its way.
+      return (await store.begin(tx, { from: left, to: kid })) ? { from: active } : null
     })
-    await lookAgain(kid, from)
-    await note('encryption.rotation-started', by, kid, { from })
+    if (begun === null) return false
+    await lookAgain(kid, begun.from)
+    await note('encryption.rotation-started', by, kid, { from: begun.from })
     return true
   }
 
