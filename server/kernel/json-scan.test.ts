@@ -56,6 +56,17 @@ describe('scanJsonObject', () => {
     expect(scan.values.has('model')).toBe(true)
   })
 
+  test('what is malformed has no value, wherever the text is cut', () => {
+    const bytes = Buffer.from('{"model":"x","stream":tfalse }')
+    const scans = [[bytes], Array.from(bytes, (byte) => Buffer.of(byte))].map((chunks) =>
+      scanJsonObject(chunks, WANTED),
+    )
+    expect(scans.map(({ complete, values }) => [complete, [...values.keys()]])).toEqual([
+      [false, ['model']],
+      [false, ['model']],
+    ])
+  })
+
   test('names a wanted key that stands there twice', () => {
     expect(scanJsonObject([Buffer.from('{"model":"a","x":1,"model":"b"}')], WANTED).duplicate).toBe('model')
     expect(scanJsonObject([Buffer.from('{"x":{"model":"a"},"model":"b"}')], WANTED).duplicate).toBe(null)

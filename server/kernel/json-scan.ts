@@ -72,7 +72,8 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
   const endValue = (): void => {
     if (next === IN_SCALAR) endScalar()
     if (next !== COMMA_OR_END) broken = true
-    if (valueOf === null) return
+    // What is malformed has no value, wherever the reads were cut.
+    if (broken || valueOf === null) return
     if (values.has(valueOf)) duplicate ??= valueOf
     else values.set(valueOf, { start: valueStart, end: valueEnd })
     valueOf = null

@@ -46,6 +46,13 @@ describe('createSseSplitter', () => {
     )
   })
 
+  test('a last event without a line end is one of its own, also where the read ended between it and the CR before it', () => {
+    const splitter = createSseSplitter()
+    const pieces = ['data: one\r\r', 'data: ', '[DONE]'].map((text) => Buffer.from(text))
+    const seen = [...pieces.flatMap((piece) => splitter.push(piece)), ...splitter.end()]
+    expect(seen.map(({ data }) => data)).toEqual(['one', '[DONE]'])
+  })
+
   test('line ends of one kind and of several are read alike, however many of them stand there', () => {
     const read = (text: string): unknown => {
       const splitter = createSseSplitter()

@@ -23,6 +23,8 @@ export function createSseSplitter(largest: number = LARGEST_EVENT): SseSplitter 
   let parts: Buffer[] = []
   let held = 0
   let first = true
+  /** A CR ends what is held: the next byte says whether an event ended with it. */
+  let afterCr = false
 
   function read(text: string, events: SseEvent[]): void {
     const event = parseSseEvent(first && text.startsWith('\uFEFF') ? text.slice(1) : text)
@@ -58,7 +60,7 @@ export function createSseSplitter(largest: number = LARGEST_EVENT): SseSplitter 
     push(chunk) {
       parts.push(chunk)
       held += chunk.length
-      if (!chunk.includes(LF) && !chunk.includes(CR)) {
+      if (!afterCr && !chunk.includes(LF) && !chunk.includes(CR)) {
         if (held > largest) throw new EventTooLarge('an event of the stream is too large')
         return []
       }
@@ -67,6 +69,7 @@ export function createSseSplitter(largest: number = LARGEST_EVENT): SseSplitter 
       const rest = bytes.subarray(readAll(bytes, events))
       parts = rest.length === 0 ? [] : [rest]
       held = rest.length
+      afterCr = rest[held - 1] === CR
       if (held > largest) throw new EventTooLarge('an event of the stream is too large')
       return events
     },
