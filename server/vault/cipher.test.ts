@@ -127,7 +127,7 @@ describe('strict parsing', () => {
     expect(open(seal(RECORD, 'k'))).toBe('k')
     const longest = 'k'.repeat(4096)
     expect(open(seal(RECORD, longest))).toBe(longest)
-    expect(() => seal(RECORD, '')).toThrow(RangeError)
+    expect(() => seal(RECORD, '')).toThrow(new RangeError('a sealed value has 1 to 4096 bytes'))
     expect(() => seal(RECORD, 'k'.repeat(4097))).toThrow(RangeError)
   })
 
@@ -276,5 +276,8 @@ describe('the tag', () => {
 
   test('is not optional: less than nonce and tag opens nothing', () => {
     expect(openBytes(randomBytes(32), randomBytes(27), bindData(RECORD))).toBeUndefined()
+    // Nothing, sealed, is 28 bytes.
+    const key = randomBytes(32)
+    expect(openBytes(key, sealBytes(key, Buffer.of(), Buffer.of(), systemRandom), Buffer.of())).toEqual(Buffer.of())
   })
 })

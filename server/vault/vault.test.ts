@@ -9,6 +9,7 @@ import { createKeyring } from './keyring.ts'
 import { createLocalKeyWrapper } from './key-wrapper.ts'
 import type { SealedRecord } from './record.ts'
 import { createVault, type Vault } from './vault.ts'
+import { VaultError } from './vault-error.ts'
 
 const one = new Secret('one-master-secret-b7c1e2f4a9d04c53')
 const two = new Secret('two-master-secret-04e5b6a7c8d9f1e2')
@@ -53,6 +54,44 @@ describe('the vault', () => {
     expect(() => vaultOf(2 ** 32 - 1).vault.seal(RECORD, value)).not.toThrow()
     expect(() => vaultOf(2 ** 32).vault.seal(RECORD, value)).toThrow(expect.objectContaining({ code: 'kek_exhausted' }))
   })
+})
+
+describe('opening', () => {
+  const opened: string[] = []
+  const counting = (): Vault =>
+    createVault({
+      keyring: createKeyring(one, []),
+      fingerprintKey: Buffer.alloc(32, 7),
+      chooseSealingKid: () => createKeyring(one, []).configuredKid,
+      countWrap: () => 0,
+      countOpen: (result) => void opened.push(result),
+    })
+
+  test('is counted by how it ended', () => {
+    const vault = counting()
+    const { sealed, kid } = vault.seal(RECORD, new Secret('sk-value'))
+    vault.open(RECORD, sealed, kid)
+    expect(() => vault.open({ ...RECORD, ownerId: 'b' }, sealed, kid)).toThrow(VaultError)
+    expect(() => vault.open(RECORD, sealed.replace(kid, '0'.repeat(16)), '0'.repeat(16))).toThrow(VaultError)
+    // A mistake of ours is no result of opening.
+    expect(() => vault.open({ ...RECORD, provider: 'x'.repeat(70_000) }, sealed, kid)).toThrow(RangeError)
+    expect(opened).toEqual(['ok', 'ciphertext_corrupt', 'kek_unknown'])
+  })
+
+  test('fails in the same way where nobody counts', () => {
+    const { vault } = vaultOf()
+    const { sealed, kid } = vault.seal(RECORD, new Secret('sk-value'))
+    expect(() => vault.open({ ...RECORD, ownerId: 'b' }, sealed, kid)).toThrow(VaultError)
+  })
+})
+
+test('the kid that seals is told as it is chosen, and one that is not in the ring seals nothing', () => {
+  const { vault, kids } = vaultOf(0, '0'.repeat(16))
+  expect(vault.sealingKid).toBe('0'.repeat(16))
+  expect(vaultOf(0, kids[1]).vault.sealingKid).toBe(kids[1])
+  expect(() => vault.seal(RECORD, new Secret('x'))).toThrow(
+    expect.objectContaining({ code: 'kek_unknown', recordId: 'r' }),
+  )
 })
 
 describe('the check value', () => {

@@ -77,6 +77,14 @@ for (const [name, vector] of [
   })
 }
 
+test("the seed's value has one spelling", () => {
+  const secrets = [new Secret(vectors.secret)]
+  for (const text of [`${vectors.seed_v0} `, `-${vectors.seed_v0}`, vectors.seed_v0.replace(/=+$/, '') + '!']) {
+    const damaged = expect.objectContaining({ code: 'ciphertext_corrupt', recordId: 'row' })
+    expect(() => openSeedValue(secrets, text, 'row')).toThrow(damaged)
+  }
+})
+
 test("the seed's value opens for the import, whichever of the secrets it was", () => {
   const others = [new Secret('another-secret-0123456789'), secret]
   expect(revealSecret(openSeedValue(others, vectors.seed_v0, 'row'))).toBe(vectors.plaintext)
