@@ -1,7 +1,8 @@
 // The keys users bring (`/admin/provider-keys`): what goes in and the metadata that comes out. The key itself goes in
 // and never comes out; `PATCH` has no field that could carry one.
 import { z } from 'zod'
-import { budgetSchema, fallbackSchema, momentSchema, payerSchema, timestampSchema } from './common.ts'
+import { budgetSchema, fallbackSchema, momentSchema, timestampSchema } from './common.ts'
+import { insteadSchema } from './impact.ts'
 import { leaseSchema } from './teams.ts'
 import { usageQuerySchema, usageRowSchema, usageTotalSchema } from './usage.ts'
 
@@ -167,8 +168,8 @@ export const providerKeyImpactSchema = z
     to: timestampSchema,
     /** Requests of its owner that this key paid for in that time. */
     requests: z.number(),
-    /** The same of those to whom it is shared. They would go on with what they have themselves. */
-    borrowed: z.object({ requests: z.number(), people: z.number() }),
+    /** The same of those to whom it is shared. */
+    borrowed: z.object({ requests: z.number(), people: z.number(), instead: insteadSchema.nullable() }),
     api_keys: z.array(
       z.object({
         /** null: made in the dashboard. */
@@ -180,20 +181,7 @@ export const providerKeyImpactSchema = z
       }),
     ),
     /** What those requests would use without this key; null where it cannot be told yet. */
-    instead: z
-      .array(
-        z.object({
-          decision: z.enum(['serve', 'refuse']),
-          billed_to: payerSchema.nullable(),
-          provider_key_id: z.string().nullable(),
-          code: z.string().nullable(),
-          /** Where another model of those the name stands for would serve. */
-          provider: z.string().optional(),
-          model: z.string().optional(),
-          requests: z.number(),
-        }),
-      )
-      .nullable(),
+    instead: insteadSchema.nullable(),
   })
   .meta({ id: 'ProviderKeyImpact' })
 export type ProviderKeyImpact = z.infer<typeof providerKeyImpactSchema>

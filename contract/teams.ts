@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { emailSchema } from './accounts.ts'
 import { budgetSchema, limitAnswerFields, limitFields, momentSchema, timestampSchema } from './common.ts'
+import { insteadSchema } from './impact.ts'
 
 /** owner: everything, and the last one cannot leave · admin: people and leases · member: uses what is shared. */
 export const TEAM_ROLES = ['owner', 'admin', 'member'] as const
@@ -158,6 +159,17 @@ export type LeaseAnswer = z.infer<typeof leaseSchema>
 export const leaseListSchema = z
   .object({ lent: z.array(leaseSchema), borrowed: z.array(leaseSchema) })
   .meta({ id: 'LeaseList' })
+/** What the end of a lease would change for those who used it in the last seven days. */
+export const leaseImpactSchema = z
+  .object({
+    from: timestampSchema,
+    to: timestampSchema,
+    requests: z.number(),
+    people: z.number(),
+    instead: insteadSchema,
+  })
+  .meta({ id: 'LeaseImpact' })
+export type LeaseImpact = z.infer<typeof leaseImpactSchema>
 export const leaseParamsSchema = z.strictObject({ id: z.string().max(64) })
 
 /** Who used a lease: the owner and the team's admins see everybody, a borrower themselves. */

@@ -211,6 +211,7 @@ export function createApp(options: AppOptions): App {
       const { id, provider } = await providerKeys.getProviderKey(userId, ref)
       return { id: parsePublicId('pk', id)!, provider }
     },
+    explainInstead: (parts, without, viewer) => providerKeys.explainInstead(parts, without, viewer),
     chainFor: (userId) => providerKeys.chainFor(userId),
     revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
     announce(ids) {

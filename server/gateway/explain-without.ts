@@ -26,9 +26,9 @@ export function createExplainWithout(
     const explained: ExplainedCandidate[] = []
     const candidates = await candidatesOf(tools, caller, provider, asked)
     const providers = providersOf(candidates)
-    const without = { providers, fallbackHeader: null, ownKeysOnly: false, withoutKey: asked.withoutKeyId }
+    const planned = { providers, fallbackHeader: null, ownKeysOnly: false, without: asked.without }
     for (const candidate of candidates) {
-      const request = { caller, ...candidate, ...without }
+      const request = { caller, ...candidate, ...planned }
       explained.push({
         ...candidate,
         situation: {

@@ -2,6 +2,7 @@
 // a chain: attempts walk it, explanations print it.
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import { isAllowedModel, type ModelNames } from '../catalog/model-names.ts'
+import type { Without } from '../features/provider-keys/impact.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { BorrowedKey } from '../features/teams/borrowed.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
@@ -47,8 +48,8 @@ export interface PlanRequest {
   readonly providers?: ReadonlySet<string>
   /** What stood in the way of own keys for the models that were asked before. */
   readonly earlier?: readonly Obstacle[]
-  /** Bare id of a key to leave out, as if it had been deleted: for previews. */
-  readonly withoutKey?: string
+  /** What to leave out, as if it had been deleted or ended: for previews. */
+  readonly without?: Without
 }
 
 export interface Planner {
@@ -88,13 +89,13 @@ export function createPlanner(options: PlannerOptions): Planner {
   const { providers, modelNames, health, clock, chainFor, sharedFor, serverFallback, invalidGraceMs } = options
 
   async function weighKeys(request: PlanRequest): Promise<ChainParts> {
-    const { caller, provider, model, fallbackHeader, withoutKey } = request
+    const { caller, provider, model, fallbackHeader, without } = request
     const preferredKey = request.namedKey ?? request.preferredKey ?? null
     const { userId, teamId } = caller.principal
-    const shared = await sharedFor(caller)
+    const shared = withoutSome(await sharedFor(caller), without)
     // A team's API key uses what is shared with the team, and its maker's other keys never.
     const mine = teamId === null ? await chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
-    const present = withoutKey === undefined ? mine : mine.filter(({ id }) => id !== withoutKey)
+    const present = without?.keyId === undefined ? mine : mine.filter(({ id }) => id !== without.keyId)
     const records = preferOne(
       present.filter((record) => record.provider === provider.id),
       (record) => record.id === preferredKey,
@@ -219,6 +220,11 @@ function isOwnedBy({ record }: BorrowedKey, userId: string): boolean {
 
 function recordsOf(shared: readonly BorrowedKey[]): ProviderKeyRecord[] {
   return shared.map(({ record }) => record)
+}
+
+function withoutSome(shared: readonly BorrowedKey[], without: Without | undefined): readonly BorrowedKey[] {
+  if (without === undefined) return shared
+  return shared.filter(({ record, lease }) => record.id !== without.keyId && !without.leaseIds?.includes(lease.id))
 }
 
 /** Ids mean nothing to another account: one key serves, or says why it cannot. */

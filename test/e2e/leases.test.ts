@@ -100,9 +100,32 @@ describe('a shared key', () => {
     expect(keys[0].shared_with).toEqual(['Data'])
     // Before it goes, its owner sees that others live on it.
     const impact = await manage(team.owner, 'GET', `/admin/provider-keys/${keyId}/impact`, 200)
-    expect(impact).toMatchObject({ requests: 0, borrowed: { requests: 1, people: 1 }, api_keys: [] })
+    const nothing = [{ decision: 'refuse', billed_to: null, code: 'no_usable_key', requests: 1 }]
+    expect(impact).toMatchObject({ requests: 0, api_keys: [] })
+    expect(impact.borrowed).toMatchObject({ requests: 1, people: 1, instead: nothing })
     expect((await ask(team.member.apiKey, { model: 'gpt-5' })).status).toBe(403)
     expect((await ask(team.owner.apiKey)).headers.get('x-uniroute-billed-to')).toBe('user')
+  })
+
+  test('before it is taken back, whoever may do so sees what its borrowers would use instead; then they do', async () => {
+    const team = await makeTeam()
+    const lease = await share(team)
+    const reply = await ask(team.member.apiKey)
+    await uniroute.readReceipt(team.member.apiKey, reply.headers.get('x-request-id')!)
+    expect((await ask(team.owner.apiKey)).status).toBe(200)
+    const path = `/admin/leases/${lease.id}/impact`
+    const nothing = { decision: 'refuse', billed_to: null, provider_key_id: null, code: 'no_usable_key', requests: 1 }
+    // The owner's own requests are none of the lease's.
+    expect(await manage(team.owner, 'GET', path, 200)).toMatchObject({ requests: 1, people: 1, instead: [nothing] })
+    // Whoever may not end it learns nothing of what others have.
+    await manage(team.member, 'GET', path, 403)
+    const own = await uniroute.addProviderKey(team.member.token, 'openai', createFakeKey('openai'))
+    const theirs = { ...nothing, decision: 'serve', billed_to: 'user', code: null }
+    expect((await manage(team.owner, 'GET', path, 200)).instead).toEqual([theirs])
+    await manage(team.owner, 'DELETE', `/admin/leases/${lease.id}`, 200)
+    const after = await ask(team.member.apiKey)
+    expect([after.headers.get('x-uniroute-billed-to'), after.headers.get('x-uniroute-key')]).toEqual(['user', own.id])
+    await manage(team.owner, 'GET', path, 404)
   })
 
   test('is told to its borrower nowhere but by its last four characters', async () => {

@@ -1,5 +1,6 @@
 // What would happen without a key: which API keys lived on it in the last seven days, and what their requests would use
 // instead. Shown before deleting, disabling or unsharing.
+import type { Instead } from '../../../contract/impact.ts'
 import type { ProviderKeyImpact } from '../../../contract/provider-keys.ts'
 import { toPublicId } from '../../kernel/ids.ts'
 import type { ProviderKeyRecord } from './record.ts'
@@ -8,6 +9,23 @@ import type { UsageByKey } from './store.ts'
 export const IMPACT_WINDOW_MS = 7 * 86_400_000
 /** More combinations of API key, model and dialect than this are not explained one by one. */
 const MOST_EXPLAINED = 50
+
+/** What is imagined to be gone; bare ids. */
+export interface Without {
+  readonly keyId?: string
+  readonly leaseIds?: readonly string[]
+}
+
+/** Requests of one kind that a key served. */
+export interface ServedPart {
+  readonly userId: string
+  readonly apiKeyId: string | null
+  readonly provider: string
+  readonly model: string | null
+  readonly requestedModel: string | null
+  readonly dialect: string
+  readonly requests: number
+}
 
 /** A request that one of the keys served. */
 export interface InsteadOf {
@@ -19,7 +37,7 @@ export interface InsteadOf {
   /** As the client wrote it, in which dialect. */
   readonly requestedModel: string
   readonly dialect: string
-  readonly withoutKeyId: string
+  readonly without: Without
 }
 
 /** What a request would get without one of the keys; handed in by the gateway. */
@@ -33,21 +51,25 @@ export type ExplainWithout = (request: InsteadOf) => Promise<{
 }>
 
 type ImpactedKey = Pick<ProviderKeyRecord, 'id' | 'userId' | 'provider'>
-type Instead = NonNullable<ProviderKeyImpact['instead']>[number]
 
 export async function describeImpact(
   key: ImpactedKey,
-  { usage, borrowed }: { usage: readonly UsageByKey[]; borrowed: ProviderKeyImpact['borrowed'] },
+  { usage, borrowed }: { usage: readonly UsageByKey[]; borrowed: readonly ServedPart[] },
   window: { from: number; to: number },
   explain: ExplainWithout | undefined,
 ): Promise<ProviderKeyImpact> {
+  const toPart = (part: UsageByKey): ServedPart => ({ ...part, userId: key.userId, provider: key.provider })
   return {
     from: new Date(window.from).toISOString(),
     to: new Date(window.to).toISOString(),
-    requests: usage.reduce((total, part) => total + part.requests, 0),
-    borrowed,
+    requests: sumRequests(usage),
+    borrowed: {
+      requests: sumRequests(borrowed),
+      people: new Set(borrowed.map(({ userId }) => userId)).size,
+      instead: explain ? await explainUsage(borrowed, { keyId: key.id }, key.userId, explain) : null,
+    },
     api_keys: sumByApiKey(usage),
-    instead: explain ? await explainUsage(key, usage, explain) : null,
+    instead: explain ? await explainUsage(usage.map(toPart), { keyId: key.id }, key.userId, explain) : null,
   }
 }
 
@@ -69,27 +91,37 @@ function sumByApiKey(usage: readonly UsageByKey[]): ProviderKeyImpact['api_keys'
     .toSorted((a, b) => b.requests - a.requests)
 }
 
-async function explainUsage(
-  key: ImpactedKey,
-  usage: readonly UsageByKey[],
+function sumRequests(parts: readonly { readonly requests: number }[]): number {
+  return parts.reduce((total, { requests }) => total + requests, 0)
+}
+
+/** Of keys that are not the viewer's no more is told than who would pay. */
+export async function explainUsage(
+  usage: readonly ServedPart[],
+  without: Without,
+  viewer: string,
   explain: ExplainWithout,
-): Promise<Instead[]> {
-  const results = new Map<string, Instead>()
+): Promise<Instead> {
+  const results = new Map<string, Instead[number]>()
   const parts = usage.filter(({ model }) => model !== null).toSorted((a, b) => b.requests - a.requests)
-  for (const { apiKeyId, model, requestedModel, dialect, requests } of parts.slice(0, MOST_EXPLAINED)) {
+  for (const { userId, apiKeyId, provider, model, requestedModel, dialect, requests } of parts.slice(
+    0,
+    MOST_EXPLAINED,
+  )) {
     const found = await explain({
-      userId: key.userId,
+      userId,
       apiKeyId,
-      provider: key.provider,
+      provider,
       model: model!,
       requestedModel: requestedModel ?? model!,
       dialect,
-      withoutKeyId: key.id,
+      without,
     })
-    const instead: Instead = {
+    const isOwn = userId === viewer && found.providerKeyId !== null
+    const instead: Instead[number] = {
       decision: found.decision,
       billed_to: found.billedTo,
-      provider_key_id: found.providerKeyId === null ? null : toPublicId('pk', found.providerKeyId),
+      provider_key_id: isOwn ? toPublicId('pk', found.providerKeyId!) : null,
       code: found.code,
       ...found.otherModel,
       requests: 0,

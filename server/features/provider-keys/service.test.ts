@@ -524,7 +524,11 @@ describeOnEachDatabase('provider keys', (open) => {
       from: new Date(time.now - 7 * day).toISOString(),
       to: new Date(time.now).toISOString(),
       requests: 4,
-      borrowed: { requests: 2, people: 1 },
+      borrowed: {
+        requests: 2,
+        people: 1,
+        instead: [{ decision: 'serve', billed_to: 'server', provider_key_id: null, code: null, requests: 2 }],
+      },
       api_keys: [
         { id: 'ak_K1', name: null, requests: 3, last_used_at: new Date(time.now - day).toISOString() },
         { id: null, name: null, requests: 1, last_used_at: new Date(time.now - 3 * day).toISOString() },
@@ -534,7 +538,7 @@ describeOnEachDatabase('provider keys', (open) => {
         { decision: 'refuse', billed_to: null, provider_key_id: null, code: 'no_usable_key', requests: 1 },
       ],
     })
-    expect(asked).toHaveLength(3)
+    expect(asked).toHaveLength(4)
     expect(asked).toContainEqual(['openai/gpt-y', 'gpt-y'])
   })
 

@@ -1,6 +1,7 @@
 // A user's provider keys: bring one, look at it, replace it, arrange it, test it, destroy it.
 // Invariants: everything is the caller's own, and a key of somebody else is one that does not exist; a secret that came
 // in is sealed in the same call and kept nowhere else; a replaced or deleted ciphertext is destroyed at once and for good.
+import type { Instead } from '../../../contract/impact.ts'
 import type {
   AddProviderKeyBody,
   KeyUsageQuery,
@@ -19,7 +20,7 @@ import { GatewayError } from '../../kernel/errors.ts'
 import type { KeyActor, KeyContext, ProviderKeysOptions, TestKey } from './context.ts'
 import { createKeyCare, type KeyCare } from './care.ts'
 import { findKey, findKeyOrNothing, readDestination } from './find-key.ts'
-import { describeImpact, IMPACT_WINDOW_MS } from './impact.ts'
+import { describeImpact, explainUsage, IMPACT_WINDOW_MS, type ServedPart, type Without } from './impact.ts'
 import { writeFinding } from './key-finding.ts'
 import { createKeyStates, type KeyStates } from './key-states.ts'
 import { createLeaving } from './leaving.ts'
@@ -69,6 +70,8 @@ export interface ProviderKeyService extends GatewaySide {
   testProviderKey(userId: string, ref: string): Promise<ProviderKeyTest>
   testUnsavedKey(input: TestProviderKeyBody): Promise<ProviderKeyTest>
   previewImpact(userId: string, ref: string): Promise<ProviderKeyImpact>
+  /** What requests would get without some keys or leases; `viewer` learns of keys of their own only. */
+  explainInstead(parts: readonly ServedPart[], without: Without, viewer: string): Promise<Instead>
   /** What the server paid for in the place of a key that stopped serving. */
   readStandIn(userId: string, ref: string): Promise<ProviderKeyStandIn>
   /** What one key paid for: by day, model and payer, its borrowers' requests included. */
@@ -168,6 +171,9 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       const borrowed = await store.readBorrowedUsage(userId, key.id, from)
       return describeImpact(key, { usage, borrowed }, { from, to }, options.explain)
     },
+
+    explainInstead: async (parts, without, viewer) =>
+      options.explain ? explainUsage(parts, without, viewer, options.explain) : [],
 
     async readStandIn(userId, ref) {
       return describeStandIn(states.overlay(await findKey(context, userId, ref)), options.countStandIns)

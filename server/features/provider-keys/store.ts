@@ -4,6 +4,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, UserProviderKeyTable } from '../../database/schema.ts'
 import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
+import type { ServedPart } from './impact.ts'
 import type { ProviderKeyStatus, StoredProviderKey } from './record.ts'
 import { createKeyStateStore, type KeyStateStore } from './state-store.ts'
 
@@ -58,7 +59,7 @@ export interface ProviderKeyStore extends KeyStateStore {
   /** What one key paid for since a time, by API key and model. */
   readUsage(userId: string, id: string, since: number): Promise<UsageByKey[]>
   /** Of everybody but its owner. */
-  readBorrowedUsage(userId: string, id: string, since: number): Promise<{ requests: number; people: number }>
+  readBorrowedUsage(userId: string, id: string, since: number): Promise<ServedPart[]>
 }
 
 export function createProviderKeyStore(database: Database): ProviderKeyStore {
@@ -161,14 +162,23 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
     },
 
     async readBorrowedUsage(userId, id, since) {
-      const row = await own
+      const rows = await own
         .selectFrom('requests')
-        .select(({ fn }) => [fn.countAll().as('requests'), fn.count('user_id').distinct().as('people')])
+        .select((select) => [
+          'user_id as userId',
+          'api_key_id as apiKeyId',
+          'provider',
+          'model',
+          'requested_model as requestedModel',
+          'client_dialect as dialect',
+          select.fn.countAll().as('requests'),
+        ])
         .where('provider_key_id', '=', id)
         .where('user_id', '<>', userId)
         .where('created_at', '>=', since)
-        .executeTakeFirstOrThrow()
-      return { requests: Number(row.requests), people: Number(row.people) }
+        .groupBy(['user_id', 'api_key_id', 'provider', 'model', 'requested_model', 'client_dialect'])
+        .execute()
+      return rows.map((row) => ({ ...row, provider: row.provider ?? '', requests: Number(row.requests) }))
     },
 
     async readUsage(userId, id, since) {

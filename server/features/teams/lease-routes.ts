@@ -2,6 +2,7 @@
 import { messageAnswerSchema } from '../../../contract/accounts.ts'
 import {
   createLeaseBodySchema,
+  leaseImpactSchema,
   leaseListSchema,
   leaseParamsSchema,
   leaseSchema,
@@ -67,6 +68,17 @@ export function createLeaseRoutes(leases: Leases): ControlRoute[] {
       async handle(request) {
         await leases.end(actorOf(request), idOf(request.params))
         return { status: 200, body: { message: 'The key is no longer shared with them.' } }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'GET',
+      path: '/admin/leases/:id/impact',
+      summary: 'What the end of a lease would change for those who used it in the last seven days',
+      params: leaseParamsSchema,
+      answers: { 200: { description: 'What they would use instead', schema: leaseImpactSchema }, 404: NO_SUCH_LEASE },
+      async handle({ principal, params }) {
+        return { status: 200, body: await leases.previewImpact(principal.userId, idOf(params)) }
       },
     }),
     defineControlRoute({

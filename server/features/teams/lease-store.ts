@@ -3,6 +3,7 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { LeaseTable, Schema } from '../../database/schema.ts'
+import type { ServedPart } from '../provider-keys/impact.ts'
 
 type Query = Kysely<Schema>
 
@@ -51,6 +52,8 @@ export interface LeaseStore {
   end(id: string, now: number, query: Query): Promise<boolean>
   endAllOf(team: { teamId: string; userId?: string }, now: number, query: Query): Promise<void>
   readUsage(id: string, userId: string | null): Promise<BorrowerUsage[]>
+  /** What was served under a lease since a time. */
+  readServed(id: string, since: number): Promise<ServedPart[]>
   /** Nano-dollars by lease since a time. */
   readSpent(ids: readonly { id: string; since: number }[]): Promise<Map<string, number>>
 }
@@ -161,6 +164,30 @@ export function createLeaseStore(database: Database): LeaseStore {
         unknownCosts: Number(row.requests) - Number(row.known),
         lastUsedAt: row.lastUsedAt === null ? null : Number(row.lastUsedAt),
       }))
+    },
+    async readServed(id, since) {
+      const rows = await own
+        .selectFrom('attempts')
+        .innerJoin('requests', (join) =>
+          join
+            .onRef('requests.id', '=', 'attempts.request_id')
+            .onRef('requests.provider_key_id', '=', 'attempts.provider_key_id'),
+        )
+        .select(({ fn }) => [
+          'requests.user_id as userId',
+          'requests.api_key_id as apiKeyId',
+          'attempts.provider',
+          'requests.model as model',
+          'requests.requested_model as requestedModel',
+          'requests.client_dialect as dialect',
+          fn.count('requests.id').distinct().as('requests'),
+        ])
+        .where('attempts.lease_id', '=', id)
+        .where('attempts.created_at', '>=', since)
+        .groupBy(['requests.user_id', 'requests.api_key_id', 'attempts.provider', 'requests.model'])
+        .groupBy(['requests.requested_model', 'requests.client_dialect'])
+        .execute()
+      return rows.map((row) => ({ ...row, requests: Number(row.requests) }))
     },
     async readSpent(ids) {
       const spent = new Map<string, number>()

@@ -1,7 +1,7 @@
 // The rules of leases: a key's owner shares it with a team, or one member, and says for what, how much and how long.
 // Invariants: only the owner of the key makes and changes a lease; the owner, and the team's admins, end it; a borrower
 // learns no more of the key than its last characters; every change acts on the next request of this instance.
-import type { CreateLeaseBody, LeaseAnswer, LeaseUsage, UpdateLeaseBody } from '../../../contract/teams.ts'
+import type { CreateLeaseBody, LeaseAnswer, LeaseImpact, LeaseUsage, UpdateLeaseBody } from '../../../contract/teams.ts'
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { LeaseTable, Schema } from '../../database/schema.ts'
@@ -10,6 +10,8 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import { startOfPeriod } from '../../kernel/periods.ts'
 import type { Audit } from '../audit/audit.ts'
+import type { Instead } from '../../../contract/impact.ts'
+import type { ServedPart } from '../provider-keys/impact.ts'
 import { describeChanges } from '../../kernel/changes.ts'
 import type { Actor } from './actor.ts'
 import type { LeaseRow, LeaseStore, LeaseTerms } from './lease-store.ts'
@@ -24,6 +26,8 @@ export interface Leases {
   update(actor: Actor, id: string, fields: UpdateLeaseBody): Promise<LeaseAnswer>
   end(actor: Actor, id: string): Promise<void>
   readUsage(userId: string, id: string): Promise<LeaseUsage>
+  /** What would change if it ended, for whoever may end it. */
+  previewImpact(userId: string, id: string): Promise<LeaseImpact>
 }
 
 export interface LeaseOptions {
@@ -34,11 +38,19 @@ export interface LeaseOptions {
   readonly leases: LeaseStore
   /** The bare id of a key of this user; throws not_found. */
   readonly findOwnKey: (userId: string, ref: string) => Promise<{ id: string; provider: string }>
+  /** What requests would get without some leases. */
+  readonly explainInstead: (
+    parts: readonly ServedPart[],
+    without: { leaseIds: readonly string[] },
+    viewer: string,
+  ) => Promise<Instead>
   readonly changed: (ids: readonly string[]) => void
 }
 
+const IMPACT_WINDOW_MS = 7 * 86_400_000
+
 export function createLeases(options: LeaseOptions): Leases {
-  const { database, clock, audit, teams, leases, findOwnKey, changed } = options
+  const { database, clock, audit, teams, leases, findOwnKey, explainInstead, changed } = options
 
   async function describe(rows: readonly LeaseRow[], viewer: string): Promise<LeaseAnswer[]> {
     const now = clock.now()
@@ -76,6 +88,13 @@ export function createLeases(options: LeaseOptions): Leases {
     })
     if (isDone) changed([lease.team_id])
     return isDone
+  }
+
+  async function findEndable(userId: string, id: string): Promise<LeaseRow> {
+    const lease = await findVisible(userId, id)
+    const role = await teams.roleOf(lease.team_id, userId)
+    if (lease.owner_id === userId || mayInTeam(role, 'unshare')) return lease
+    throw new GatewayError('forbidden', { message: "Only the key's owner and the team's admins may end a lease." })
   }
 
   return {
@@ -128,14 +147,24 @@ export function createLeases(options: LeaseOptions): Leases {
     },
 
     async end(actor, id) {
-      const lease = await findVisible(actor.userId, id)
-      const role = await teams.roleOf(lease.team_id, actor.userId)
-      if (lease.owner_id !== actor.userId && !mayInTeam(role, 'unshare')) {
-        throw new GatewayError('forbidden', { message: "Only the key's owner and the team's admins may end a lease." })
-      }
+      const lease = await findEndable(actor.userId, id)
       const details = { terms: readable(termsOf(lease)) }
       const isDone = await change(actor, 'lease.ended', lease, details, (tx) => leases.end(id, clock.now(), tx))
       if (!isDone) throw noSuchLease()
+    },
+
+    async previewImpact(userId, id) {
+      await findEndable(userId, id)
+      const to = clock.now()
+      const from = to - IMPACT_WINDOW_MS
+      const parts = await leases.readServed(id, from)
+      return {
+        from: new Date(from).toISOString(),
+        to: new Date(to).toISOString(),
+        requests: parts.reduce((total, { requests }) => total + requests, 0),
+        people: new Set(parts.map((part) => part.userId)).size,
+        instead: await explainInstead(parts, { leaseIds: [id] }, userId),
+      }
     },
 
     async readUsage(userId, id) {

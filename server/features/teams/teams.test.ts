@@ -80,6 +80,7 @@ async function begin(open: OpenDatabase) {
     leases,
     changed: (ids: readonly string[]) => ids.forEach((id) => borrowed.invalidate(id)),
     findOwnKey: async () => ({ id: keyId, provider: 'openai' }),
+    explainInstead: async () => [],
     revokeTeamKeys: async (_team: string, userId: string | null) => {
       revoked.push(userId ?? 'everybody')
       return []

@@ -25,6 +25,7 @@ export interface TeamsOptions extends Pick<TeamRouteTools, 'publicUrl'> {
   /** Absent where the operator set no mail server. */
   readonly mail?: Pick<Mail, 'sendLater'> | undefined
   readonly findOwnKey: LeaseOptions['findOwnKey']
+  readonly explainInstead: LeaseOptions['explainInstead']
   readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
   readonly revokeTeamKeys: MembershipOptions['revokeTeamKeys']
   /** Told the ids of teams, users and API keys whose rights changed, after the commit. */

@@ -84,6 +84,8 @@ describeDashboard('the team page', (suite) => {
     await choose('OpenAI', 'Stop sharing')
     await sees(member.email.split('@')[0]!)
     await sees('1 request')
+    await sees('Used for 1 request in the last 7 days.')
+    await sees('✕ nothing')
     expect(await suite.readFocus()).toBe('Cancel')
     await expectClean()
     await press('Cancel')

@@ -3,6 +3,7 @@ import type {
   CreateLeaseBody,
   CreateTeamInviteBody,
   LeaseAnswer,
+  LeaseImpact,
   LeaseUsage,
   Team,
   TeamDetails,
@@ -46,4 +47,5 @@ export const createLease = (body: CreateLeaseBody): Promise<LeaseAnswer> => call
 export const changeLease = (id: string, body: UpdateLeaseBody): Promise<LeaseAnswer> =>
   call('PATCH', lease(id), { body })
 export const endLease = (id: string): Promise<unknown> => call('DELETE', lease(id))
+export const readLeaseImpact = (id: string): Promise<LeaseImpact> => call('GET', `${lease(id)}/impact`)
 export const readLeaseUsage = (id: string): Promise<LeaseUsage> => call('GET', `${lease(id)}/usage`)
