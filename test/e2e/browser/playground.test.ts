@@ -78,6 +78,38 @@ describeDashboard('the playground', (suite) => {
     await expectClean()
   })
 
+  test('an answer that failed is asked again in its place: the same question, once', async () => {
+    const token = await start()
+    await suite.uniroute.addProviderKey(token, 'openai', newKey(), { label: 'Work account' })
+    await open({ expect: /ERR_|404|50[0-9]/ })
+    const sent: string[] = []
+    let meets: ((route: any) => Promise<void>) | null = (route) => route.abort('connectionrefused')
+    await suite.page.route(/playground\/v1\/chat\/completions$/, (route: any) => {
+      sent.push(route.request().postData())
+      return meets ? meets(route) : route.fallback()
+    })
+    await ask('Are you there?')
+    await answer().getByText('UniRoute did not answer.').waitFor()
+    await expectClean()
+    const message = 'The gateway is restarting.'
+    meets = (route) =>
+      route.fulfill({
+        status: 503,
+        headers: { 'x-request-id': 'req_01J8ZZZZZZZZZZZZZZZZZZZZZZ' },
+        json: { error: { message, code: 'storage_unavailable' } },
+      })
+    await answer().getByRole('button', { name: 'Try again' }).click()
+    await answer().getByText(message).waitFor()
+    await answer().getByText('req_01J8ZZZZZZZZZZZZZZZZZZZZZZ').waitFor()
+    meets = null
+    await answer().getByRole('button', { name: 'Try again' }).click()
+    await answer().getByText('You, Work account').waitFor()
+    expect(new Set(sent).size).toBe(1)
+    expect([sent.length, await suite.page.getByRole('article').count()]).toEqual([3, 1])
+    expect(await answer().getByRole('alert').count()).toBe(0)
+    await expectClean()
+  })
+
   test('Enter while a character is composed sends nothing; Enter after it sends; Shift and Enter begins a line', async () => {
     const token = await start()
     const key = newKey('ok')

@@ -69,6 +69,38 @@ describeDashboard('set-up', (suite) => {
     return started
   }
 
+  test('what fails while the administrator is made is said there, and what was written stays', async () => {
+    const uniroute = await begin()
+    await open(`${uniroute.url}/setup#${uniroute.code}`, { expect: /50[0-9]|ERR_/ })
+    const written = { 'E-mail': 'first@example.com', 'Name (optional)': 'Nina', Password: createFakePassword() }
+    const { page } = suite
+    for (const [label, text] of Object.entries(written)) await page.getByLabel(label, { exact: true }).fill(text)
+    const keepsDraft = async (): Promise<void> => {
+      for (const [label, text] of Object.entries(written))
+        expect(await page.getByLabel(label, { exact: true }).inputValue(), label).toBe(text)
+    }
+    let meets: ((route: any) => Promise<void>) | null = (route) => route.abort('connectionrefused')
+    await page.route(/\/auth\/setup$/, (route: any) =>
+      meets && route.request().method() === 'POST' ? meets(route) : route.fallback(),
+    )
+    await press('Create administrator')
+    await sees('UniRoute did not answer.')
+    await keepsDraft()
+    meets = (route) =>
+      route.fulfill({
+        status: 503,
+        headers: { 'x-request-id': 'req_01J8ZZZZZZZZZZZZZZZZZZZZZZ' },
+        json: { error: 'The database did not answer.', code: 'storage_unavailable' },
+      })
+    await press('Try again')
+    await sees('req_01J8ZZZZZZZZZZZZZZZZZZZZZZ')
+    await keepsDraft()
+    meets = null
+    await press('Try again')
+    await sees('sealed with AES-256-GCM')
+    await expectClean()
+  })
+
   test('from nothing to the first answer: administrator, provider key, API key, the snippet as it is shown', async () => {
     const uniroute = await begin()
     await open(`${uniroute.url}/setup#${uniroute.code}`)

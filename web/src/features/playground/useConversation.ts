@@ -22,6 +22,8 @@ export interface Conversation {
   readonly busy: ComputedRef<boolean>
   /** One model for each lane that is asked; `lanes` says which, where it is not all of them. */
   ask(question: Question, models: readonly string[], settings: ChatSettings, lanes?: readonly number[]): Promise<void>
+  /** The same once more, in the place of an answer that failed. */
+  again(answer: Answer): Promise<void>
   /** Cuts every answer under way, at the provider too. */
   stop(): void
   clear(): void
@@ -30,6 +32,8 @@ export interface Conversation {
 export function useConversation(): Conversation {
   const turns = ref<Turn[]>([])
   const running = shallowReactive(new Map<number, AbortController>())
+  // What each answer was asked with, as long as it can be asked again.
+  const bodies = new Map<number, object>()
   const busy = computed(() => running.size > 0)
   let next = 1
 
@@ -54,6 +58,7 @@ export function useConversation(): Conversation {
   }
 
   async function run(answer: Answer, body: object): Promise<void> {
+    bodies.set(answer.id, body)
     const controller = new AbortController()
     running.set(answer.id, controller)
     const startedAt = performance.now()
@@ -75,9 +80,16 @@ export function useConversation(): Conversation {
     turns,
     busy,
     ask,
+    async again(answer) {
+      const body = bodies.get(answer.id)
+      if (!body || running.has(answer.id)) return
+      Object.assign(answer, createAnswer(answer.id, answer.lane, answer.model))
+      await run(answer, body)
+    },
     stop,
     clear() {
       stop()
+      bodies.clear()
       turns.value = []
     },
   }
