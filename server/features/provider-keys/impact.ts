@@ -4,6 +4,7 @@ import type { Instead } from '../../../contract/impact.ts'
 import type { ProviderKeyImpact } from '../../../contract/provider-keys.ts'
 import { toPublicId } from '../../kernel/ids.ts'
 import type { ProviderKeyRecord } from './record.ts'
+import type { ServedPart } from './served-part.ts'
 import type { UsageByKey } from './store.ts'
 
 export const IMPACT_WINDOW_MS = 7 * 86_400_000
@@ -14,17 +15,6 @@ const MOST_EXPLAINED = 50
 export interface Without {
   readonly keyId?: string
   readonly leaseIds?: readonly string[]
-}
-
-/** Requests of one kind that a key served. */
-export interface ServedPart {
-  readonly userId: string
-  readonly apiKeyId: string | null
-  readonly provider: string
-  readonly model: string | null
-  readonly requestedModel: string | null
-  readonly dialect: string
-  readonly requests: number
 }
 
 /** A request that one of the keys served. */

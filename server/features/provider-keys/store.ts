@@ -4,8 +4,8 @@ import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { Schema, UserProviderKeyTable } from '../../database/schema.ts'
 import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
-import type { ServedPart } from './impact.ts'
 import type { ProviderKeyStatus, StoredProviderKey } from './record.ts'
+import type { ServedPart } from './served-part.ts'
 import { createKeyStateStore, type KeyStateStore } from './state-store.ts'
 
 type Query = Kysely<Schema>

@@ -3,7 +3,7 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { LeaseTable, Schema } from '../../database/schema.ts'
-import type { ServedPart } from '../provider-keys/impact.ts'
+import type { ServedPart } from '../provider-keys/served-part.ts'
 
 type Query = Kysely<Schema>
 
