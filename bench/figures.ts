@@ -11,6 +11,8 @@ export interface FigureTable {
   readonly columns: Readonly<Record<string, string>>
   readonly digits: number
   readonly references: readonly string[]
+  /** What a round is, where that needs saying. */
+  readonly about?: string
 }
 
 export interface FigureRow {
@@ -60,7 +62,7 @@ export function reportFigures(table: FigureTable, rows: readonly FigureRow[], ho
   const about = [
     `${table.id}: ${table.summary}`,
     writeMachine(machine),
-    `medians of ${rows[0]?.rounds.length ?? 0} rounds`,
+    table.about ?? `medians of ${rows[0]?.rounds.length ?? 0} rounds`,
   ]
   how.print(`\n${[...about, '', ...alignColumns([head, ...lines]), ''].join('\n')}\n`)
   const { id: scenario, summary, unit, columns } = table

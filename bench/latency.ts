@@ -25,6 +25,7 @@ export interface LatencyResult {
   readonly p99: Range
   /** Of a round's median over that of `direct` in the same round; null without it. */
   readonly added: Range | null
+  readonly rounds: readonly Readonly<Record<string, number>>[]
   readonly requests: number
 }
 
@@ -44,8 +45,10 @@ export async function measureLatency(options: RunOptions & { readonly perSecond:
   const base = rounds.get(direct)?.p50
   return contestants.map(({ target, requests }) => {
     const { p50, p99 } = rounds.get(target)!
-    const added = base && target !== direct ? summarise(p50.map((one, round) => one - base[round]!)) : null
-    return { target, p50: summarise(p50), p99: summarise(p99), added, requests }
+    const added = base && target !== direct ? p50.map((one, round) => one - base[round]!) : null
+    const byRound = p50.map((one, round) => ({ p50: one, p99: p99[round]!, ...(added && { added: added[round]! }) }))
+    const ranges = { p50: summarise(p50), p99: summarise(p99), added: added && summarise(added) }
+    return { target, ...ranges, rounds: byRound, requests }
   })
 }
 

@@ -1,4 +1,5 @@
 // All that can be measured, by name, and what belongs together.
+import { adminPages } from './measures/admin-pages.ts'
 import { createCostMeasure, createLatencyMeasure } from './measures/cost.ts'
 import { idleStreams } from './measures/idle-streams.ts'
 import type { Measure } from './measures/measure.ts'
@@ -11,6 +12,7 @@ const ALL: readonly Measure[] = [
   idleStreams,
   coldStart,
   atRest,
+  adminPages,
 ]
 
 const MEASURES: ReadonlyMap<string, Measure> = new Map(ALL.map((measure) => [measure.id, measure]))
@@ -28,6 +30,7 @@ const TABLE = [
   'idle-streams',
   'cold-start',
   'rest',
+  'admin-pages',
 ]
 
 /** By one word: several at once. */
