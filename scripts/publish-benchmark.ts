@@ -37,7 +37,7 @@ writeFileSync(`${DOCS}/benchmark.svg`, drawBars('Processor time as a multiple of
 
 const curves = listCurves(kept)
 for (const runs of curves) {
-  const { summary: title = '', of = '', unit, lines = [] } = runs.newest
+  const { summary: title = '', of = '', unit, isStraight = false, lines = [] } = runs.newest
   const drawn = lines.map(({ id, points }) => ({
     id,
     points: points.flatMap(({ at }) => {
@@ -45,7 +45,7 @@ for (const runs of curves) {
       return figure === null ? [] : [{ at, figure }]
     }),
   }))
-  writeFileSync(`${DOCS}/benchmark-${runs.scenario}.svg`, drawCurve({ title, of, unit }, drawn))
+  writeFileSync(`${DOCS}/benchmark-${runs.scenario}.svg`, drawCurve({ title, of, unit, isStraight }, drawn))
 }
 
 const figures = [

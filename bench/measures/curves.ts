@@ -37,6 +37,8 @@ interface Curve extends Measure {
   /** What grows, and what is measured. */
   readonly of: string
   readonly unit: string
+  /** Drawn by amounts, not by powers of ten: what must be a straight line then looks like one. */
+  readonly isStraight?: true
   /** For who plans the time; on two cores with nothing else to do. */
   readonly minutes: number
 }
@@ -65,6 +67,7 @@ export const CURVES: readonly Curve[] = [
     id: 'curve-body',
     summary: 'processor time for a request, with bodies of 1 KB to 1 MB',
     of: 'KB asked',
+    isStraight: true,
     unit: 'CPU µs per request',
     minutes: 4,
     measure: (wishes) =>
@@ -164,10 +167,10 @@ function createCurve(facts: Omit<Curve, 'run'> & { measure(wishes: Wishes): Prom
       const lines = await measure(wishes)
       const machine = { ...describeMachine(), loadBefore, loadAfter: readLoad() }
       wishes.print(`\n${curve.id}: ${curve.summary}\n${writeMachine(machine)}\n\n${printLines(curve, lines)}\n\n`)
-      const { id: scenario, summary, of, unit } = curve
+      const { id: scenario, summary, of, unit, isStraight } = curve
       return saveResult(
         scenario,
-        { scenario, summary, of, unit, machine, lines },
+        { scenario, summary, of, unit, isStraight, machine, lines },
         { keep: wishes.keep, date: new Date() },
       )
     },

@@ -29,6 +29,7 @@ export interface KeptResult {
   readonly targets?: readonly { readonly id: string; readonly rounds: readonly Round[] }[]
   /** Of a curve only. */
   readonly of?: string
+  readonly isStraight?: true
   readonly lines?: readonly {
     readonly id: string
     readonly points: readonly { readonly at: number; readonly rounds: readonly number[] }[]

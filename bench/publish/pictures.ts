@@ -66,15 +66,24 @@ export interface CurveLine {
   readonly points: readonly { readonly at: number; readonly figure: Range }[]
 }
 
-/** What grows goes by powers of ten and begins at nothing where it does; what it costs goes from nothing up. */
-export function drawCurve(
-  { title, of, unit }: { title: string; of: string; unit: string },
-  lines: readonly CurveLine[],
-) {
+export interface CurveWords {
+  readonly title: string
+  readonly of: string
+  readonly unit: string
+  readonly isStraight?: boolean
+}
+
+/**
+ * What grows goes by powers of ten unless it is to be a straight line, and begins at nothing where it does; what it costs
+ * goes from nothing up.
+ */
+export function drawCurve(words: CurveWords, lines: readonly CurveLine[]): string {
+  const { title, of, unit, isStraight = false } = words
   const [left, top, width, height] = [70, 40, 560, 220]
   const all = lines.flatMap(({ points }) => points)
   const amounts = [...new Set(all.map(({ at }) => at))].toSorted((a, b) => a - b)
-  const place = (at: number): number => Math.log10(Math.max(at, (amounts.find((one) => one > 0) ?? 1) / 10))
+  const least = (amounts.find((one) => one > 0) ?? 1) / 10
+  const place = (at: number): number => (isStraight ? at : Math.log10(Math.max(at, least)))
   const [from, to] = [place(amounts[0]!), place(amounts.at(-1)!)]
   const x = (at: number): number => left + ((place(at) - from) / (to - from || 1)) * width
   const highest = Math.max(...all.map(({ figure }) => figure.most)) * 1.05
@@ -83,7 +92,8 @@ export function drawCurve(
     `<line class="rule" x1="${left}" x2="${left + width}" y1="${y(share * highest).toFixed(1)}" y2="${y(share * highest).toFixed(1)}"/>`,
     `<text x="${left - 8}" y="${(y(share * highest) + 4).toFixed(1)}" text-anchor="end">${formatFigure(share * highest)}</text>`,
   ])
-  const ticks = amounts.map(
+  // Straight lines begin with amounts too near to each other to be named.
+  const ticks = (isStraight ? amounts.slice(-2) : amounts).map(
     (at) =>
       `<text x="${x(at).toFixed(1)}" y="${top + height + 18}" text-anchor="middle">${at.toLocaleString('en')}</text>`,
   )
@@ -94,7 +104,7 @@ export function drawCurve(
       `<circle class="${id}" cx="${x(at).toFixed(1)}" cy="${y(figure.median).toFixed(1)}" r="3"/>`,
     ]),
   ])
-  const words = [
+  const axes = [
     `<text x="${left + width / 2}" y="${top + height + 38}" text-anchor="middle">${escape(of)}</text>`,
     `<text x="${left + width}" y="22" text-anchor="end">${escape(unit)}</text>`,
   ]
@@ -102,7 +112,7 @@ export function drawCurve(
     lines.map(({ id }) => id),
     left,
   )
-  return frame({ title, width: 680, height: top + height + 52 }, [...legend, ...rules, ...drawn, ...ticks, ...words])
+  return frame({ title, width: 680, height: top + height + 52 }, [...legend, ...rules, ...drawn, ...ticks, ...axes])
 }
 
 function formatFigure(figure: number): string {
