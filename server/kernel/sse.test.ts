@@ -105,6 +105,26 @@ describe('SseTap', () => {
   })
 })
 
+test('the tail is the end of all that passed, however large its reads were', () => {
+  const sizes = fc.oneof(fc.integer({ min: 1, max: 3_000 }), fc.constantFrom(4_096, 8_191, 8_192, 8_193, 65_536))
+  fc.assert(
+    fc.property(fc.array(sizes, { minLength: 1, maxLength: 8 }), (lengths) => {
+      const tap = new SseTap()
+      let [all, next] = ['', 0]
+      for (const length of lengths) {
+        const read = Array.from({ length }, () => String.fromCharCode(97 + (next++ % 23))).join('')
+        const bytes = Buffer.from(read)
+        tap.push(bytes)
+        // Its memory is used for something else.
+        if (length >= 8_192) bytes.fill('!')
+        all += read
+        expect(tap.tail).toBe(all.slice(-4_096))
+      }
+    }),
+    { ...RUNS, numRuns: 50 },
+  )
+})
+
 describe('findFirstEvent', () => {
   test('skips heartbeats and waits for the whole first event', () => {
     const text = ': hi\r\n\r\nevent: ping\r\ndata: {}\r\n\r\ndata: {"a":1}\r\n\r\ndata: 2\r\n\r\n'

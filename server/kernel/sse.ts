@@ -6,6 +6,7 @@ const LF = 0x0a
 const CR = 0x0d
 const HEAD_BYTES = 256
 const TAIL_BYTES = 4096
+const LARGE_READ = 2 * TAIL_BYTES
 const NOTHING = Buffer.alloc(0)
 const BLANK_LINE = Buffer.from('\n\n')
 
@@ -76,6 +77,7 @@ export class SseTap {
   #headBytes = 0
   #lastHead = ''
   #tail: Buffer[] = []
+  #tailCopy: Buffer | null = null
   #tailBytes = 0
   #tailText: string | null = null
   readonly #marks: readonly Buffer[]
@@ -212,11 +214,20 @@ export class SseTap {
 
   #keepTail(chunk: Buffer): void {
     this.#tailText = null
+    if (chunk.length >= LARGE_READ) return this.#copyTail(chunk)
     this.#tail.push(chunk)
     this.#tailBytes += chunk.length
     while (this.#tail.length > 1 && this.#tailBytes - this.#tail[0]!.length >= TAIL_BYTES) {
       this.#tailBytes -= this.#tail.shift()!.length
     }
+  }
+
+  /** The end of a large read must not keep all of it in memory. */
+  #copyTail(chunk: Buffer): void {
+    const copy = (this.#tailCopy ??= Buffer.allocUnsafeSlow(TAIL_BYTES))
+    chunk.copy(copy, 0, chunk.length - TAIL_BYTES)
+    this.#tail = [copy]
+    this.#tailBytes = TAIL_BYTES
   }
 }
 

@@ -55,6 +55,8 @@ export interface Upstream {
 
 const CONNECT_TIMEOUT_MS = 10_000
 const MOST_GUARDED_POOLS = 256
+/** Read ahead of a client that is slow, where there is no TLS, which reads ahead less by itself. */
+const PLAIN_HELD = 32 * 1024
 
 export function createUpstream(options: { connectTimeoutMs?: number } = {}): Upstream {
   const timeout = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
@@ -62,6 +64,7 @@ export function createUpstream(options: { connectTimeoutMs?: number } = {}): Ups
   const guardedPools = new Map<string, Pool>()
 
   function createPool(origin: string, guarded: boolean): Pool {
+    const isPlain = origin.startsWith('http:')
     return new Pool(origin, {
       connections: null,
       pipelining: 1,
@@ -69,7 +72,9 @@ export function createUpstream(options: { connectTimeoutMs?: number } = {}): Ups
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: 64 * 1024,
-      connect: guarded ? createGuardedConnect(timeout) : { timeout, allowH2: false },
+      connect: guarded
+        ? createGuardedConnect(timeout)
+        : { timeout, allowH2: false, ...(isPlain && { highWaterMark: PLAIN_HELD }) },
     })
   }
 
@@ -136,7 +141,9 @@ class Call implements Dispatcher.DispatchHandler, UpstreamCall {
     if (this.#over) controller.abort(new Error('aborted'))
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
+    // As bytes they keep the first read of the socket in memory for as long as the call runs.
+    controller.rawHeaders = null
     if (this.#over || status < 200) return
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity' && encoding !== '') {
