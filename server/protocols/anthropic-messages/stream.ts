@@ -4,6 +4,8 @@ import { asCount, asObject, asText, findLastMember, parseJson } from '../read.ts
 import { anthropicErrorObject, anthropicStatus, decodeAnthropicError } from './error.ts'
 import { mergeAnthropicUsage, readAnthropicUsage } from './usage.ts'
 
+const STOP = /"type"\s*:\s*"message_stop"/
+
 export const messagesStream: StreamFacts = {
   readError(event) {
     const data = asObject(parseJson(event.data))
@@ -12,7 +14,9 @@ export const messagesStream: StreamFacts = {
   },
   isError: (head) => /^event: ?error\s|^data: ?\{\s*"type"\s*:\s*"error"/m.test(head),
   marks: [],
-  isComplete: ({ tail }) => /"type"\s*:\s*"message_stop"/.test(tail) || /^event: ?error\s/m.test(tail),
+  // Of a last event longer than the tail only the head says what it is.
+  isComplete: ({ lastEventHead, tail }) =>
+    STOP.test(tail) || STOP.test(lastEventHead) || /^event: ?error\s/m.test(tail),
   readUsage(firstEvent, tail) {
     const data = firstEvent.slice(firstEvent.indexOf('{'))
     const start = asObject(asObject(asObject(parseJson(data))?.['message'])?.['usage'])
