@@ -77,7 +77,11 @@ export function countStreams(): number {
 }
 
 /** One fresh process, measured at each of the growing counts. Throws a WrongResult where a stream is lost. */
-export async function measureStreams(target: Target, counts: readonly number[]): Promise<StreamMemory[]> {
+export async function measureStreams(
+  target: Target,
+  counts: readonly number[],
+  settleMs = SETTLE_MS,
+): Promise<StreamMemory[]> {
   await using stack = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'uniroute-bench-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
@@ -87,7 +91,7 @@ export async function measureStreams(target: Target, counts: readonly number[]):
   const { load, running } = contestant
 
   const settle = async (): Promise<{ resident: number; proportional: number }> => {
-    await sleep(SETTLE_MS)
+    await sleep(settleMs)
     await rest(running.pid)
     return readMemory(running.pid)
   }
