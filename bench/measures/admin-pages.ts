@@ -10,7 +10,6 @@ import { openDatabase } from '../../server/database/database.ts'
 import { reportFigures, type FigureRow } from '../figures.ts'
 import { quantile } from '../latency.ts'
 import { readLoad } from '../report.ts'
-import { WrongResult } from '../run.ts'
 import type { Measure } from './measure.ts'
 
 const ROWS = 1_000_000
@@ -71,17 +70,20 @@ export const adminPages: Measure = {
   async run({ rounds, say, keep, print }) {
     const loadBefore = readLoad()
     const looks = rounds === null ? LOOKS : rounds
-    const rows = await measurePages('sqlite', undefined, { looks, say })
+    const failed: string[] = []
+    const rows = await measurePages('sqlite', undefined, { looks, say, failed })
     if (postgresProblem === undefined) {
       const url = await createPostgresDatabase()
       try {
-        rows.push(...(await measurePages('postgres', url, { looks, say })))
+        rows.push(...(await measurePages('postgres', url, { looks, say, failed })))
       } finally {
         await dropPostgresDatabase(url)
       }
     } else say(`no PostgreSQL: ${postgresProblem}`)
     const columns = { p95: 'p95 ms', median: 'median ms', first: 'first look' }
-    const { id, summary } = adminPages
+    const { id } = adminPages
+    // A page that fails has no figure, and says so wherever the others are shown.
+    const summary = adminPages.summary + (failed.length > 0 ? `; **failed: ${failed.join(', ')}**` : '')
     const about = `${looks} looks at each page after the first`
     const table = { id, summary, unit: 'ms', columns, digits: 0, references: [], about }
     return reportFigures(table, rows, { keep, loadBefore, print })
@@ -91,7 +93,7 @@ export const adminPages: Measure = {
 async function measurePages(
   kind: string,
   databaseUrl: string | undefined,
-  { looks, say }: { looks: number; say: (line: string) => void },
+  { looks, say, failed }: { looks: number; say: (line: string) => void; failed: string[] },
 ): Promise<FigureRow[]> {
   await using stack = new AsyncDisposableStack()
   // With PostgreSQL no secret is made by itself.
@@ -122,7 +124,17 @@ async function measurePages(
     const paths = page.calls({ providerKey, request: 'req_01J00000000000000000000000' })
     const token = page.isOperators ? tokens.operator : tokens.own
     const times: number[] = []
-    for (let look = 0; look <= looks; look++) times.push(await timeLook(uniroute, paths, token))
+    let wrong: string | null = null
+    for (let look = 0; look <= looks && wrong === null; look++) {
+      const { milliseconds, wrong: found } = await timeLook(uniroute, paths, token)
+      times.push(milliseconds)
+      wrong = found
+    }
+    if (wrong !== null) {
+      say(`${kind}: ${page.name} FAILED: ${wrong}`)
+      failed.push(`${page.name} (${kind})`)
+      continue
+    }
     const [first, ...later] = times
     const sorted = later.toSorted((a, b) => a - b)
     const figures = { p95: quantile(sorted, 0.95), median: quantile(sorted, 0.5), first: first! }
@@ -131,14 +143,13 @@ async function measurePages(
   return rows
 }
 
-async function timeLook(uniroute: UniRoute, paths: readonly string[], token: string): Promise<number> {
+async function timeLook(uniroute: UniRoute, paths: readonly string[], token: string) {
   const before = performance.now()
   const replies = await Promise.all(paths.map((path) => uniroute.call('GET', path, { token })))
-  const took = performance.now() - before
-  const wrong = replies.findIndex(({ status }) => status !== 200)
-  if (wrong >= 0)
-    throw new WrongResult(`GET ${paths[wrong]} answered ${replies[wrong]!.status}: ${replies[wrong]!.text}`)
-  return took
+  const milliseconds = performance.now() - before
+  const place = replies.findIndex(({ status }) => status !== 200)
+  const wrong = place < 0 ? null : `GET ${paths[place]} answered ${replies[place]!.status}: ${replies[place]!.text}`
+  return { milliseconds, wrong }
 }
 
 /** As it stands in the database: without `pk_` or `ak_`. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reportFigures } from '../figures.ts'
 import { readMemory } from '../memory.ts'
+import { readProcessorTime } from '../processor-time.ts'
 import { LEAST_ROUNDS, readLoad } from '../report.ts'
 import { rest } from '../run.ts'
 import { REFERENCES } from '../targets.ts'
@@ -21,15 +22,12 @@ export const coldStart: Measure = {
   id: 'cold-start',
   summary: 'from the start of the program until it is ready: its second start, with what the first one left',
   async run(wishes) {
-    const columns = { milliseconds: 'ms to ready', first: 'first start' }
-    return runStarts(
-      wishes,
-      { measure: coldStart, unit: 'ms', columns, digits: 0 },
-      async (_, milliseconds, first) => ({
-        milliseconds,
-        first,
-      }),
-    )
+    const columns = { milliseconds: 'ms to ready', processor: 'CPU ms', first: 'first start' }
+    const table = { measure: coldStart, unit: 'ms', columns, digits: 0 }
+    return runStarts(wishes, table, async ({ pid }, milliseconds, first) => {
+      const { user, system } = readProcessorTime(pid)
+      return { milliseconds, processor: (user + system) / 1000, first }
+    })
   },
 }
 

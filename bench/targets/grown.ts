@@ -47,13 +47,6 @@ export async function grow(file: string, { users, usageRows }: Growth): Promise<
     }
     if (users > 0) copyUsers(connection, users)
     if (usageRows === 0) return
-    // Many times as fast as keeping them in order row by row.
-    const indexes = connection
-      .prepare(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name IN ('requests', 'attempts') AND sql IS NOT NULL",
-      )
-      .all() as unknown as { name: string; sql: string }[]
-    for (const { name } of indexes) connection.exec(`DROP INDEX ${name}`)
     const everyMs = Math.min(9_000, Math.floor(LEDGER_MS / usageRows))
     const database = await openDatabase({ file, statementTimeoutMs: 3_600_000 })
     await fillLedger(database, usageRows, {
@@ -62,8 +55,6 @@ export async function grow(file: string, { users, usageRows }: Growth): Promise<
       started: Date.now() - LEDGER_ENDED_MS - usageRows * everyMs,
     })
     await database.close()
-    connection.exec('PRAGMA cache_size = -1000000')
-    for (const index of indexes) connection.exec(index.sql)
     connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   } finally {
     connection.close()
