@@ -11,6 +11,8 @@ export const signInOptionsSchema = z
     /** Does this server send mail? Without it, reset links come from an administrator. */
     mail: z.boolean(),
     password_min_length: z.int(),
+    /** By which one can sign in as well (`GET /auth/oidc/begin`). */
+    provider: z.object({ name: z.string() }).nullable(),
   })
   .meta({ id: 'SignInOptions' })
 export type SignInOptions = z.infer<typeof signInOptionsSchema>

@@ -63,6 +63,7 @@ import type { Log } from './kernel/log.ts'
 import type { Wire } from './kernel/wire.ts'
 import { PACKAGE_ROOT, readPackageVersion } from './kernel/package-root.ts'
 import { createProviders } from './providers/registry.ts'
+import { createFetchThrough } from './upstream/fetch-through.ts'
 import { createMail } from './upstream/mail.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
@@ -167,6 +168,7 @@ export function createApp(options: AppOptions): App {
       publicUrl,
     },
     mail,
+    oidc: config.oidc ? { settings: config.oidc, fetch: createFetchThrough(upstream) } : undefined,
     leaving: () => [teams.leaving, providerKeys.leaving, apiKeys.leaving],
     announce(id) {
       apiKeys.invalidate(id)
@@ -345,6 +347,7 @@ export function createApp(options: AppOptions): App {
         registration: config.registration,
         mail: mail !== undefined,
         password_min_length: config.passwordMinLength,
+        provider: config.oidc && { name: config.oidc.name },
       }),
       readInstallation: () => ({
         version: readPackageVersion(),

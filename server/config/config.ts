@@ -42,6 +42,16 @@ export interface Config {
   readonly passwordContextWords: readonly string[]
   /** A session that nobody used for so long is over. */
   readonly sessionIdleMs: number
+  /** null: nobody signs in with a provider. */
+  readonly oidc: {
+    readonly issuer: string
+    readonly clientId: string
+    readonly clientSecret: Secret | null
+    readonly name: string
+    readonly scopes: string
+    readonly roleClaim: string | null
+    readonly adminRoles: readonly string[]
+  } | null
   /** The server's own keys by provider id, those of PROVIDERS_FILE included. No prototype. */
   readonly serverKeys: Readonly<Record<string, Secret>>
   /** Addresses the operator set for built-in providers, by id. No prototype. */
@@ -124,6 +134,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     passwordMinLength: read('PASSWORD_MIN_LENGTH'),
     passwordContextWords: readOptional('PASSWORD_CONTEXT_WORDS') ?? [],
     sessionIdleMs: read('SESSION_IDLE'),
+    oidc: readOidc(reader),
     serverKeys: readServerKeys(reader, configuredProviders),
     providerEndpoints: withoutPrototype(
       Object.entries(BUILT_IN_ENDPOINTS).map(([id, name]) => [id, readOptional(name)] as const),
@@ -256,6 +267,24 @@ function readAdmin({ readOptional, attempt }: Reader): Config['admin'] {
   return attempt(missing, null, () => {
     throw new WrongValue(`this is missing, or not right, while ${given} is given; set both or neither`)
   })
+}
+
+function readOidc({ read, readOptional, attempt }: Reader): Config['oidc'] {
+  const [issuer, clientId] = [readOptional('OIDC_ISSUER'), readOptional('OIDC_CLIENT_ID')]
+  const clientSecret = readOptional('OIDC_CLIENT_SECRET')
+  const [roleClaim, adminRoles] = [readOptional('OIDC_ROLE_CLAIM'), readOptional('OIDC_ADMIN_ROLES') ?? []]
+  if (issuer === null && clientId === null) return null
+  if (issuer === null || clientId === null) {
+    return attempt(issuer === null ? 'OIDC_ISSUER' : 'OIDC_CLIENT_ID', null, () => {
+      throw new WrongValue('this is missing, or not right; OIDC_ISSUER and OIDC_CLIENT_ID stand together')
+    })
+  }
+  if ((roleClaim === null) !== (adminRoles.length === 0)) {
+    return attempt(roleClaim === null ? 'OIDC_ROLE_CLAIM' : 'OIDC_ADMIN_ROLES', null, () => {
+      throw new WrongValue('this is missing; OIDC_ROLE_CLAIM and OIDC_ADMIN_ROLES stand together')
+    })
+  }
+  return { issuer, clientId, clientSecret, name: read('OIDC_NAME'), scopes: read('OIDC_SCOPES'), roleClaim, adminRoles }
 }
 
 function readTraces({ read, readOptional }: Reader): Config['traces'] {

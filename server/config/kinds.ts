@@ -233,6 +233,23 @@ export const headerPairs: Kind<readonly (readonly [name: string, value: Secret])
     }),
 }
 
+/** As the provider writes its own name: compared to the letter. */
+export const issuer: Kind<string> = {
+  name: 'https URL; http on this machine only',
+  parse(text) {
+    const url = parseUrl(text, ['http:', 'https:'])
+    if (url.username || url.password || url.search || url.hash) {
+      throw new WrongValue('the URL may hold a scheme, a host, a port and a path, and nothing else')
+    }
+    if (url.protocol === 'http:' && !/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) {
+      throw new WrongValue('the URL begins with http://; over that anybody on the way could sign in as anybody')
+    }
+    return text
+  },
+}
+
+export const list: Kind<readonly string[]> = { name: 'list of names', parse: splitList }
+
 /** In lower case, apart at commas. */
 export const words: Kind<readonly string[]> = {
   name: 'list of words',

@@ -3,6 +3,7 @@
 // relies on what is not there.
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import * as kinds from './kinds.ts'
+import { OIDC } from './settings-oidc.ts'
 
 export interface Setting<Value = unknown> {
   readonly kind: kinds.Kind<Value>
@@ -352,6 +353,7 @@ export const SETTING_GROUPS: readonly { title: string; settings: Readonly<Record
   { title: 'Data and processes', settings: DATA },
   { title: 'Secrets', settings: SECRETS },
   { title: 'Accounts', settings: ACCOUNTS },
+  { title: 'Signing in with a provider', settings: OIDC },
   { title: "Providers and the server's keys", settings: PROVIDERS },
   { title: 'Pictures and files by address', settings: MEDIA },
   { title: 'Who pays', settings: PAYERS },
@@ -363,6 +365,7 @@ export const SETTINGS = {
   ...DATA,
   ...SECRETS,
   ...ACCOUNTS,
+  ...OIDC,
   ...PROVIDERS,
   ...MEDIA,
   ...PAYERS,

@@ -102,6 +102,7 @@ const OPEN: readonly RegExp[] = [
   /^GET \/(?:health|ready|openapi\.json|docs)$/, // nothing of anybody's
   /^POST \/auth\/(?:login|register|reset-request|reset|setup)$/, // this is where credentials come from
   /^GET \/auth\/(?:setup|options)$/, // what the page that asks for them shows
+  /^GET \/auth\/oidc\/(?:begin|callback)$/, // the way to the sign-in provider and back
   /^GET \/(?:static|assets)\//, // the program of the dashboard, which is everybody's
   /^GET \/(?:setup|sign-in|register|reset|join|playground|models|routing|team|usage|requests|audit|settings\/\*page|operator\/\*page)?$/, // its one page, empty
 ]

@@ -5,9 +5,12 @@ import type { Database } from '../../server/database/database.ts'
 import { createAccounts, type Accounts } from '../../server/features/accounts/accounts.ts'
 import { createAuthenticate, type Authenticator } from '../../server/features/accounts/authenticate.ts'
 import type { AccountSettings } from '../../server/features/accounts/context.ts'
+import type { OidcSettings } from '../../server/features/accounts/oidc-provider.ts'
 import { createApiKeys, type ApiKeys } from '../../server/features/api-keys/api-keys.ts'
 import { createAudit, type Audit } from '../../server/features/audit/audit.ts'
 import { Secret } from '../../server/kernel/secret.ts'
+import { createFetchThrough } from '../../server/upstream/fetch-through.ts'
+import { createUpstream } from '../../server/upstream/upstream.ts'
 import { silentLog } from './databases.ts'
 import { startTestHttp } from './http-server.ts'
 
@@ -70,6 +73,7 @@ export interface RoomOptions {
   readonly settings?: Partial<AccountSettings>
   readonly clock?: MovableClock
   readonly key?: Uint8Array
+  readonly oidc?: OidcSettings
   /** false leaves the instance without an administrator. */
   readonly admin?: boolean
 }
@@ -105,7 +109,9 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
     ...options.settings,
   }
   const key = options.key ?? randomBytes(32)
-  const accounts = createAccounts({ database, clock, audit, log: silentLog, key, settings, announce })
+  const upstream = createUpstream()
+  const oidc = options.oidc && { settings: options.oidc, fetch: createFetchThrough(upstream) }
+  const accounts = createAccounts({ database, clock, audit, log: silentLog, key, settings, announce, oidc })
   const apiKeys = createApiKeys({
     database,
     clock,
@@ -131,6 +137,7 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
   async function send(method: string, path: string, sent: SendOptions = {}): Promise<Answer> {
     const response = await fetch(http.url + path, {
       method,
+      redirect: 'manual',
       headers: {
         ...(sent.token === undefined ? {} : { authorization: `Bearer ${sent.token}` }),
         ...(sent.body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -189,6 +196,7 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
       http.http.server.closeAllConnections()
       await closed
       await apiKeys.close()
+      await upstream.close()
     },
   }
 }

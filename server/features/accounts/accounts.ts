@@ -5,6 +5,7 @@ import type { ControlRoute, Principal } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Secret } from '../../kernel/secret.ts'
+import type { FetchThrough } from '../../upstream/fetch-through.ts'
 import type { Mail } from '../../upstream/mail.ts'
 import type { Audit } from '../audit/audit.ts'
 import { createAccessTokens } from './access-token.ts'
@@ -13,13 +14,17 @@ import { createCodeStore } from './code-store.ts'
 import { createFailedSignIns } from './failed-sign-ins.ts'
 import type { AccountsContext, AccountSettings } from './context.ts'
 import { createDeletion, type Leaving } from './deletion.ts'
+import { createAttempts } from './oidc-attempt.ts'
+import { createOidcProvider, type OidcSettings } from './oidc-provider.ts'
+import { createOidcRoutes } from './oidc-routes.ts'
+import { createOidc, type Oidc } from './oidc.ts'
 import { createPasswords } from './password.ts'
 import { createRegistration } from './registration.ts'
 import { createAccountRoutes } from './routes.ts'
 import { createFactorRoutes } from './factor-routes.ts'
 import { createSecondFactor } from './second-factor.ts'
 import { createSessionStore } from './session-store.ts'
-import { createSessions, EVERYBODY } from './sessions.ts'
+import { createSessions, EVERYBODY, type Sessions } from './sessions.ts'
 import { createSignIn } from './sign-in.ts'
 import { createSignInRules } from './sign-in-rules.ts'
 import { createSignInRulesRoutes } from './sign-in-rules-routes.ts'
@@ -36,6 +41,8 @@ export interface AccountsOptions {
   readonly key: Uint8Array
   readonly settings: AccountSettings
   readonly mail?: Pick<Mail, 'sendLater'> | undefined
+  /** Absent where nobody signs in with a provider. */
+  readonly oidc?: { readonly settings: OidcSettings; readonly fetch: FetchThrough } | undefined
   /** What other rooms keep of an account, in the order in which they let go of it. */
   readonly leaving?: () => readonly Leaving[]
   /** Told the id of a user or session that changed, after the commit: for other rooms and other instances. */
@@ -95,6 +102,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const secondFactor = createSecondFactor(context, key)
   const rules = createSignInRules(context, () => context.changed(EVERYBODY))
   const signIn = createSignIn(context, sessions, secondFactor)
+  const oidc = createOidcWith(context, sessions, options)
   const registration = createRegistration(context, sessions)
   const users = createUsers(context)
   const deletion = createDeletion(context, options.leaving ?? (() => []))
@@ -104,6 +112,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       ...createAccountRoutes({ clock, sessions, signIn, registration, users, deletion }),
       ...createFactorRoutes({ secondFactor }),
       ...createSignInRulesRoutes({ rules, clock }),
+      ...createOidcRoutes({ oidc, attempts: createAttempts(key, clock), clock, publicUrl: settings.publicUrl }),
       ...createAdminRoutes({ sessions, signIn, registration, users }),
     ],
     authenticateSession: (token, mayLackFactor = false) => sessions.authenticate(token, { mayLackFactor }),
@@ -127,4 +136,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
     invalidate: (id) => sessions.invalidate(id),
     flush: () => context.failedSignIns.flush(),
   }
+}
+
+function createOidcWith(
+  context: AccountsContext,
+  sessions: Sessions,
+  { oidc, clock, log }: AccountsOptions,
+): Oidc | null {
+  if (!oidc) return null
+  const provider = createOidcProvider({ ...oidc, clock })
+  return createOidc(context, { provider, name: oidc.settings.name, sessions, log })
 }

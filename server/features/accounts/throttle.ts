@@ -21,6 +21,8 @@ const PACES = {
   /** Mails with a link that a stranger asked for, to one mailbox. */
   linkMail: paceOf(3, HOUR),
   setup: paceOf(20, 10 * MINUTE),
+  /** Going to the sign-in provider and coming back. */
+  providerSignIn: paceOf(60, 5 * MINUTE),
   /** The current password asked for while signed in. */
   confirmPassword: paceOf(10, 10 * MINUTE),
 } satisfies Record<string, Pace>
@@ -33,6 +35,7 @@ export interface Throttle {
   /** May another link go to this mailbox? Counts if so; never throws, for the answer must not tell. */
   admitLinkMail(email: string): boolean
   countSetup(ip: string): void
+  countProviderSignIn(ip: string): void
   countPasswordConfirmation(userId: string): void
   settlePasswordConfirmation(userId: string): void
   /**
@@ -73,6 +76,7 @@ export function createThrottle(options: { clock: Clock; max?: number }): Throttl
       return isFree
     },
     countSetup: (ip) => admit('setup', networkOf(ip)),
+    countProviderSignIn: (ip) => admit('providerSignIn', networkOf(ip)),
     countPasswordConfirmation: (userId) => admit('confirmPassword', userId),
     settlePasswordConfirmation: (userId) => buckets.forget(`confirmPassword ${userId}`),
     async countSignIn(email, ip, isKnownAddress) {

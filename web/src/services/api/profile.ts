@@ -20,5 +20,6 @@ export const deleteAccount = (password: string): Promise<unknown> =>
   call('POST', 'auth/profile/delete', { body: { password } })
 export const listSessions = async (): Promise<SignedInPlace[]> =>
   (await call<SessionList>('GET', 'auth/sessions')).sessions
+export const linkProvider = (): Promise<{ url: string }> => call('POST', 'auth/oidc/link')
 export const endSession = (id: string): Promise<{ message: string }> =>
   call('DELETE', `auth/sessions/${encodeURIComponent(id)}`)

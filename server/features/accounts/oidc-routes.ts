@@ -1,0 +1,104 @@
+// The addresses of signing in with a provider. Two are opened by browsers on their way: they answer a way on, never JSON.
+// Every way on is a page of ours or the provider's own address; nothing of the request chooses another host.
+import { oidcBeginQuerySchema, oidcCallbackQuerySchema, oidcLinkSchema } from '../../../contract/oidc.ts'
+import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
+import {
+  type ControlReply,
+  type ControlRequest,
+  type ControlRoute,
+  defineControlRoute,
+  SIGN_IN_BODY_CAP,
+} from '../../http/route.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { GatewayError } from '../../kernel/errors.ts'
+import type { Attempts } from './oidc-attempt.ts'
+import type { Oidc, OidcResult } from './oidc.ts'
+import { writeRefreshCookie } from './refresh-cookie.ts'
+
+const OPEN = { credential: 'none', bodyCap: 0, rateClass: 'sign-in' } as const
+const PROFILE = '/settings/profile'
+
+interface Options {
+  /** null: this server has no sign-in provider. */
+  readonly oidc: Oidc | null
+  readonly attempts: Attempts
+  readonly clock: Clock
+  readonly publicUrl: () => string
+}
+
+export function createOidcRoutes(options: Options): ControlRoute[] {
+  const { oidc, attempts, clock } = options
+  const need = (): Oidc => {
+    if (oidc) return oidc
+    throw new GatewayError('not_found', { message: 'This server has no sign-in provider.' })
+  }
+  return [
+    defineControlRoute({
+      ...OPEN,
+      method: 'GET',
+      path: '/auth/oidc/begin',
+      summary: 'Leads a browser to the sign-in provider',
+      query: oidcBeginQuerySchema,
+      answers: { 303: { description: 'To the provider, or back to the sign-in page with what went wrong' } },
+      async handle({ query, ip, secure }) {
+        try {
+          const { url, attempt } = await need().begin({ next: query.next ?? '/', linkTo: null, ip })
+          return leadTo(url, [await attempts.write(attempt, secure)])
+        } catch (error) {
+          // The provider does not answer; whoever is too fast is told so as everywhere.
+          if (error instanceof GatewayError) throw error
+          return leadTo(pageOf(options, '/sign-in', { failed: 'unavailable' }))
+        }
+      },
+    }),
+    defineControlRoute({
+      ...OPEN,
+      method: 'GET',
+      path: '/auth/oidc/callback',
+      summary: 'Where the sign-in provider sends the browser back to',
+      query: oidcCallbackQuerySchema,
+      answers: { 303: { description: 'To the dashboard, signed in, or to the sign-in page with what went wrong' } },
+      async handle(request) {
+        const { headers, ip, secure, query } = request
+        const attempt = await attempts.read(headers, secure)
+        const origin = { ip, userAgent: (headers['user-agent'] ?? '').slice(0, 300) }
+        const result = await need().finish(new URLSearchParams(query).toString(), attempt, origin)
+        const next = attempt?.next ?? '/'
+        const cookies = [attempts.clear(secure), ...cookiesOf(result, request, clock)]
+        const page = 'linked' in result || attempt?.linkTo ? PROFILE : '/sign-in'
+        const told = 'failed' in result ? { failed: result.failed, next } : { from: 'provider', next }
+        return leadTo(pageOf(options, page, told), cookies)
+      },
+    }),
+    defineControlRoute({
+      method: 'POST',
+      path: '/auth/oidc/link',
+      credential: 'session',
+      role: 'user',
+      bodyCap: SIGN_IN_BODY_CAP,
+      rateClass: 'control',
+      summary: 'Begin to link your account at the sign-in provider to this one; needs a recent sign-in',
+      answers: { 200: { description: 'Where to go', schema: oidcLinkSchema } },
+      async handle({ principal, ip, secure }) {
+        const provider = need()
+        demandRecentSignIn(principal, clock)
+        const { url, attempt } = await provider.begin({ next: PROFILE, linkTo: principal.userId, ip })
+        return { status: 200, body: { url }, headers: { 'set-cookie': await attempts.write(attempt, secure) } }
+      },
+    }),
+  ]
+}
+
+function cookiesOf(result: OidcResult, { secure }: ControlRequest, clock: Clock): string[] {
+  if (!('signedIn' in result)) return []
+  const { refreshToken, refreshExpiresAt } = result.signedIn
+  return [writeRefreshCookie(refreshToken, secure, (refreshExpiresAt - clock.now()) / 1000)]
+}
+
+function leadTo(location: string, cookies: string[] = []): ControlReply {
+  return { status: 303, headers: { location, ...(cookies.length > 0 && { 'set-cookie': cookies }) }, text: '' }
+}
+
+function pageOf({ publicUrl }: Options, path: string, told: Record<string, string>): string {
+  return `${publicUrl().replace(/\/+$/, '')}${path}?${new URLSearchParams(told).toString()}`
+}
