@@ -6,7 +6,8 @@ import { defineConfig } from 'vitest/config'
 import { compileMessages } from './web/compile-messages.ts'
 
 const shared = { environment: 'node', pool: 'forks', restoreMocks: true } as const
-const NIGHTLY = { env: { PROPERTY_RUNS: '10000', CHAIN_ROWS: 'all', ROTATION_KILLS: '10' }, testTimeout: 30 * 60_000 }
+const MANY = { PROPERTY_RUNS: '10000', CHAIN_ROWS: 'all', ROTATION_KILLS: '10', UNIROUTE_ISOLATION_REQUESTS: '100000' }
+const NIGHTLY = { env: { ...MANY, UNIROUTE_KILLS: '20' }, testTimeout: 30 * 60_000 }
 
 export default defineConfig(({ mode }) => ({
   test: {

@@ -12,7 +12,7 @@ import { startUniRoute } from '../support/uniroute-process.ts'
 const REQUESTS = Number(process.env['UNIROUTE_ISOLATION_REQUESTS'] ?? 10_000)
 const TENANTS = ['tenant1', 'tenant2'] as const
 
-test(`${REQUESTS} interleaved requests, one in five aborted: no mix-up`, { timeout: 600_000 }, async () => {
+test(`${REQUESTS} interleaved requests, one in five aborted: no mix-up`, { timeout: 1_800_000 }, async () => {
   const random = createRandom()
   const mixUps: string[] = []
   const fake = await startFakeProvider({

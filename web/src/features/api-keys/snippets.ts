@@ -1,6 +1,6 @@
 // How programs are pointed at this server, each ready to run as it stands. `key` is the key itself only while it is shown
 // that one time; later it is null, and the snippets read UNIROUTE_API_KEY.
-import type { CodeTab } from '../../ui/CodeTabs.vue'
+import type { CodeTab } from '../../ui/code-tab.ts'
 
 export interface SnippetFacts {
   /** Without a slash at its end. */
