@@ -46,6 +46,42 @@ describe('the UniRoute key', () => {
     expect(read(headers as unknown as Record<string, string>)).toBeUndefined()
   })
 
+  test('has 4096 characters at most, in a header of 4096 at most', () => {
+    const longest = `ur_${'a'.repeat(4093)}`
+    expect(read({ 'x-api-key': longest })).toBe(longest)
+    expect(read({ 'x-api-key': `${longest}a` })).toBeUndefined()
+    const inBearer = longest.slice(0, 4096 - 'Bearer '.length)
+    expect(read({ authorization: `Bearer ${inBearer}` })).toBe(inBearer)
+    expect(read({ authorization: `Bearer ${inBearer}a` })).toBeUndefined()
+  })
+
+  test('may have spaces around it, and nothing else', () => {
+    expect(read({ 'x-api-key': '  ur_b ' })).toBe('ur_b')
+    for (const wrong of [
+      'xBearer ur_a',
+      'Bearer',
+      'Bearer ur_a ur_b',
+      'Bearerur_a',
+      'Bearer\tur_a',
+      'xur_a',
+      'ur_a\u007f',
+    ]) {
+      expect([wrong, read({ authorization: wrong, 'x-api-key': wrong })]).toEqual([wrong, undefined])
+    }
+    expect(read({ 'x-api-key': 'ur_!~' })).toBe('ur_!~')
+    expect(read({ 'x-api-key': 'ur_' })).toBe('ur_')
+  })
+
+  test.each(['a.b', 'a.b.c.d', '.b.c', 'a..c', 'a.b.', 'é.b.c', 'a.b.c='])('%s is no session', (token) => {
+    expect(readCredential('session', { authorization: `Bearer ${token}` }, new URLSearchParams())).toBeUndefined()
+  })
+
+  test('a session may have any characters of base64url', () => {
+    const token = 'aZ09_-.bY18_-.cX27_-'
+    const shown = readCredential('session', { authorization: `Bearer ${token}` }, new URLSearchParams())
+    expect(shown).toEqual({ kind: 'session', token })
+  })
+
   test('opens no session, and a session is no key', () => {
     const none = new URLSearchParams()
     expect(readCredential('session', { authorization: 'Bearer ur_a' }, none)).toBeUndefined()
@@ -75,6 +111,26 @@ describe('a URL in the log', () => {
     expect(scrubUrl('/v1?a=1&b')).toBe('/v1?a=1&b')
     expect(scrubUrl('/v1beta/models/AIzaSECRET:countTokens?x=1')).toBe('/v1beta/models/[redacted]?x=1')
     expect(scrubUrl('/v1/models/openai%2Fsk-SECRET/x')).toBe('/v1/models/[redacted]/x')
+  })
+
+  test.each(['key', 'api_key', 'apikey', 'token', 'access_token', 'code', 'password', 'ToKeN'])(
+    'loses the value of %s, whatever it is, and keeps an empty pair and a strange one',
+    (name) => {
+      expect(scrubUrl(`/x?a=1&${name}=plain&&=b`)).toBe(`/x?a=1&${name}=[redacted]&&=b`)
+    },
+  )
+
+  test.each(['ur_', 'sk-', 'AIza', 'AQ.', 'eyJ'])('loses what begins with %s, wherever it stands', (head) => {
+    expect(scrubUrl(`/v1/${head}SECRET/x?m=${head}SECRET&${head}SECRET&y=x${head}`)).toBe(
+      `/v1/[redacted]/x?m=[redacted]&[redacted]&y=x${head}`,
+    )
+    expect(scrubUrl(`/v1/x${head}`)).toBe(`/v1/x${head}`)
+    expect(scrubUrl(`/v1/a%2f%20${head}SECRET`)).toBe('/v1/[redacted]')
+  })
+
+  test('keeps what only looks like an escape', () => {
+    expect(scrubUrl('/a%zz/b%2')).toBe('/a%zz/b%2')
+    expect(scrubUrl('/AQx/eyK?')).toBe('/AQx/eyK?')
   })
 
   test('holds no key, however its parameter is spelled', () => {

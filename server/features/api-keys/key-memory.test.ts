@@ -86,4 +86,68 @@ describeOnEachDatabase('the memory of API keys', (open) => {
     expect(memory.size).toBeLessThanOrEqual(20 + 2_000)
     expect(real.filter((key) => memory.peek(key) !== undefined).length).toBeGreaterThanOrEqual(19)
   })
+
+  test('says why a known key is refused, and of a strange one only that it is none', async () => {
+    const key = generateApiKey()
+    const { memory, database, clock } = await start(open, [key])
+    const message = (): Promise<string> =>
+      memory.authenticate(key).then(
+        () => 'accepted',
+        (error: { publicMessage: string }) => error.publicMessage,
+      )
+    const set = async (table: 'api_keys' | 'users', values: object): Promise<string> => {
+      await database.query.updateTable(table).set(values).execute()
+      clock.advance(3_000)
+      return message()
+    }
+    expect(await message()).toBe('accepted')
+    const off = 'The account of this UniRoute API key is switched off. Ask an administrator.'
+    expect(await set('users', { is_active: false })).toBe(off)
+    expect(await set('users', { is_active: true })).toBe('accepted')
+    const revoked = 'This UniRoute API key was revoked. Create a new one.'
+    expect(await set('api_keys', { is_active: false })).toBe(revoked)
+    const expired = 'This UniRoute API key has expired. Create a new one, or move its expiry date.'
+    const ends = { is_active: true, expires_at: clock.now() + 4_000 }
+    expect(await set('api_keys', ends)).toBe('accepted')
+    expect(memory.peek(key)).toBeDefined()
+    clock.advance(999)
+    expect(await message()).toBe('accepted')
+    clock.advance(1)
+    expect(memory.peek(key)).toBeUndefined()
+    expect(await message()).toBe(expired)
+    const strange = await memory
+      .authenticate(generateApiKey())
+      .catch((error: { publicMessage: string }) => error.publicMessage)
+    const malformed = await memory.authenticate('ur_').catch((error: { publicMessage: string }) => error.publicMessage)
+    expect(strange).toBe(malformed)
+    expect([revoked, expired, off]).not.toContain(strange)
+  })
+
+  test('what is held is dropped with the key or its user, and nothing with another', async () => {
+    const key = generateApiKey()
+    const { memory } = await start(open, [key])
+    const { keyId } = await memory.authenticate(key)
+    for (const id of [keyId, OWNER]) {
+      await memory.authenticate(key)
+      memory.invalidate('somebody else')
+      expect(memory.peek(key)).toBeDefined()
+      memory.invalidate(id)
+      expect(memory.peek(key)).toBeUndefined()
+    }
+  })
+
+  test('a key that was refused is looked up again as soon as anything changed', async () => {
+    const key = generateApiKey()
+    const { memory, database } = await start(open, [key])
+    await database.query.updateTable('api_keys').set({ is_active: false }).execute()
+    await expect(memory.authenticate(key)).rejects.toMatchObject(REFUSED)
+    expect(memory.peek(key)).toBeUndefined()
+    expect(memory.size).toBe(1)
+    await database.query.updateTable('api_keys').set({ is_active: true }).execute()
+    await expect(memory.authenticate(key)).rejects.toMatchObject(REFUSED)
+    memory.invalidate('anything')
+    expect(memory.size).toBe(0)
+    expect(await memory.authenticate(key)).toMatchObject({ name: 'laptop' })
+    expect(memory.peek('ur_')).toBeUndefined()
+  })
 })
