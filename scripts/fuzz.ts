@@ -35,16 +35,35 @@ console.info(`${describeMachine()}, seed ${seed}`)
 const found: string[] = []
 let tried = 0
 let leaks = 0
-const coverage = await watchCoverage()
-for (const [index, target] of targets.entries()) {
+// A tenth of the cases is watched by V8's counters; what reached new code there is what the others are made of.
+const plans = targets.map((target, index) => ({
+  target,
+  random: createRandom(seed + index),
   // The same number for each, and what is left over for the first ones.
-  const share = Math.floor((cases - overSockets + targets.length - 1 - index) / targets.length)
-  const figures = await fuzzTarget(target, { cases: share, seed: seed + index, coverage, isOver })
-  console.info(`${figures.name}: ${figures.cases} cases, ${figures.reached} of them reached new code`)
+  share: Math.floor((cases - overSockets + targets.length - 1 - index) / targets.length),
+  pool: undefined as readonly Buffer[] | undefined,
+}))
+const coverage = await watchCoverage()
+for (const plan of plans) {
+  const guided = await fuzzTarget(plan.target, {
+    cases: Math.floor(plan.share / 10),
+    random: plan.random,
+    coverage,
+    isOver,
+  })
+  plan.pool = guided.pool
+  plan.share -= guided.cases
+  console.info(`${plan.target.name}: ${guided.reached} of ${guided.cases} inputs reached new code`)
+  found.push(...guided.found)
+  tried += guided.cases
+}
+coverage.stop()
+for (const { target, random, share, pool } of plans) {
+  const figures = await fuzzTarget(target, { cases: share, random, ...(pool && { pool }), isOver })
+  console.info(`${target.name}: ${figures.cases} more`)
   found.push(...figures.found)
   tried += figures.cases
 }
-coverage.stop()
 if (overSockets > 0) {
   const figures = await fuzzWire({ cases: overSockets, seed, isOver, say: (line) => console.info(line) })
   const { answers, secrets, files } = figures.scanned

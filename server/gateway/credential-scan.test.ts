@@ -205,3 +205,120 @@ describe('createStreamGuard', () => {
     expect(guard.push(long).bytes?.length).toBe(long.length)
   })
 })
+
+describe('what is found, to the last character', () => {
+  const cleanWith = (key: string, text: string): boolean =>
+    createCredentialScan(new Secret(key), PREFIXES).isClean(Buffer.from(text))
+  const LONG = 'sk-ABCDEFghijkl0123456789mnop'
+  const base64 = (text: string, offset: number): string =>
+    Buffer.from('!'.repeat(offset) + text + '!!!').toString('base64')
+
+  test('twelve characters in a row are too many, eleven are not, wherever they stand in both', () => {
+    const body = LONG.slice('sk-'.length)
+    for (let from = 0; from + 12 <= body.length; from++) {
+      for (let before = 0; before < 7; before++) {
+        const [pad, behind] = ['y'.repeat(before), before % 2 === 0 ? '' : 'zzz']
+        expect([from, before, cleanWith(LONG, pad + body.slice(from, from + 12) + behind)]).toEqual([
+          from,
+          before,
+          false,
+        ])
+        expect([from, before, cleanWith(LONG, pad + body.slice(from, from + 11) + behind)]).toEqual([
+          from,
+          before,
+          true,
+        ])
+      }
+    }
+  })
+
+  test('a piece is found where half of it stands in the key twice', () => {
+    expect(cleanWith('sk-ABCDEFghijkl--------DEFghiqqqq', 'xxxABCDEFghijklx')).toBe(false)
+  })
+
+  test('a key that holds what looks like an escape is found as it is', () => {
+    for (const key of ['sk-abcdefgh%41ijklmn%42opq', 'sk-abcdefg\\u0041hijklm\\u0042opq'])
+      expect(cleanWith(key, key)).toBe(false)
+  })
+
+  test('base64 of the other alphabet is found, at each alignment', () => {
+    const key = 'sk->>>???~~~>?>?>?~~~>>>???'
+    for (const offset of [0, 1, 2]) {
+      const text = base64(key, offset).replaceAll('+', '-').replaceAll('/', '_')
+      expect(text).toMatch(/-/)
+      expect(text).toMatch(/_/)
+      expect(cleanWith(key, text)).toBe(false)
+    }
+  })
+
+  test('base64 of a key beyond ASCII is found', () => {
+    const key = 'sk-éèàùâêîôûéèàùâêîôû'
+    for (const offset of [0, 1, 2]) expect(cleanWith(key, base64(key, offset))).toBe(false)
+  })
+
+  test('a short key is looked for whole, also in base64 at each alignment', () => {
+    for (const key of ['sk-abcdef', 'sk-abcdefghij', 'abcdefgh']) {
+      for (const offset of [0, 1, 2])
+        expect([key, offset, cleanWith(key, base64(key, offset))]).toEqual([key, offset, false])
+      expect(cleanWith(key, `x${key}x`)).toBe(false)
+      expect(cleanWith(key, `x${key.slice(0, -1)}x`)).toBe(true)
+    }
+  })
+
+  test('eight characters of base64 are the fewest that say anything', () => {
+    expect(cleanWith('abcdef', 'YWJjZGVm')).toBe(false)
+    expect(cleanWith('abcd', 'YWJjZGVm')).toBe(true)
+  })
+
+  test('without a key, or with an empty one, everything is clean', () => {
+    expect(cleanWith('', 'anything')).toBe(true)
+    const none = createCredentialScan(null)
+    expect([none.isClean(Buffer.from(KEY)), none.cleanHeader(KEY), none.mayRelayEvent(chatStream, KEY)]).toEqual([
+      true,
+      true,
+      true,
+    ])
+  })
+})
+
+describe('what a guard lets go, and when', () => {
+  const leak = `data: {"error":{"message":"${KEY}"}}`
+  const open = () => createStreamGuard(scan, chatStream)
+  const text = ({ bytes, leak: leaks }: { bytes: Buffer | null; leak: boolean }) => [bytes?.toString() ?? null, leaks]
+
+  test.each(['\n\n', '\r\n\r\n', '\r\r'])('whole events at once and half ones not yet, at line ends %j', (end) => {
+    const guard = open()
+    expect(text(guard.push(Buffer.from(`data: 1${end}data: error 2${end}data`)))).toEqual([
+      `data: 1${end}data: error 2${end}`,
+      false,
+    ])
+    expect(text(guard.push(Buffer.from(': 3')))).toEqual([null, false])
+    expect(text(guard.push(Buffer.from(`4${end}`)))).toEqual([`data: 34${end}`, false])
+    expect(text(guard.flush())).toEqual([null, false])
+  })
+
+  test.each(['\n\n', '\r\n\r\n', '\r\r'])('what stood before a leak in the same read, at line ends %j', (end) => {
+    expect(text(open().push(Buffer.from(`data: 1${end}${leak}${end}data: 2${end}`)))).toEqual([`data: 1${end}`, true])
+    expect(text(open().push(Buffer.from(`${leak}${end}`)))).toEqual([null, true])
+  })
+
+  test('a leak that nothing ends, at the end of the stream', () => {
+    const guard = open()
+    expect(text(guard.push(Buffer.from(`data: 1\n\n${leak}`)))).toEqual(['data: 1\n\n', false])
+    expect(text(guard.flush())).toEqual([null, true])
+    expect(text(guard.flush())).toEqual([null, false])
+  })
+
+  test('64 KB of an event are held, one byte more goes on, and what follows in it as it comes', () => {
+    const held = open()
+    expect(text(held.push(Buffer.from('x'.repeat(65_536))))).toEqual([null, false])
+    const guard = open()
+    expect(guard.push(Buffer.from(`data: 1\n\n${'x'.repeat(65_537)}`)).bytes).toHaveLength(65_546)
+    expect(text(guard.push(Buffer.from('more')))).toEqual(['more', false])
+    expect(text(guard.push(Buffer.from('end\n\nnext')))).toEqual(['end\n\n', false])
+    expect(text(guard.push(Buffer.from(' one\n\n')))).toEqual(['next one\n\n', false])
+    expect(guard.push(Buffer.from('x'.repeat(65_537))).bytes).toHaveLength(65_537)
+    expect(text(guard.push(Buffer.from('end\n\n')))).toEqual(['end\n\n', false])
+    expect(text(guard.push(Buffer.from('half')))).toEqual([null, false])
+  })
+})

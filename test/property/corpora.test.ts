@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { createMutator } from '../support/fuzz/mutator.ts'
 import { readCorpus, tryInput } from '../support/fuzz/target.ts'
 import { TARGETS } from '../support/fuzz/targets.ts'
+import { WIRE_CORPUS } from '../support/fuzz/wire.ts'
 import { RUNS } from '../support/properties.ts'
 import { createRandom } from '../support/random.ts'
 
@@ -12,7 +13,8 @@ const CORPORA = new URL('../corpora/', import.meta.url)
 const FRESH = Math.ceil(RUNS.numRuns / 10)
 
 test('every corpus has a target, every target a corpus', () => {
-  expect(readdirSync(CORPORA).toSorted()).toEqual(TARGETS.map(({ name }) => name).toSorted())
+  const names = [...TARGETS.map(({ name }) => name), WIRE_CORPUS]
+  expect(readdirSync(CORPORA).toSorted()).toEqual(names.toSorted())
 })
 
 describe.each(TARGETS)('$name', (target) => {

@@ -37,6 +37,8 @@ export async function watchCoverage(): Promise<CoverageWatch> {
       for (const place of places) known.add(place)
       return places.length > 0
     },
-    stop: () => session.disconnect(),
+    stop() {
+      session.disconnect()
+    },
   }
 }

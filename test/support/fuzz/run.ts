@@ -1,6 +1,6 @@
 // Tries so many changed inputs on one target. Inputs are made from the saved corpus, and from those of this run that
 // reached code no other did before.
-import { createRandom } from '../random.ts'
+import type { Random } from '../random.ts'
 import type { CoverageWatch } from './coverage.ts'
 import { createMutator } from './mutator.ts'
 import { type FuzzTarget, readCorpus, saveFound, tryInput } from './target.ts'
@@ -13,34 +13,37 @@ const LARGEST_INPUT = 64 * 1024
 const MOST_FOUND = 3
 
 export interface TargetFigures {
-  readonly name: string
   readonly cases: number
   /** Inputs of this run that reached new code. */
   readonly reached: number
   /** What was broken, and where the input is kept now. */
   readonly found: readonly string[]
+  /** What further inputs may be made of. */
+  readonly pool: readonly Buffer[]
 }
 
+/** `coverage`: ask after each batch what was reached; it slows the code down, so not all cases are worth it. */
 export async function fuzzTarget(
   target: FuzzTarget,
   options: {
     readonly cases: number
-    readonly seed: number
-    readonly coverage: CoverageWatch
+    readonly random: Random
+    readonly coverage?: CoverageWatch
+    readonly pool?: readonly Buffer[]
     readonly isOver?: () => boolean
   },
 ): Promise<TargetFigures> {
-  const { cases, seed, coverage, isOver = () => false } = options
-  const random = createRandom(seed)
-  const pool = readCorpus(target.name).map(({ input }) => input)
-  if (pool.length === 0)
+  const { cases, random, coverage, isOver = () => false } = options
+  const saved = readCorpus(target.name).map(({ input }) => input)
+  if (saved.length === 0) {
     throw new Error(`${target.name} has no corpus: put a small input into test/corpora/${target.name}`)
+  }
+  const pool = [...(options.pool ?? saved)]
   const mutator = createMutator(random, target.words, pool)
   const found: string[] = []
-  const seeds = pool.length
   let reached = 0
   for (const input of pool) tryInput(target, input)
-  await coverage.takeNew()
+  await coverage?.takeNew()
   let tried = 0
   while (tried < cases && found.length < MOST_FOUND && !isOver()) {
     const batch: Buffer[] = []
@@ -51,14 +54,14 @@ export async function fuzzTarget(
       const broken = tryInput(target, input)
       if (broken !== null) found.push(`${target.name}: ${broken}\n  kept as ${saveFound(target.name, input)}`)
     }
-    if (!(await coverage.hasGrown())) continue
+    if (!coverage || !(await coverage.hasGrown())) continue
     for (const input of batch) {
       tryInput(target, input)
       if (!(await coverage.takeNew())) continue
       reached++
       pool.push(input)
     }
-    while (pool.length > MOST_KEPT) pool.splice(seeds + random.below(pool.length - seeds), 1)
+    while (pool.length > MOST_KEPT) pool.splice(saved.length + random.below(pool.length - saved.length), 1)
   }
-  return { name: target.name, cases: tried, reached, found }
+  return { cases: tried, reached, found, pool }
 }

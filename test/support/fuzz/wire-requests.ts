@@ -69,7 +69,7 @@ const READ_PATHS = [
   '/openapi.json',
 ]
 /** Would end the run or the accounts it needs, or take what others need. */
-const LEFT_OUT = /^\/(?:auth\/(?:logout|setup)|admin\/encryption)/
+const LEFT_OUT = /^\/(?:auth\/(?:logout|setup)|admin\/(?:encryption|sign-in))/
 
 /** Requests without end, drawn from `random`. */
 export function createWireRequests(random: Random, openapi: Json): () => string {
