@@ -1,0 +1,88 @@
+// Whatever a page reads may fail. Each of its calls is made to fail once: the page says so where it happened, with the id of
+// the call, and Try again brings what was missing.
+import { expect, test } from 'vitest'
+import { PAGES, waitUntilSettled } from '../../support/dashboard-pages.ts'
+import { describeDashboard } from '../../support/dashboard-suite.ts'
+import { liveIn } from '../../support/lived-in.ts'
+
+const REQUEST_ID = 'req_01J8ZZZZZZZZZZZZZZZZZZZZZZ'
+
+/** What a page stands without, and what it shows then. */
+const STANDS_WITHOUT: readonly (readonly [call: RegExp, page: RegExp, instead: string])[] = [
+  [/\/auth\/options$/, /^\/join/, 'the address is that of the session; what may be registered is nobody’s need there'],
+]
+
+describeDashboard('failed loads', (suite) => {
+  test(
+    'each call of each page: told where it happened, with its id, and Try again brings it',
+    { timeout: 900_000 },
+    async () => {
+      await suite.start({
+        serverKeys: { openai: suite.newKey('operator'), google: suite.newKey('operator', 'google') },
+      })
+      await liveIn(suite.uniroute, suite.fake)
+      const { page } = await suite.signIn('/', 'Overview', { expect: /40[0-9]|503|ApiError/ })
+      await suite.expectClean()
+      const wrong: string[] = []
+      let failing: string | null = null
+      const calls = new Set<string>()
+      await page.route(/\/(?:admin|auth)\//, (route: any) => {
+        const request = route.request()
+        const { pathname } = new URL(request.url())
+        // The stream of events comes again by itself.
+        if (request.method() !== 'GET' || pathname.endsWith('/events')) return route.fallback()
+        calls.add(pathname)
+        if (pathname !== failing) return route.fallback()
+        return route.fulfill({
+          status: 503,
+          headers: { 'x-request-id': REQUEST_ID },
+          json: { error: 'This could not be read just now.', code: 'storage_unavailable' },
+        })
+      })
+      const told = page.getByRole('alert').filter({ hasText: REQUEST_ID })
+      for (const path of PAGES) {
+        failing = null
+        calls.clear()
+        await page.goto(`${suite.uniroute.url}${path}`)
+        await waitUntilSettled(suite.tab)
+        const asked = [...calls]
+        for (const call of asked) {
+          if (STANDS_WITHOUT.some(([one, where]) => one.test(call) && where.test(path))) continue
+          failing = call
+          await page.goto(`${suite.uniroute.url}${path}`)
+          const isTold = await told
+            .first()
+            .waitFor({ timeout: 4_000 })
+            .then(
+              () => true,
+              () => false,
+            )
+          failing = null
+          if (!isTold) {
+            wrong.push(`${path}: ${call} fails in silence`)
+            continue
+          }
+          // Where several say so, each brings its own part.
+          for (let at = await told.count(); at > 0; at--) {
+            await told
+              .first()
+              .getByRole('button', { name: 'Try again' })
+              .click({ timeout: 4_000 })
+              .catch(() => undefined)
+          }
+          const isBack = await told
+            .first()
+            .waitFor({ state: 'detached', timeout: 4_000 })
+            .then(
+              () => true,
+              () => false,
+            )
+          if (!isBack) wrong.push(`${path}: ${call} is not brought by Try again`)
+        }
+        const { pathname } = new URL(page.url())
+        if (pathname !== '/') await suite.expectClean()
+      }
+      expect(wrong).toEqual([])
+    },
+  )
+})
