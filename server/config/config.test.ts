@@ -217,6 +217,8 @@ describe('wrong values', () => {
     ['PASSWORD_MIN_LENGTH', '7', 'is not a whole number, 8 to 128'],
     ['SESSION_IDLE', '15m', '"15m" is not between 20m and 30d'],
     ['SESSION_IDLE', '31d', 'is not between'],
+    ['OIDC_ISSUER', 'http://login.example.com', 'anybody on the way could sign in as anybody'],
+    ['OIDC_ISSUER', 'https://login.example.com/?x=1', 'nothing else'],
     ['DRAIN_SECONDS', '10s', 'is not a whole number'],
     ['LOG_LEVEL', 'verbose', 'is none of trace'],
     ['TRUST_PROXY', '10.0.0.0/33', '"10.0.0.0/33" is neither an IP address nor a range'],
@@ -234,6 +236,16 @@ describe('wrong values', () => {
     const message = refusal({ [name]: value })
     expect(message).toContain(`${name}: `)
     expect(message).toContain(sentence)
+  })
+
+  test('signing in with a provider takes an issuer and a client, and roles a claim and its values', () => {
+    const pair = { OIDC_ISSUER: 'https://login.example.com', OIDC_CLIENT_ID: 'uniroute' }
+    expect(load(pair).oidc).toMatchObject({ issuer: pair.OIDC_ISSUER, clientId: 'uniroute', roleClaim: null })
+    expect(load().oidc).toBeNull()
+    expect(refusal({ OIDC_CLIENT_ID: 'uniroute' })).toContain('OIDC_ISSUER: this is missing')
+    expect(refusal({ OIDC_ISSUER: pair.OIDC_ISSUER })).toContain('OIDC_CLIENT_ID: this is missing')
+    expect(refusal({ ...pair, OIDC_ROLE_CLAIM: 'groups' })).toContain('OIDC_ADMIN_ROLES: this is missing')
+    expect(refusal({ ...pair, OIDC_ADMIN_ROLES: 'chiefs' })).toContain('OIDC_ROLE_CLAIM: this is missing')
   })
 
   test('all faults are told at once', () => {

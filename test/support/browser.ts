@@ -25,6 +25,8 @@ export interface OpenOptions {
   readonly theme?: 'light' | 'dark'
   /** Errors of the console that a journey provokes: a refused call is told by the browser as an error of its own. */
   readonly expect?: RegExp
+  /** The one origin besides ours that a person is led to: a sign-in provider's. */
+  readonly leavesFor?: string
   /** Done with Playwright's page before the address is opened. */
   readonly before?: (page: Sdk) => Promise<void>
 }
@@ -104,7 +106,7 @@ async function openPage(browser: Sdk, axe: string, url: string, options: OpenOpt
     answers: [],
     tokens: new Set(),
   }
-  watch(page, seen, new URL(url).origin, options.expect)
+  watch(page, seen, new URL(url).origin, options)
   await page.exposeFunction('tellBreach', (breach: string) => seen.problems.push(`csp: ${breach}`))
   await page.addInitScript(() => {
     const { document, tellBreach } = globalThis as Sdk
@@ -152,7 +154,7 @@ async function openPage(browser: Sdk, axe: string, url: string, options: OpenOpt
   }
 }
 
-function watch(page: Sdk, seen: Seen, origin: string, expected: RegExp | undefined): void {
+function watch(page: Sdk, seen: Seen, origin: string, { expect: expected, leavesFor }: OpenOptions): void {
   page.on('console', (message: Sdk) => {
     seen.lines.push(message.text())
     if (message.type() === 'error' && !expected?.test(message.text())) seen.problems.push(`console: ${message.text()}`)
@@ -163,7 +165,8 @@ function watch(page: Sdk, seen: Seen, origin: string, expected: RegExp | undefin
   })
   page.on('request', (request: Sdk) => {
     seen.addresses.add(request.url())
-    if (new URL(request.url()).origin !== origin) seen.problems.push(`foreign request: ${request.url()}`)
+    if (![origin, leavesFor].includes(new URL(request.url()).origin))
+      seen.problems.push(`foreign request: ${request.url()}`)
   })
   page.on('framenavigated', (frame: Sdk) => {
     // A code in the fragment reaches no server; that it is gone at once is seen in the address itself.

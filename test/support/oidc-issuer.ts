@@ -90,6 +90,12 @@ export async function startOidcIssuer(now: () => number = Date.now): Promise<Oid
   }
 
   const server = createServer(async (request, response) => {
+    // The person says yes at once.
+    if (request.url?.startsWith('/authorize?') === true) {
+      const back = new URL(request.url, issuer.url).searchParams.get('redirect_uri')!
+      response.writeHead(302, { location: `${back}?${await issuer.visit(issuer.url + request.url)}` }).end()
+      return
+    }
     const [status, body] = await answer(request)
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
