@@ -59,6 +59,9 @@ describe('goals', () => {
       ratio: { median: 1.3, least: 1.3, most: 1.3 },
     })
     expect(measureFlatness({ what: '', scenario: 'curve-users' }, undefined)).toBeNull()
+    // Cheaper than at first, and yet it grows.
+    const late = groupRuns([curve([[30], [2], [4]])]).get('curve-users')!
+    expect(measureFlatness({ what: '', scenario: 'curve-users' }, late)?.ratio.median).toBe(2)
     // Ten times the body for eleven times the cost, from the second point on.
     const body = groupRuns([curve([[10], [20], [220]])]).get('curve-users')!
     expect(measureFlatness({ what: '', scenario: 'curve-users', perAmountFrom: 10 }, body)?.ratio.median).toBeCloseTo(

@@ -69,7 +69,7 @@ export function judgeStage(limit: number, measured: Range | null): 'reached' | '
   return measured.median <= limit ? 'reached' : 'missed'
 }
 
-/** A curve that must be flat: no point above the first by more than noise. */
+/** A curve that must be flat: no point above one before it by more than noise. */
 export interface FlatGoal {
   readonly what: string
   readonly scenario: string
@@ -88,21 +88,23 @@ export const FLAT_GOALS: readonly FlatGoal[] = [
 /** What is still called flat. */
 export const FLAT = 1.25
 
-/** The worst of the points, as a multiple of the first; null where it was not measured. */
+/** The worst of the points, as a multiple of one before it; null where it was not measured. */
 export function measureFlatness(
   { perAmountFrom }: FlatGoal,
   runs: Runs | undefined,
 ): { at: number; ratio: Range } | null {
   const points = runs?.newest.lines?.find(({ id }) => id === 'uniroute')?.points ?? []
-  const [first, ...later] = points.map(({ at }) => at).filter((at) => at >= (perAmountFrom ?? 0))
-  if (!runs || first === undefined) return null
+  const amounts = points.map(({ at }) => at).filter((at) => at >= (perAmountFrom ?? 0))
+  if (!runs) return null
   const list = (at: number): (readonly number[] | null)[] =>
     listPoint(runs, 'uniroute', at).map(
       (figures) => figures?.map((figure) => (perAmountFrom === undefined ? figure : figure / at)) ?? null,
     )
-  const ratios = later.flatMap((at) => {
-    const ratio = mergeRatios(list(at), list(first))
-    return ratio === null ? [] : [{ at, ratio }]
-  })
+  const ratios = amounts.flatMap((at, place) =>
+    amounts.slice(0, place).flatMap((before) => {
+      const ratio = mergeRatios(list(at), list(before))
+      return ratio === null ? [] : [{ at, ratio }]
+    }),
+  )
   return ratios.toSorted((a, b) => b.ratio.median - a.ratio.median)[0] ?? null
 }

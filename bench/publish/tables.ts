@@ -83,7 +83,7 @@ export function writeGoals(kept: Kept): string[] {
     const limit = `flat (≤ ${FLAT} ×)`
     return [
       goal.what,
-      'its first point',
+      'itself with less',
       worst === null ? '–' : `${writeRange(worst.ratio, 2)} × at ${worst.at.toLocaleString('en')}`,
       `${limit}: ${judgeStage(FLAT, worst?.ratio ?? null)}`,
       '–',
