@@ -5,8 +5,10 @@
 const LF = 0x0a
 const CR = 0x0d
 const HEAD_BYTES = 256
+/** So much is known of a stream's end, whatever its reads were; of a large read more, since some events are long. */
 const TAIL_BYTES = 4096
 const LARGE_READ = 2 * TAIL_BYTES
+const LONGEST_TAIL = 4 * TAIL_BYTES
 const NOTHING = Buffer.alloc(0)
 const BLANK_LINE = Buffer.from('\n\n')
 
@@ -152,11 +154,11 @@ export class SseTap {
     return this.atBoundary ? this.#lastHead : this.#head.toString('latin1', 0, this.#headBytes)
   }
 
-  /** What came last, as text: so much of it whatever the reads were. */
+  /** What came last, as text. */
   get tail(): string {
     if (this.#tailText === null) {
       const bytes = this.#tail.length === 1 ? this.#tail[0]! : Buffer.concat(this.#tail)
-      this.#tailText = bytes.toString('utf8', Math.max(0, bytes.length - TAIL_BYTES))
+      this.#tailText = bytes.toString('utf8', Math.max(0, bytes.length - LONGEST_TAIL))
     }
     return this.#tailText
   }
@@ -224,10 +226,9 @@ export class SseTap {
 
   /** The end of a large read must not keep all of it in memory. */
   #copyTail(chunk: Buffer): void {
-    const copy = (this.#tailCopy ??= Buffer.allocUnsafeSlow(TAIL_BYTES))
-    chunk.copy(copy, 0, chunk.length - TAIL_BYTES)
-    this.#tail = [copy]
-    this.#tailBytes = TAIL_BYTES
+    const copy = (this.#tailCopy ??= Buffer.allocUnsafeSlow(LONGEST_TAIL))
+    this.#tailBytes = chunk.copy(copy, 0, Math.max(0, chunk.length - LONGEST_TAIL))
+    this.#tail = [copy.subarray(0, this.#tailBytes)]
   }
 }
 
