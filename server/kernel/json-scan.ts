@@ -134,6 +134,7 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
       const byte = chunk[index]!
       if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
         if (depth === 1 && next === IN_SCALAR) endScalar()
+        if (broken) break
         index++
         continue
       }
