@@ -22,5 +22,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8084) + '/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # No launcher: the process is told to stop by its own signal, and its memory is in no report.
-ENTRYPOINT ["node", "--report-exclude-env", "--disable-sigusr1", "--enable-source-maps", "/opt/uniroute/server/cli.js"]
+ENTRYPOINT ["node", "--report-exclude-env", "--disable-sigusr1", "/opt/uniroute/server/cli.js"]
 CMD ["serve"]

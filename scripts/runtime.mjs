@@ -134,7 +134,7 @@ export function createEnvironment(node) {
 export async function runUniRoute(entry, args) {
   await ensureInstalled()
   const node = findNode()
-  const words = ['--report-exclude-env', '--disable-sigusr1', '--enable-source-maps', entry, ...args]
+  const words = ['--report-exclude-env', '--disable-sigusr1', entry, ...args]
   const options = { env: createEnvironment(node) }
   if (process.platform === 'win32' || !existsSync('/bin/sh')) return runForeground(node, words, options)
   return runForeground('/bin/sh', ['-c', 'ulimit -c 0; exec "$0" "$@"', node, ...words], options)

@@ -12,7 +12,7 @@ import type { Target, TargetSetting } from '../target.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Those of `npm start` (scripts/start.mjs). */
-const FLAGS = ['--report-exclude-env', '--disable-sigusr1', '--enable-source-maps']
+const FLAGS = ['--report-exclude-env', '--disable-sigusr1']
 const ADMIN = { email: 'bench@example.com', password: 'bench-password-of-no-worth' }
 /** Far above what one process can do, so that limits are counted and never reached. */
 const LIMITS = { rate_limit_per_minute: 1_000_000_000, rate_limit_per_day: 1_000_000_000 }

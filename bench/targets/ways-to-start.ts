@@ -10,7 +10,7 @@ import type { Target } from '../target.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PACKAGE = join(ROOT, 'dist', 'package')
-const FLAGS = ['--report-exclude-env', '--disable-sigusr1', '--enable-source-maps']
+const FLAGS = ['--report-exclude-env', '--disable-sigusr1']
 
 export interface WayToStart {
   readonly id: string
