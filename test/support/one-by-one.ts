@@ -4,8 +4,8 @@ import type { Watched } from './browser.ts'
 export interface Gate {
   /** The calls of the API that were held. */
   readonly calls: readonly string[]
-  /** Lets through one by one until nothing waits any more, and nothing more is asked. */
-  letThrough(): Promise<void>
+  /** Lets through one by one until nothing waits any more, and nothing more is asked. False if no page came up at all. */
+  letThrough(): Promise<boolean>
   /** Everything goes its usual way again. */
   open(): Promise<void>
 }
@@ -13,6 +13,7 @@ export interface Gate {
 /** Rounds without anything to let through, after which nothing more is expected. */
 const QUIET_ROUNDS = 3
 const MOST_WAIT_MS = 5_000
+const LONGEST_START_MS = 20_000
 const MOST_ANSWERS = 30
 
 /**
@@ -52,7 +53,11 @@ export async function letThroughOneByOne({ page }: Watched, lastFirst: boolean):
     calls,
     async letThrough() {
       const heading = page.locator('h1').first()
-      while (waiting.length === 0 && !(await heading.isVisible())) await page.waitForTimeout(50)
+      const deadline = performance.now() + LONGEST_START_MS
+      while (waiting.length === 0 && !(await heading.isVisible())) {
+        if (performance.now() > deadline) return false
+        await page.waitForTimeout(50)
+      }
       // A page that looks again now and then is never quiet for good.
       for (let quiet = 0, left = MOST_ANSWERS; quiet < QUIET_ROUNDS && left > 0; quiet++) {
         await page.waitForTimeout(100)
@@ -63,6 +68,7 @@ export async function letThroughOneByOne({ page }: Watched, lastFirst: boolean):
         quiet = -1
         left--
       }
+      return true
     },
     async open() {
       await page.unroute(isGated, hold)

@@ -32,15 +32,22 @@ describeDashboard('layout shift', (suite) => {
       const tab = await suite.open('/sign-in', { width, expect: /40[0-9]|ApiError/ })
       const moved: string[] = []
       const chatty: string[] = []
-      const visit = async (path: string): Promise<void> => {
+      const visit = async (path: string, isSecond = false): Promise<void> => {
+        let cameUp: boolean
         const gate = await letThroughOneByOne(tab, order === 'the last asked first')
         try {
           await tab.page.goto(`${suite.uniroute.url}${path}`, { waitUntil: 'commit' })
-          await gate.letThrough()
-          await waitUntilSettled(tab)
+          cameUp = await gate.letThrough()
+          if (cameUp) await waitUntilSettled(tab)
         } finally {
           await gate.open()
         }
+        // Seen once in many runs, and not yet why: the browser asks for nothing. It is said, and looked at once more.
+        if (!cameUp && !isSecond) {
+          console.log(`${path} did not come up within 20 s; it is opened again`)
+          return visit(path, true)
+        }
+        expect(cameUp, `${path} comes up`).toBe(true)
         const shift = await readShift(tab)
         if (shift > MOST_SHIFT) moved.push(`${path}: ${shift.toFixed(3)}, ${await nameMoved(tab)}`)
         if (gate.calls.length > (MORE_CALLS[path] ?? MOST_CALLS)) chatty.push(`${path}: ${gate.calls.join(', ')}`)
