@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { CURVES } from './measures/curves.ts'
 import { findMeasuringObstacle } from './processor-time.ts'
-import { WrongResult } from './run.ts'
+import { runScript } from './script.ts'
 
 const USAGE = `npm run bench:curves [-- [options] curve …]
 
@@ -63,13 +63,4 @@ async function main(): Promise<number> {
   return 0
 }
 
-// Ended from outside: `exit` handlers kill the programs that were started, and ours end with us.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (!(error instanceof WrongResult)) throw error
-  say(error.message)
-  process.exitCode = 1
-}
+await runScript(main)

@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util'
 import { describe, isFailure, judge, SLACK, type Look, type StoredRatios } from './guard-verdict.ts'
 import { findMeasuringObstacle } from './processor-time.ts'
 import { COMMIT, describeMachine, readLoad, LEAST_ROUNDS } from './report.ts'
-import { runScenario, WrongResult } from './run.ts'
+import { runScenario } from './run.ts'
 import { findScenario } from './scenarios.ts'
+import { runScript } from './script.ts'
 import { summariseRatios } from './statistics.ts'
 import type { Target } from './target.ts'
 import { nginx } from './targets/nginx.ts'
@@ -102,13 +103,4 @@ async function main(): Promise<number> {
   return 1
 }
 
-// Ended from outside: `exit` handlers kill the programs that were started, and ours end with us.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (!(error instanceof WrongResult)) throw error
-  say(error.message)
-  process.exitCode = 1
-}
+await runScript(main)

@@ -8,8 +8,8 @@ import { GROUPS, findMeasures, listMeasures } from './measures.ts'
 import type { Measure, Wishes } from './measures/measure.ts'
 import { findMeasuringObstacle } from './processor-time.ts'
 import { LEAST_ROUNDS } from './report.ts'
-import { WrongResult } from './run.ts'
 import { findScenario } from './scenarios.ts'
+import { runScript } from './script.ts'
 import type { Target } from './target.ts'
 import { TARGETS } from './targets.ts'
 import { createPortkeyTarget } from './targets/portkey.ts'
@@ -151,15 +151,4 @@ async function main(): Promise<number> {
   return 0
 }
 
-// Ended from outside: `exit` handlers kill the programs that were started, and ours end with us.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  const isExpected = error instanceof WrongResult
-  process.stderr.write(
-    `${error instanceof Error ? ((isExpected ? null : error.stack) ?? error.message) : String(error)}\n`,
-  )
-  process.exitCode = 1
-}
+await runScript(main)

@@ -31,6 +31,8 @@ export const userSchema = z
     name: z.string(),
     role: roleSchema,
     is_active: z.boolean(),
+    /** false: they sign in with the provider only, or have not chosen one yet. */
+    has_password: z.boolean(),
     fallback: fallbackSchema,
     /** Set by administrators; they hold for everything the user causes, whoever pays. */
     ...limitAnswerFields,
@@ -98,6 +100,13 @@ export const passwordBodySchema = z
   .strictObject({ current_password: presentedPasswordSchema, new_password: newPasswordSchema })
   .meta({ id: 'PasswordBody' })
 export type PasswordBody = z.infer<typeof passwordBodySchema>
+
+export const deleteAccountBodySchema = z
+  .strictObject({
+    /** Left out by who has none: then the sign-in has to be recent. */
+    password: presentedPasswordSchema.optional(),
+  })
+  .meta({ id: 'DeleteAccountBody' })
 
 /** What goes with an account that its owner deletes. */
 export const accountDeletionSchema = z

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { budgetSchema, fallbackSchema, momentSchema, timestampSchema } from './common.ts'
 import { insteadSchema } from './impact.ts'
-import { leaseSchema } from './teams.ts'
+import { endedLeaseSchema, leaseSchema } from './teams.ts'
 import { usageQuerySchema, usageRowSchema, usageTotalSchema } from './usage.ts'
 
 /** The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty. */
@@ -91,13 +91,25 @@ export const providerKeySchema = z
     fingerprint: z.string(),
     status: z.enum(PROVIDER_KEY_STATES),
     status_reason: z.string().nullable(),
+    /** Models it does not serve just now, and when each is tried again; those that wait longest first. */
+    held_models: z.array(
+      z.object({ model: z.string(), status: z.enum(['cooling', 'restricted', 'unfit']), until: timestampSchema }),
+    ),
+    /** How many more of them there are. */
+    held_models_more: z.number(),
+    /** When its owner switched it off; null while it is on, and where that is not known. */
+    disabled_at: timestampSchema.nullable(),
     last_tested_at: timestampSchema.nullable(),
+    /** How long that test took; null where it did not pass. */
+    last_test_ms: z.number().nullable(),
     last_used_at: timestampSchema.nullable(),
     expires_at: timestampSchema.nullable(),
     fallback: fallbackSchema,
     allowed_models: z.array(z.string()).nullable(),
     /** The owner's own spending limit on it. */
     cap: budgetSchema.nullable(),
+    /** What counts against the cap in its running period; null where there is none. */
+    cap_use: z.object({ spent_usd_micros: z.int(), resets_at: timestampSchema.nullable() }).nullable(),
     /** How often the secret was set. */
     key_version: z.number(),
     /** For `PATCH`. */
@@ -122,15 +134,13 @@ export const providerKeyStandInSchema = z
   .meta({ id: 'ProviderKeyStandIn' })
 export type ProviderKeyStandIn = z.infer<typeof providerKeyStandInSchema>
 
-/** What else the list is asked for: `include=stand_in,borrowed`. */
-export const PROVIDER_KEY_EXTRAS = ['stand_in', 'borrowed'] as const
+/** What else the list is asked for: `include=stand_in,borrowed,ended,down`. */
+export const PROVIDER_KEY_EXTRAS = ['stand_in', 'borrowed', 'ended', 'down'] as const
 export const providerKeyListQuerySchema = z.strictObject({
   include: z
     .string()
     .transform((words) => words.split(','))
-    .pipe(
-      z.array(z.enum(PROVIDER_KEY_EXTRAS, `include takes ${PROVIDER_KEY_EXTRAS.join(' and ')}, with a comma between`)),
-    )
+    .pipe(z.array(z.enum(PROVIDER_KEY_EXTRAS, `include takes ${PROVIDER_KEY_EXTRAS.join(', ')}, with commas between`)))
     .optional(),
 })
 export const providerKeyListSchema = z
@@ -141,6 +151,10 @@ export const providerKeyListSchema = z
     ),
     /** With `include=borrowed`: the keys of others that one may use. */
     borrowed: z.array(leaseSchema).optional(),
+    /** With `include=ended`: those that one could use until within the last seven days. */
+    ended: z.array(endedLeaseSchema).optional(),
+    /** With `include=down`: models that a provider did not answer for, and until when it is left alone. */
+    down: z.array(z.object({ provider: z.string(), model: z.string(), until: timestampSchema })).optional(),
   })
   .meta({ id: 'ProviderKeyList' })
 export type ProviderKeyList = z.infer<typeof providerKeyListSchema>

@@ -1,7 +1,8 @@
 // How a request gets its model where several come into question: the order among the targets of an alias or a rule
 // (`/admin/routing` for oneself, `/admin/routing/default` for everybody).
 import { z } from 'zod'
-import { timestampSchema } from './common.ts'
+import { FALLBACK_REASONS, fallbackSchema, timestampSchema } from './common.ts'
+import { allowanceSchema } from './limits.ts'
 
 /** How targets are put in order. */
 export const ORDERS = ['priority', 'cost', 'latency', 'weighted'] as const
@@ -114,3 +115,25 @@ export const routingAnswerSchema = z
 export const routingDefaultAnswerSchema = z
   .object({ message: z.string(), routing: routingDefaultSchema })
   .meta({ id: 'RoutingDefaultAnswer' })
+
+/** For which reasons the server's keys may pay for somebody (`/admin/fallback`), as one page tells it. */
+export const fallbackViewSchema = z
+  .object({
+    /** The default of the account; `PUT /auth/profile` changes it. */
+    fallback: fallbackSchema,
+    /** Reasons that the operator grants; empty: never. */
+    granted: z.array(z.enum(FALLBACK_REASONS)),
+    allowance: allowanceSchema.shape.allowance,
+    /** Keys whose own policy leaves some reasons out. */
+    narrowed: z.array(
+      z.object({
+        kind: z.enum(['provider_key', 'api_key']),
+        id: z.string(),
+        /** Empty where it has none. */
+        name: z.string(),
+        fallback: fallbackSchema,
+      }),
+    ),
+  })
+  .meta({ id: 'FallbackView' })
+export type FallbackView = z.infer<typeof fallbackViewSchema>

@@ -61,7 +61,14 @@ export const teamSchema = z
   })
   .meta({ id: 'Team' })
 export type Team = z.infer<typeof teamSchema>
-export const teamListSchema = z.object({ teams: z.array(teamSchema) }).meta({ id: 'TeamList' })
+export const teamListSchema = z
+  .object({
+    teams: z.array(teamSchema),
+    /** Which roles may do what, in every team. */
+    rights: z.array(teamRightSchema),
+  })
+  .meta({ id: 'TeamList' })
+export type TeamList = z.infer<typeof teamListSchema>
 
 export const teamMemberSchema = z
   .object({ ...personSchema.shape, role: teamRoleSchema, joined_at: timestampSchema })
@@ -155,9 +162,23 @@ export const leaseSchema = z
   })
   .meta({ id: 'Lease' })
 export type LeaseAnswer = z.infer<typeof leaseSchema>
-/** `lent`: of one's own keys · `borrowed`: one may use. */
+/** A key of somebody else that served one until lately, and why it no longer does. */
+export const endedLeaseSchema = z
+  .object({
+    id: z.string(),
+    provider: z.string(),
+    last4: z.string(),
+    owner: personSchema,
+    team: z.object({ id: z.string(), name: z.string() }),
+    /** unshared: its owner or an admin of the team ended it · owner_left: the owner is no longer in the team. */
+    reason: z.enum(['unshared', 'owner_left']),
+    ended_at: timestampSchema,
+  })
+  .meta({ id: 'EndedLease' })
+export type EndedLeaseAnswer = z.infer<typeof endedLeaseSchema>
+/** `lent`: of one's own keys · `borrowed`: one may use · `ended`: one could use until within the last seven days. */
 export const leaseListSchema = z
-  .object({ lent: z.array(leaseSchema), borrowed: z.array(leaseSchema) })
+  .object({ lent: z.array(leaseSchema), borrowed: z.array(leaseSchema), ended: z.array(endedLeaseSchema) })
   .meta({ id: 'LeaseList' })
 /** What the end of a lease would change for those who used it in the last seven days. */
 export const leaseImpactSchema = z
@@ -170,6 +191,34 @@ export const leaseImpactSchema = z
   })
   .meta({ id: 'LeaseImpact' })
 export type LeaseImpact = z.infer<typeof leaseImpactSchema>
+const departurePartSchema = z.object({
+  /** That are shared now. */
+  keys: z.number(),
+  /** Of the last seven days. */
+  requests: z.number(),
+  people: z.number(),
+  instead: insteadSchema,
+})
+/**
+ * What it would change if a member left: `lent`: for the others, who use keys of theirs · `borrowed`: for themselves, who
+ * use keys of others.
+ */
+export const departureImpactSchema = z
+  .object({
+    from: timestampSchema,
+    to: timestampSchema,
+    lent: departurePartSchema,
+    borrowed: departurePartSchema,
+    /** Of the team, that they made and that are revoked with it. */
+    api_keys: z.number(),
+  })
+  .meta({ id: 'DepartureImpact' })
+export type DepartureImpact = z.infer<typeof departureImpactSchema>
+/**
+ * What it would change if a team were dissolved: `lent`: for the others, who use what is shared in it · `borrowed`: for
+ * oneself · `api_keys`: everybody's.
+ */
+export const dissolutionImpactSchema = departureImpactSchema.meta({ id: 'DissolutionImpact' })
 export const leaseParamsSchema = z.strictObject({ id: z.string().max(64) })
 
 /** Who used a lease: the owner and the team's admins see everybody, a borrower themselves. */

@@ -4,6 +4,7 @@
 // Results are kept per module in node_modules/.cache/mutation: a run that was broken off goes on where it was.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { EQUIVALENT, type Mutant } from '../test/mutation/equivalent.ts'
@@ -63,9 +64,12 @@ function mutate(module: MutatedModule): void {
   if (values.fresh) rmSync(incrementalFile, { force: true })
   rmSync(reportOf(module), { force: true })
   const configuration = {
-    plugins: [join(HOME, 'node_modules/@stryker-mutator/vitest-runner/dist/src/index.js')],
-    testRunner: 'vitest',
-    vitest: { configFile: 'test/mutation/vitest.config.ts', related: false, pool: 'forks' },
+    plugins: [
+      join(HOME, 'node_modules/@stryker-mutator/vitest-runner/dist/src/index.js'),
+      join(HOME, 'one-process-runner.ts'),
+    ],
+    testRunner: module.inOneProcess ? 'one-process' : 'vitest',
+    vitest: { configFile: 'test/mutation/vitest.config.ts', related: false, pool: 'threads' },
     mutate: module.files,
     concurrency: Number(values.workers),
     // On a machine that others use as well, slow is not endless.
@@ -74,7 +78,8 @@ function mutate(module: MutatedModule): void {
     incrementalFile,
     reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: reportOf(module) },
-    tempDirName: join(RESULTS, 'sandbox'),
+    // Below node_modules Node takes no TypeScript.
+    tempDirName: join(tmpdir(), `uniroute-mutation-${process.pid}`),
     ignorePatterns: ['/web', '/bench', '/docs', '/deploy', '/dist', '/data', '/shared', 'test/clients', 'test/e2e'],
     allowConsoleColors: false,
   }
@@ -107,7 +112,13 @@ function judge(module: MutatedModule): boolean {
     console.info(`  ${mutant.file}:${line} ${mutant.line} → ${mutant.instead}`)
   }
   const score = (100 * (counted.length - missed.length)) / counted.length
-  const isReached = score >= module.goal
+  const stale = EQUIVALENT.filter((known) => mutants.some(({ mutant }) => mutant.file === known.file)).filter((known) =>
+    mutants.filter(({ mutant }) => isSame(known, mutant)).every(({ found }) => found),
+  )
+  for (const { file, line, instead } of stale) {
+    console.info(`  no longer equivalent, or gone: ${file}: ${line} → ${instead}`)
+  }
+  const isReached = score >= module.goal && stale.length === 0
   console.info(
     `${isReached ? 'kept' : 'NOT KEPT'}: ${module.name}: ${score.toFixed(1)} % of ${counted.length} mutants found (goal ${module.goal} %), ${missed.length} missed, ${equivalent.length} equivalent`,
   )

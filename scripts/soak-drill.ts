@@ -21,13 +21,13 @@ if (problem !== undefined) {
   console.info(describeMachine())
   const warmUpMinutes = Math.min(Number(values['warm-up']), minutes / 3)
   const figures = await runSoakDrill({ minutes, warmUpMinutes, say: (line) => console.info(line) })
-  const { growth, meanBytes, descriptors, loopDelayMs, failed, counts, measuredSeconds } = figures
+  const { growth, meanBytes, descriptors, loopDelayMs, failed, failures, counts, measuredSeconds } = figures
   for (const sentence of failed.slice(0, 5)) console.info(`  ${sentence}`)
   const broken = [
     growth >= MOST_GROWTH && 'memory grows',
     descriptors.last > descriptors.first + MOST_DESCRIPTORS_MORE && 'descriptors grow',
     loopDelayMs.p99 >= MOST_DELAY_MS && 'the event loop is late',
-    failed.length > 0 && 'calls failed',
+    failures > 0 && `${failures} calls failed`,
     Object.values(counts).some((count) => count === 0) && 'a kind of call did not happen',
   ].filter((sentence) => sentence !== false)
   console.info(JSON.stringify(counts))

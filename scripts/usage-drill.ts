@@ -1,7 +1,8 @@
 // `npm run drill:usage -- [--rows 1000000] [--repeats 5] [--postgres]`: fills a ledger of that many requests and prints how long usage
 // takes to add up: at first, and once the sums of past days are there, in two time zones, over several ranges, groups and
-// filters. Fails where 95 of 100 looks take longer than 200 ms, or where the sums change an answer.
-import { deepStrictEqual } from 'node:assert'
+// filters. Fails where 95 of 100 looks take longer than 200 ms, where the sums change an answer, or where days, total and file
+// are not the same in each of the time zones.
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import type { UsageOfAllQuery } from '../contract/usage.ts'
 import { type Database, openDatabase } from '../server/database/database.ts'
 import { migrate } from '../server/database/migrator.ts'
 import { createDaySums } from '../server/features/usage/day-sums.ts'
-import { createUsage } from '../server/features/usage/service.ts'
+import { createUsage, type UsageReports } from '../server/features/usage/service.ts'
 import { createUsageStore } from '../server/features/usage/store.ts'
 import type { UsageScope } from '../server/features/usage/tally.ts'
 import { systemClock } from '../server/kernel/clock.ts'
@@ -60,6 +61,38 @@ function* listQueries(): Generator<[string, UsageScope, UsageOfAllQuery]> {
   }
 }
 
+/** Days, total and file of a view, added up exactly. */
+async function compare(usage: UsageReports, time_zone: string, scope: UsageScope): Promise<void> {
+  const from = new Date(now - 30 * DAY_MS).toISOString().slice(0, 10)
+  const query = { from, time_zone, group_by: 'day,model' }
+  const { groups, subtotals, total } = await usage.summarise(query, scope)
+  let file = ''
+  for await (const part of usage.export({ ...query, format: 'csv' }, scope)(new AbortController().signal)) file += part
+  const [head, ...lines] = file
+    .trimEnd()
+    .split('\r\n')
+    .map((line) => line.split(','))
+  const column = (name: string): string[] => lines.map((line) => line[head!.indexOf(name)]!)
+  const add = (parts: readonly { readonly requests: number; readonly cost_usd_nanos: number }[]) => ({
+    requests: parts.reduce((sum, part) => sum + part.requests, 0),
+    nanos: parts.reduce((sum, part) => sum + BigInt(part.cost_usd_nanos), 0n),
+  })
+  const whole = add([total])
+  deepStrictEqual(add(groups), whole)
+  deepStrictEqual(add(subtotals!['day']!), whole)
+  const inFile = {
+    requests: column('requests').reduce((sum, text) => sum + Number(text), 0),
+    nanos: column('cost_usd').reduce((sum, text) => sum + BigInt(text.replace('.', '')), 0n),
+  }
+  deepStrictEqual(inFile, whole)
+  ok(whole.requests > 0)
+  deepStrictEqual(new Set(column('time_zone')), new Set([time_zone]))
+  strictEqual(new Set(column('day')).size, subtotals!['day']!.length)
+  console.info(
+    `${time_zone}: days, total and file are the same: ${whole.requests} requests, ${whole.nanos} nano-dollars`,
+  )
+}
+
 const percentile = (times: readonly number[], share: number): number =>
   times.toSorted((a, b) => a - b)[Math.ceil(times.length * share) - 1]!
 
@@ -95,6 +128,7 @@ async function measure(database: Database): Promise<number> {
       )
     }
   }
+  for (const time_zone of ZONES) for (const [, scope] of SCOPES) await compare(usage, time_zone, scope)
   const [, scope, query] = [...listQueries()].find(([name]) => name.includes('90 days by model'))!
   deepStrictEqual(await usage.summarise(query, scope), await plain.summarise(query, scope))
   const [p50, p95] = [percentile(all, 0.5), percentile(all, 0.95)]

@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { getHeapStatistics } from 'node:v8'
 import { createPrices } from './catalog/prices.ts'
+import { NAMED_PEOPLE } from '../contract/names.ts'
 import { BUILT_IN_KEYS, type Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
 import type { Redis } from './database/redis.ts'
@@ -16,6 +17,7 @@ import { createAuditRoutes } from './features/audit/routes.ts'
 import { createEncryptionRoutes } from './features/admin/encryption-routes.ts'
 import { checkReady, createHealthRoutes } from './features/admin/health.ts'
 import { createInstallationRoutes } from './features/admin/installation-routes.ts'
+import { createNamesRoutes } from './features/admin/names-routes.ts'
 import { createServerKeyRoutes } from './features/admin/server-keys-routes.ts'
 import { createSettingsRoutes } from './features/admin/settings-routes.ts'
 import type { BootedVault } from './features/admin/vault-boot.ts'
@@ -28,13 +30,14 @@ import { createControlPace } from './features/limits/control-pace.ts'
 import { createLimits } from './features/limits/limits.ts'
 import { createMemoryBudgets } from './features/limits/memory-budgets.ts'
 import type { RateStore } from './features/limits/rate-store.ts'
-import { createLimitRoutes } from './features/limits/routes.ts'
+import { createLimitRoutes, readAllowance } from './features/limits/routes.ts'
 import { createSharedBudgets } from './features/limits/shared-budgets.ts'
 import { testProviderKey } from './features/provider-keys/key-test.ts'
 import { createProviderKeys } from './features/provider-keys/provider-keys.ts'
 import { createDaySums } from './features/usage/day-sums.ts'
 import { createLedger } from './features/usage/ledger.ts'
 import { createNotifications } from './features/notifications/notifications.ts'
+import { createFallbackRoutes } from './features/routing/fallback-routes.ts'
 import { createRouting } from './features/routing/routing.ts'
 import { createTeams } from './features/teams/teams.ts'
 import { createReconciler } from './features/usage/reconcile.ts'
@@ -65,7 +68,7 @@ import { PACKAGE_ROOT, readPackageVersion } from './kernel/package-root.ts'
 import { createProviders } from './providers/registry.ts'
 import { createFetchThrough } from './upstream/fetch-through.ts'
 import { createMail } from './upstream/mail.ts'
-import { createUpstream } from './upstream/upstream.ts'
+import { createUpstream } from './upstream/create-upstream.ts'
 
 export interface AppOptions {
   readonly config: Config
@@ -84,8 +87,8 @@ export interface AppOptions {
   readonly timers?: Partial<Timers>
 }
 
-/** What changes at one instance and is held in the memory of others: who may call, whose keys, which models and ways. */
-type Topic = 'access' | 'provider-keys' | 'catalog' | 'routing'
+/** What changes at one and is held by others: who may call, whose keys, which models and ways, what is left alone. */
+type Topic = 'access' | 'provider-keys' | 'catalog' | 'routing' | 'breakers'
 
 export interface App {
   readonly http: Http
@@ -108,7 +111,7 @@ export function createApp(options: AppOptions): App {
     userKeysFor: config.userKeysFor,
   })
   const bus = createBus(options.wires ?? [])
-  const upstream = createUpstream()
+  const upstream = createUpstream({ client: config.upstreamClient })
   const mail = config.smtp === null ? undefined : createMail({ server: config.smtp, log })
   const traces = config.traces && createTraces({ ...config.traces, upstream, log, instanceId: booted.instanceId })
   const audit = createAudit({ database, clock })
@@ -199,8 +202,10 @@ export function createApp(options: AppOptions): App {
     },
     readKeyUsage: (providerKeyId, query) => usage.summarise(query, { providerKeyId }),
     countStandIns: (of) => requestLog.countServed(of),
+    listDown: (userId, baseUrls) => gateway.listOpenBreakersFor(userId, baseUrls),
     namesSharedWith: (userId) => teams.namesSharedWith(userId),
     listBorrowed: (userId) => teams.listBorrowed(userId),
+    listEndedLeases: (userId) => teams.listEnded(userId),
   })
   const rotation = createVaultRotation({ database, booted, audit, clock, log })
   const teams = createTeams({
@@ -215,6 +220,7 @@ export function createApp(options: AppOptions): App {
     },
     explainInstead: (parts, without, viewer) => providerKeys.explainInstead(parts, without, viewer),
     chainFor: (userId) => providerKeys.chainFor(userId),
+    countTeamKeys: (teamId, userId) => apiKeys.countTeamKeys(teamId, userId),
     revokeTeamKeys: (teamId, userId, tx) => apiKeys.revokeTeamKeys(teamId, userId, tx),
     announce(ids) {
       ids.forEach((id) => apiKeys.invalidate(id))
@@ -229,6 +235,7 @@ export function createApp(options: AppOptions): App {
     },
     catalog: (userId) => catalog.forget(userId || null),
     routing: (owner) => routing.forget(owner || null),
+    breakers: () => gateway.lookAtBreakers(),
   }
   for (const [topic, listener] of Object.entries(heard)) bus.hear(topic, listener)
   // A SQLite file has one process, unless that is one of several workers; a PostgreSQL database may have several.
@@ -268,6 +275,7 @@ export function createApp(options: AppOptions): App {
     invalidGraceMs: config.invalidGraceMs,
     stateSecret: booted.jwtKey,
     redis,
+    announceBreakers: () => bus.announce('breakers', ''),
     budgets,
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
@@ -279,6 +287,7 @@ export function createApp(options: AppOptions): App {
     log,
     ...(options.timers ? { timers: options.timers } : {}),
   })
+  const allowance = { budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }
   const describeReachable = createReachableModels({ providers, prices, overrides: catalog.overrides })
   const readSetup = async (): Promise<'off' | 'needed' | 'done'> =>
     config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'
@@ -300,7 +309,7 @@ export function createApp(options: AppOptions): App {
     ...notifications.routes,
     ...events.routes,
     ...createUsageRoutes({ usage }),
-    ...createLimitRoutes({ budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }),
+    ...createLimitRoutes(allowance),
     ...createReconcileRoutes(createReconciler({ database, ledger, providers, upstream, clock }), audit),
     ...createRequestRoutes({ log: requestLog }),
     ...createOverviewRoutes({ usage, log: requestLog, clock }),
@@ -309,6 +318,38 @@ export function createApp(options: AppOptions): App {
       return caller ? describeReachable(await gateway.listModels(caller)) : []
     }),
     ...routing.routes,
+    ...createFallbackRoutes({
+      granted: [...config.serverFallback],
+      readAccountFallback: async (userId) => (await apiKeys.describeCaller(userId, null))?.accountFallback ?? 'never',
+      readAllowance: (userId) => readAllowance(allowance, userId),
+      listProviderKeys: async (userId) =>
+        (await providerKeys.chainFor(userId)).map(({ id, label, fallback }) => ({
+          id: toPublicId('pk', id),
+          name: label,
+          fallback,
+        })),
+      listApiKeys: async (userId) =>
+        (await apiKeys.listNamed(userId))
+          .filter(({ isActive }) => isActive)
+          .map(({ id, name, fallback }) => ({ id: toPublicId('ak', id), name, fallback })),
+    }),
+    ...createNamesRoutes({
+      nameProviderKeys: async (userId) =>
+        (await providerKeys.chainFor(userId)).map(({ id, provider, label }) => ({
+          id: toPublicId('pk', id),
+          provider,
+          label,
+        })),
+      nameApiKeys: async (userId) =>
+        (await apiKeys.listNamed(userId)).map(({ id, name, last4, isActive, expiresAt }) => ({
+          id: toPublicId('ak', id),
+          name,
+          last4,
+          is_active: isActive,
+          expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+        })),
+      namePeople: () => accounts.listPeople(NAMED_PEOPLE),
+    }),
     ...createEncryptionRoutes({ rotation, clock }),
     ...createAuditRoutes({ reader: auditReader, audit }),
     ...createServerKeyRoutes({

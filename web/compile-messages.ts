@@ -11,6 +11,12 @@ const LOCALE = /\/locales\/[a-z-]+\.json$/i
 /** What the message syntax gives a meaning. */
 const SYNTAX = /[{}@|]/
 
+/** What every function does, once for all of them: half a kilobyte of gzip less at first. */
+const HELPERS =
+  'const say = (ctx, parts) => ctx.normalize(parts), fill = (ctx, name) => ctx.interpolate(ctx.named(name));'
+/** As the compiler writes a function: what it takes from its context, and what it makes of that. */
+const FUNCTION = /^\(ctx\) => \{const \{[\w:, ]+\} = ctx;return (.+)\}$/s
+
 /** `rewrite`: what becomes of each text before. */
 export function compileMessages(rewrite: Rewrite = (text) => text): Plugin {
   return {
@@ -18,7 +24,7 @@ export function compileMessages(rewrite: Rewrite = (text) => text): Plugin {
     enforce: 'pre',
     transform(source, id) {
       if (!LOCALE.test(id)) return null
-      const code = `export default ${writeMessages(JSON.parse(source) as Messages, rewrite)}`
+      const code = `${HELPERS}export default ${writeMessages(JSON.parse(source) as Messages, rewrite)}`
       return { code, map: null, moduleType: 'js' }
     },
   }
@@ -34,10 +40,18 @@ function writeMessages(messages: Messages, rewrite: Rewrite): string {
 
 function writeMessage(key: string, text: string): string {
   if (!SYNTAX.test(text)) return JSON.stringify(text)
-  return baseCompile(text, {
+  const { code } = baseCompile(text, {
     mode: 'arrow',
     onError(error) {
       throw new Error(`The text "${key}" cannot be read: ${error.message}`)
     },
-  }).code
+  })
+  const made = FUNCTION.exec(code)?.[1]
+  if (made === undefined) throw new Error(`The text "${key}" became a function of an unknown shape: ${code}`)
+  const written = made
+    .replaceAll('_normalize(', 'say(ctx, ')
+    .replaceAll(/_interpolate\(_named\(("\w+")\)\)/g, 'fill(ctx, $1)')
+    .replaceAll('_plural(', 'ctx.plural(')
+  if (/\b_\w+\(/.test(written)) throw new Error(`The text "${key}" uses what no text has used so far: ${text}`)
+  return `(ctx) => ${written}`
 }

@@ -17,7 +17,7 @@ import { summarise, summariseRatios } from '../statistics.ts'
 import type { Target } from '../target.ts'
 import { nginx } from '../targets/nginx.ts'
 import { createUniRouteTarget } from '../targets/uniroute.ts'
-import { countStreams, measureStreams } from './idle-streams.ts'
+import { countStreams, measureStreams, type StreamMemory } from './idle-streams.ts'
 import { WARM_UP_MS, type Measure, type Wishes } from './measure.ts'
 
 export interface CurvePoint {
@@ -102,7 +102,7 @@ export const CURVES: readonly Curve[] = [
   }),
   createCurve({
     id: 'curve-streams',
-    summary: 'memory of a silent stream, with so many open',
+    summary: 'memory that each further silent stream takes, up to so many open',
     of: 'open streams',
     unit: 'KB per stream',
     minutes: 4,
@@ -140,22 +140,32 @@ async function measureLoads(wishes: Wishes, samples: readonly Sample[]): Promise
   })
 }
 
-/** Of a fresh process each round, in which the counts follow one another. */
+/**
+ * Of a fresh process each round, in which the counts follow one another. Told is what each stream beyond the count before
+ * takes: the first ones move into memory that the warm-up has left, and are no measure.
+ */
 async function measureMemory({ rounds, say }: Wishes): Promise<CurveLine[]> {
   const most = countStreams()
-  const counts = [...[1_000, 3_000].filter((count) => count < most), most]
+  const counts = [...[1_000, 3_000, 6_000].filter((count) => count < most), most]
   const lines: CurveLine[] = []
   for (const target of withNginx()) {
     const figures = counts.map((): number[] => [])
     for (let round = 0; round < (rounds ?? 2); round++) {
       say(`round ${round + 1}: ${target.id}`)
-      for (const [place, memory] of (await measureStreams(target, counts)).entries()) {
-        figures[place]!.push(memory.kilobytesEach)
-      }
+      const memories = await measureStreams(target, counts)
+      for (const [place, kilobytes] of listIncreases(memories).entries()) figures[place + 1]!.push(kilobytes)
     }
-    lines.push({ id: target.id, points: counts.map((at, place) => ({ at, rounds: figures[place]! })) })
+    lines.push({ id: target.id, points: counts.map((at, place) => ({ at, rounds: figures[place]! })).slice(1) })
   }
   return lines
+}
+
+/** Kilobytes of each stream between one count and the next. */
+export function listIncreases(memories: readonly Pick<StreamMemory, 'streams' | 'kilobytesEach'>[]): number[] {
+  return memories.slice(1).map((now, place) => {
+    const before = memories[place]!
+    return (now.kilobytesEach * now.streams - before.kilobytesEach * before.streams) / (now.streams - before.streams)
+  })
 }
 
 function createCurve(facts: Omit<Curve, 'run'> & { measure(wishes: Wishes): Promise<CurveLine[]> }): Curve {

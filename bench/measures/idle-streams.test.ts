@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { Target } from '../target.ts'
 import { nullProxy } from '../targets/proxies.ts'
+import { listIncreases } from './curves.ts'
 import { measureStreams } from './idle-streams.ts'
 
 /** Passes bytes on, and breaks off some streams once they have begun. */
@@ -30,6 +31,16 @@ const forgetful: Target = {
     }
   },
 }
+
+test('what further streams take is not lowered by memory that lay ready', () => {
+  const each = 40
+  const ready = 8_000
+  const memories = [1_000, 3_000, 9_000].map((streams) => ({
+    streams,
+    kilobytesEach: (streams * each - ready) / streams,
+  }))
+  expect(listIncreases(memories)).toEqual([each, each])
+})
 
 describe.skipIf(process.platform !== 'linux')(
   'idle streams (memory of another process is told by /proc on Linux)',

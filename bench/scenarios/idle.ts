@@ -9,6 +9,13 @@ const MODEL = 'gpt-5'
 const { path, writeEvents } = PROVIDERS.openai
 const requestBody = CLIENTS.chat.writeRequest(MODEL, 'Which houses were registered in 1834?', 400)
 const pieces = writeEvents(writeWords(20))
+const isWhole = sameBytes('the stream', Buffer.concat(pieces))
+
+/** Silence may have been filled with comments, which are no part of what the provider said. */
+function withoutComments(body: Buffer): Buffer {
+  const events = body.toString('latin1').split('\n\n')
+  return Buffer.from(events.filter((event) => !event.startsWith(':')).join('\n\n'), 'latin1')
+}
 
 export const IDLE: Scenario = {
   id: 'idle-streams',
@@ -22,5 +29,5 @@ export const IDLE: Scenario = {
   upstreamPath: path,
   answer: { contentType: 'text/event-stream', pieces, gapMs: 0, held: 2 },
   checkRequest: sameBytes("the request's body", requestBody),
-  checkAnswer: sameBytes('the stream', Buffer.concat(pieces)),
+  checkAnswer: (body) => isWhole(withoutComments(body)),
 }

@@ -169,6 +169,8 @@ function toKeyRow(
     status_at: secret === undefined ? now : null,
     worked_at: null,
     last_tested_at: null,
+    last_test_ms: null,
+    disabled_at: null,
     last_used_at: null,
     expires_at: null,
     fallback: JSON.stringify('allow'),

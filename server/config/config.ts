@@ -49,6 +49,7 @@ export interface Config {
     readonly clientSecret: Secret | null
     readonly name: string
     readonly scopes: string
+    /** null: roles are given here. */
     readonly roleClaim: string | null
     readonly adminRoles: readonly string[]
   } | null
@@ -72,6 +73,7 @@ export interface Config {
   readonly serverFallback: readonly FallbackReason[]
   readonly invalidGraceMs: number
   readonly serverAllowanceUsdNanosPerDay: number | null
+  readonly upstreamClient: 'own' | 'undici'
   readonly logLevel: string
   readonly metricsToken: Secret | null
   /** null: no mail is sent. */
@@ -151,6 +153,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     serverFallback: read('SERVER_FALLBACK'),
     invalidGraceMs: read('INVALID_GRACE'),
     serverAllowanceUsdNanosPerDay: readOptional('SERVER_ALLOWANCE_USD_PER_DAY'),
+    upstreamClient: read('UPSTREAM_CLIENT'),
     logLevel: read('LOG_LEVEL'),
     metricsToken: readOptional('METRICS_TOKEN'),
     smtp: readOptional('SMTP_URL'),

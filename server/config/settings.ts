@@ -69,7 +69,7 @@ const DATA = {
     default: null,
     example: 'redis://127.0.0.1:6379',
     meaning:
-      'Redis or Valkey, for limits and invalidation shared by several instances ([operations.md](operations.md)); `rediss://` speaks TLS. While it does not answer, instances go on without it.',
+      'Redis or Valkey, for limits, breakers and invalidation shared by several instances ([operations.md](operations.md)); `rediss://` speaks TLS. While it does not answer, instances go on without it.',
     secret: true,
   },
   WORKERS: {
@@ -288,6 +288,12 @@ const PAYERS = {
 } as const satisfies Record<string, Setting>
 
 const OPERATION = {
+  UPSTREAM_CLIENT: {
+    kind: kinds.oneOf('own', 'undici'),
+    default: 'own',
+    example: 'undici',
+    meaning: 'What speaks HTTP to providers: the client of UniRoute, or that of the package undici.',
+  },
   LOG_LEVEL: {
     kind: kinds.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',

@@ -271,11 +271,13 @@ describeOnEachDatabase('transactions', (open) => {
 
   test('work that was started inside a transaction may use the database once it is over', async () => {
     const database = await open()
+    const over = Promise.withResolvers<void>()
     let later: Promise<number> | undefined
     await database.transaction(async (tx) => {
       await tx.insertInto('settings').values(settingRow('a')).execute()
-      later = new Promise((resolve) => setTimeout(resolve, 50)).then(() => countSettings(database))
+      later = over.promise.then(() => countSettings(database))
     })
+    over.resolve()
     expect(await later).toBe(1)
   })
 })

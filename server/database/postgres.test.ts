@@ -25,7 +25,7 @@ describePostgres('PostgreSQL', () => {
   let database: Database
   beforeAll(async () => {
     url = await createPostgresDatabase()
-    database = await openDatabase({ url, log: silentLog, statementTimeoutMs: 300 })
+    database = await openDatabase({ url, log: silentLog, statementTimeoutMs: 1_000 })
   })
   afterAll(async () => {
     await database.close()
@@ -38,7 +38,7 @@ describePostgres('PostgreSQL', () => {
   })
 
   test('a transaction may have a longer limit of its own, which ends with it', async () => {
-    await database.transaction((tx) => sql`SELECT pg_sleep(0.5)`.execute(tx), { limitMs: 10_000 })
+    await database.transaction((tx) => sql`SELECT pg_sleep(1.2)`.execute(tx), { limitMs: 30_000 })
     expect(await failure(sql`SELECT pg_sleep(60)`.execute(database.query))).toMatchObject(unavailable)
   })
 

@@ -31,7 +31,7 @@ describeRedis('the connection to Redis', () => {
     return { redis, lines }
   }
 
-  const untilUp = (redis: Redis) => vi.waitFor(() => expect(redis.isUp).toBe(true), 8_000)
+  const untilUp = (redis: Redis) => vi.waitFor(() => expect(redis.isUp).toBe(true), 20_000)
 
   test('a script runs, although the server has never seen it', async () => {
     const { redis } = await open((await start()).url)
@@ -46,7 +46,7 @@ describeRedis('the connection to Redis', () => {
     await server.kill()
     const { redis, lines } = await open(server.url)
     await expect(redis.send(['PING'])).rejects.toThrow(RedisAway)
-    await vi.waitFor(() => expect(lines).toHaveLength(1))
+    await vi.waitFor(() => expect(lines).toHaveLength(1), 20_000)
     await server.start()
     await untilUp(redis)
     expect(await redis.send(['PING'])).toBe('PONG')
@@ -78,15 +78,15 @@ describeRedis('the connection to Redis', () => {
     await untilUp(other)
     const heard: string[] = []
     redis.subscribe('news', (message) => heard.push(message))
-    await vi.waitFor(() => expect(line.connections).toBe(2), 8_000)
+    await vi.waitFor(() => expect(line.connections).toBe(2), 20_000)
     line.swallow()
     await expect(redis.send(['PING'])).rejects.toThrow(RedisAway)
-    await vi.waitFor(() => expect(line.connections).toBe(4), 12_000)
+    await vi.waitFor(() => expect(line.connections).toBe(4), 20_000)
     await untilUp(redis)
     await vi.waitFor(async () => {
       await other.send(['PUBLISH', 'news', 'again'])
       expect(heard).toContain('again')
-    }, 8_000)
+    }, 20_000)
   })
 
   test('a subscriber hears again after the server was away', async () => {
@@ -99,7 +99,7 @@ describeRedis('the connection to Redis', () => {
       vi.waitFor(async () => {
         await redis.send(['PUBLISH', 'news', message])
         expect(heard).toContain(message)
-      }, 8_000)
+      }, 20_000)
     await publish('one')
     await server.kill()
     await server.start()
@@ -109,7 +109,7 @@ describeRedis('the connection to Redis', () => {
   test('a wrong password stops no start, and neither log nor error shows the right one or the wrong one', async () => {
     const server = await start(['--requirepass', 'the-right-one'])
     const { redis, lines } = await open(server.url.replace('//', '//:the-wrong-one@'))
-    await vi.waitFor(() => expect(lines).toHaveLength(1), 8_000)
+    await vi.waitFor(() => expect(lines).toHaveLength(1), 20_000)
     const refusal = await redis.send(['PING']).catch((error: unknown) => error)
     expect(`${lines[0]!.text} ${String(refusal)}`).not.toMatch(/the-(?:right|wrong)-one/)
     const { redis: allowed } = await open(server.url.replace('//', '//:the-right-one@'))

@@ -311,6 +311,8 @@ export interface UserProviderKeyTable {
   updated_at: number
   probe_at: number | null
   probe_after_ms: number | null
+  disabled_at: number | null
+  last_test_ms: number | null
 }
 
 export interface ProviderKeyCheckTable {

@@ -51,10 +51,14 @@ export function setTranslatedHeaders(exchange: Exchange, headers: UpstreamHeader
   setUpstreamRequestId(response, readUpstreamRequestId(headers))
 }
 
+/** Within a second all answers of a provider say the same. */
+let lastDate: { readonly text: string; readonly at: number } = { text: '', at: NaN }
+
 /** Moments and durations are counted from the provider's own clock. */
 function readDate({ createdAt }: Exchange, headers: UpstreamHeaders): number {
-  const date = Date.parse(String(headers['date']))
-  return Number.isNaN(date) ? createdAt : date
+  const text = String(headers['date'])
+  if (text !== lastDate.text) lastDate = { text, at: Date.parse(text) }
+  return Number.isNaN(lastDate.at) ? createdAt : lastDate.at
 }
 
 function readRateLimits({ upstreamDialect }: Exchange, headers: UpstreamHeaders, now: number): RateLimits {

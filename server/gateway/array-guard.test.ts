@@ -93,4 +93,15 @@ describe('the guard of JSON arrays', () => {
     expect(guard.push(Buffer.from('\n]')).progress).toBe(false)
     expect(guard.closed).toBe(true)
   })
+
+  test('what is torn at the end, or stands behind it, goes on unless it repeats the key', () => {
+    for (const [rest, goesOn] of [
+      ['{"error":{"message":"bad key', true],
+      [`{"error":{"message":"bad key ${KEY}`, false],
+    ] as const) {
+      for (const before of [`[${ORDINARY[0]}${SEPARATOR}`, `[${ORDINARY[0]}]`]) {
+        expect(run([Buffer.from(before + rest)]).sent).toBe(goesOn ? before + rest : `[${ORDINARY[0]}`)
+      }
+    }
+  })
 })

@@ -69,7 +69,8 @@ export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts,
     flush() {
       const rest = held
       held = null
-      return rest
+      // A torn error cannot be read as one, so nothing torn may repeat the credential.
+      return rest !== null && scan.isClean(rest) ? rest : null
     },
     get firstError() {
       return firstError

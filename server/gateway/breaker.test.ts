@@ -32,6 +32,19 @@ describe('opening', () => {
     expect(breakers.listOpen()).toEqual([{ provider, model, side, oneOwner: false, leftMs: 10_000 }])
   })
 
+  test('an owner is told of those that keep their own keys from being asked, and of nobody else’s', () => {
+    const { breakers, record, fail } = create()
+    const names = (owner: string, origins: string[] = []): string[] =>
+      breakers.listOpenFor(owner, origins).map(({ model }) => model)
+    fail(20)
+    record({ ...KEY, model: 'of-ada' }, true, 20)
+    record({ ...KEY, model: 'at-ada', origin: 'https://a.example' }, true, 20)
+    record({ ...KEY, model: 'of-server', side: 'server', owner: 'server' }, true, 20)
+    expect(names('ada')).toEqual(['gpt-4o', 'of-ada'])
+    expect(names('ada', ['https://a.example'])).toEqual(['gpt-4o', 'of-ada', 'at-ada'])
+    expect(names('bob', ['https://a.example'])).toEqual(['gpt-4o'])
+  })
+
   test.each([
     [20, 20, true],
     [20, 21, false],

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PROVIDER_KEY } from '../../test/support/planned-keys.ts'
+import { EVERYTHING, LEASE } from '../../test/support/plans.ts'
 import { FALLBACK_REASONS, type FallbackReason } from '../../contract/common.ts'
 import type { StoredFallback } from '../kernel/fallback.ts'
 import {
@@ -16,15 +17,6 @@ import {
   type Step,
 } from './chain.ts'
 
-const EVERYTHING: Grants = {
-  operator: new Set(FALLBACK_REASONS),
-  account: 'allow',
-  apiKey: 'allow',
-  request: null,
-  serverAllowed: true,
-  graceOver: new Set(),
-  invalidOnceWorked: false,
-}
 const SERVER: ServerSide = { exists: true, fate: null }
 
 interface KeyCase {
@@ -44,15 +36,7 @@ const ownKey = ({ fate = null, fallback = 'allow', workedAt = 1 }: KeyCase, inde
 const sharedKey = (one: KeyCase, index: number): SharedKey => ({
   ...ownKey(one, index),
   record: { ...PROVIDER_KEY, id: `shared${index}`, userId: 'owner', fallback: one.fallback ?? 'allow' },
-  lease: {
-    id: `L${index}`,
-    teamId: 'T',
-    allowedModels: null,
-    capUsdNanos: null,
-    capPeriod: null,
-    teamBudget: null,
-    expiresAt: null,
-  },
+  lease: { ...LEASE, id: `L${index}` },
 })
 
 /** Walks to the end, each try failing as its case says; a try without an outcome ends the walk as served. */

@@ -321,4 +321,60 @@ describe('what a guard lets go, and when', () => {
     expect(text(guard.push(Buffer.from('end\n\n')))).toEqual(['end\n\n', false])
     expect(text(guard.push(Buffer.from('half')))).toEqual([null, false])
   })
+
+  test.each(['\n\n', '\r\n\r\n', '\r\r'])('a leak behind an event too long to hold, at line ends %j', (end) => {
+    const long = `data: ${'x'.repeat(65_536)}`
+    const between = `${end}data: 1${end}`
+    const behind = Buffer.from(`xx${between}${leak}${end}data: 2${end}`)
+    for (let cut = 0; cut <= behind.length; cut++) {
+      const guard = open()
+      expect(guard.push(Buffer.from(long)).bytes).toHaveLength(long.length)
+      const parts = [guard.push(behind.subarray(0, cut))]
+      if (!parts[0]!.leak) parts.push(guard.push(behind.subarray(cut)))
+      const sent = parts.map(({ bytes }) => bytes?.toString() ?? '').join('')
+      expect([cut, sent, parts.at(-1)!.leak]).toEqual([cut, `xx${between}`, true])
+    }
+  })
+
+  test('an event behind one too long to hold waits until it is whole', () => {
+    const guard = open()
+    guard.push(Buffer.from(`data: ${'x'.repeat(65_536)}\r\r`))
+    expect(text(guard.push(Buffer.from('data')))).toEqual([null, false])
+    expect(text(guard.push(Buffer.from(': 1\r\r')))).toEqual(['data: 1\r\r', false])
+  })
+
+  test('what is torn at the end of the stream, unless it repeats the key', () => {
+    for (const [torn, leaks] of [
+      ['data: {"error":{"message":"bad key', false],
+      [`data: {"error":{"message":"bad key ${KEY}`, true],
+    ] as const) {
+      const guard = open()
+      guard.push(Buffer.from(`data: 1\n\n${torn}`))
+      expect(text(guard.flush())).toEqual([leaks ? null : torn, leaks])
+    }
+  })
+})
+
+describe('what counts as the beginning of a key', () => {
+  const withPrefixes = (key: string, prefixes: readonly string[], text: string): boolean =>
+    createCredentialScan(new Secret(key), prefixes).cleanHeader(text)
+
+  test('twelve characters behind it are known without it, eleven only with it', () => {
+    expect(withPrefixes('sk-ABCDEFghijkl', ['sk-'], 'x ABCDEFghijkl x')).toBe(false)
+    expect(withPrefixes('sk-ABCDEFghijk', ['sk-'], 'x ABCDEFghijk x')).toBe(true)
+    expect(withPrefixes('sk-ABCDEFghijk', ['sk-'], 'x sk-ABCDEFghijk x')).toBe(false)
+  })
+
+  test('is the longest that fits, in whatever order they are told, and none that does not', () => {
+    const key = 'sk-proj-ABCDEFghijklmnop'
+    for (const prefixes of [
+      ['sk-', 'sk-proj-', 'sk-admin-longer-'],
+      ['sk-admin-longer-', 'sk-proj-', 'sk-'],
+    ]) {
+      expect(withPrefixes(key, prefixes, 'x sk-proj-ABCDE x')).toBe(true)
+      expect(withPrefixes(key, prefixes, 'x j-ABCDEFghijk x')).toBe(true)
+      expect(withPrefixes(key, prefixes, 'x ABCDEFghijkl x')).toBe(false)
+    }
+    expect(withPrefixes(key, [], 'x sk-proj-ABCDE x')).toBe(false)
+  })
 })

@@ -177,6 +177,15 @@ export interface StreamGuard {
 
 /** Of an event that is not complete; an error event is never so long. */
 const MOST_HELD = 64 * 1024
+/** What waits for its end may wait long: it keeps no larger buffer in memory with it. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
+/** Two line ends of two bytes. */
+const LONGEST_BLANK_LINE = 4
 
 /**
  * Stands between a provider's event stream and the client. Events go on as they come, an incomplete one is held until it
@@ -184,8 +193,8 @@ const MOST_HELD = 64 * 1024
  */
 export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): StreamGuard {
   let held: Buffer | null = null
-  /** Inside an event too long to hold: its bytes go on as they come. */
-  let passing = false
+  /** The end of what went on of an event too long to hold, as far as its blank line may begin in it; null outside one. */
+  let passed: Buffer | null = null
 
   function judge(bytes: Buffer): GuardedBytes {
     // Ordinary content costs two searches of the bytes.
@@ -202,29 +211,39 @@ export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts
     return { bytes, leak: false }
   }
 
+  function push(chunk: Buffer): GuardedBytes {
+    if (passed !== null) return passOn(chunk, passed)
+    const bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk])
+    const end = endOfLastEvent(bytes)
+    if (bytes.length - end > MOST_HELD) {
+      held = null
+      passed = bytes.subarray(-LONGEST_BLANK_LINE)
+      return judge(bytes)
+    }
+    held = end === bytes.length ? null : copyOf(bytes.subarray(end))
+    return end === 0 ? { bytes: null, leak: false } : judge(bytes.subarray(0, end))
+  }
+
+  /** The rest of an event too long to hold goes on as it comes; what stands behind it is looked at as ever. */
+  function passOn(chunk: Buffer, before: Buffer): GuardedBytes {
+    const seam = Buffer.concat([before, chunk])
+    const found = endOfEvent(seam, 0)
+    passed = found === -1 ? seam.subarray(-LONGEST_BLANK_LINE) : null
+    if (found === -1) return { bytes: chunk, leak: false }
+    const end = Math.max(0, found - before.length)
+    const rest = push(chunk.subarray(end))
+    return end === 0 ? rest : { bytes: chunk.subarray(0, end + (rest.bytes?.length ?? 0)), leak: rest.leak }
+  }
+
   return {
-    push(chunk) {
-      if (passing) {
-        const end = endOfLastEvent(chunk)
-        if (end === 0) return { bytes: chunk, leak: false }
-        passing = false
-        held = end === chunk.length ? null : chunk.subarray(end)
-        return { bytes: chunk.subarray(0, end), leak: false }
-      }
-      const bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk])
-      const end = endOfLastEvent(bytes)
-      if (bytes.length - end > MOST_HELD) {
-        held = null
-        passing = true
-        return judge(bytes)
-      }
-      held = end === bytes.length ? null : bytes.subarray(end)
-      return end === 0 ? { bytes: null, leak: false } : judge(bytes.subarray(0, end))
-    },
+    push,
     flush() {
       const bytes = held
       held = null
-      return bytes === null ? { bytes, leak: false } : judge(bytes)
+      if (bytes === null) return { bytes, leak: false }
+      // A torn error cannot be read as one, so nothing torn may repeat the credential.
+      const judged = judge(bytes)
+      return judged.leak || scan.isClean(bytes) ? judged : { bytes: null, leak: true }
     },
   }
 }

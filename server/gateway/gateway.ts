@@ -22,7 +22,7 @@ import type { Log } from '../kernel/log.ts'
 import type { Providers } from '../providers/registry.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { createAdjustments } from './adjustments.ts'
-import { createBreakers, type OpenBreaker } from './breaker.ts'
+import { createBreakers, type OpenBreaker, type SharedGates } from './breaker.ts'
 import { createChoosing } from './choosing.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
 import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
@@ -47,6 +47,7 @@ import { createRetryBudget } from './retry-budget.ts'
 import type { KeyRing } from './walk.ts'
 import type { ReachedModel } from './shown-models.ts'
 import { createServedModels } from './served-models.ts'
+import { createSharedGates } from './shared-gates.ts'
 import { createSpending } from './spending.ts'
 import { createTurns } from './turns.ts'
 import { createWatch, DEFAULT_TIMERS, type Timers } from './watch.ts'
@@ -73,8 +74,10 @@ export interface GatewayOptions {
   readonly invalidGraceMs: number
   /** Seals reasoning state on its way through clients; seals no key. */
   readonly stateSecret: Uint8Array
-  /** Shares reasoning state with other instances; null: memory alone. */
+  /** Shares reasoning state and open breakers with other instances; null: memory alone. */
   readonly redis?: Redis | null
+  /** Tells other instances that a breaker opened or closed. */
+  readonly announceBreakers?: () => void
   readonly budgets: Budgets
   /** What the server's keys may cost one user in a day; null = unlimited. */
   readonly allowanceUsdNanosPerDay: number | null
@@ -104,13 +107,19 @@ export interface Gateway {
   listModels(caller: ApiKeyContext): Promise<ReachedModel[]>
   /** Providers that are not called for a while. */
   listOpenBreakers(): readonly OpenBreaker[]
+  /** Those that keep one user’s keys from being asked, at the vendors and at these base URLs. */
+  listOpenBreakersFor(userId: string, origins: readonly string[]): readonly OpenBreaker[]
+  /** Other instances said that breakers opened or closed. */
+  lookAtBreakers(): void
   /** To providers, now. */
   readonly callsInProgress: number
   close(): void
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const tools = createTools(options)
+  const { redis, announceBreakers: announce = () => undefined } = options
+  const gates = redis ? createSharedGates({ redis, announce }) : null
+  const tools = createTools(options, gates)
   const modelLists = createModelLists(tools)
   const serve: ServeEndpoint = (endpoint, request, response, match) =>
     servePipeline(tools, endpoint, request, response, match)
@@ -136,6 +145,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     isCapFull: (keyId, capUsdNanos) => tools.spending.isCapFull(keyId, capUsdNanos),
     listModels: (caller) => modelLists.listModels(caller),
     listOpenBreakers: () => tools.breakers.listOpen(),
+    listOpenBreakersFor: (userId, origins) => tools.breakers.listOpenFor(userId, origins),
+    lookAtBreakers: () => gates?.look(),
     get callsInProgress() {
       return tools.watch.size
     },
@@ -144,19 +155,20 @@ export function createGateway(options: GatewayOptions): Gateway {
       return protocol ? encodeDataError(protocol, error, requestId) : undefined
     },
     close() {
+      gates?.stop()
       tools.watch.stop()
       tools.revocation.stop()
     },
   }
 }
 
-function createTools(options: GatewayOptions): PipelineTools {
+function createTools(options: GatewayOptions, gates: SharedGates | null): PipelineTools {
   const { limits, providers, prices, ledger, upstream, keys, metrics, bodyBudget, budgets, clock, log } = options
   const { serverFallback, invalidGraceMs, allowanceUsdNanosPerDay } = options
   const health = createHealth({ clock })
-  const breakers = createBreakers({ clock })
+  const breakers = createBreakers({ clock, shared: gates })
   const watch = createWatch({ clock })
-  metrics.watchGateway({ breakers, watch })
+  metrics.watchGateway({ breakers, watch, areBreakersShared: gates !== null })
   const modelNames = createModelNames(providers.routable)
   const adjustments = createAdjustments({ clock })
   const reasoningState = createReasoningState({ secret: options.stateSecret, clock, redis: options.redis ?? null })

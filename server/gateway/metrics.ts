@@ -10,7 +10,7 @@ export interface Metrics {
   observeRequest(facts: { dialect: string; provider: string; status: number; payer: string; ms: number }): void
   countRefusedKey(): void
   /** Adds figures that are read when asked for. */
-  watchGateway(parts: { breakers: Breakers; watch: Watch }): void
+  watchGateway(parts: { breakers: Breakers; watch: Watch; areBreakersShared: boolean }): void
   /** The same for the vault: what depends on each master key, what is left to move, how values opened. */
   watchVault(vault: VaultSource): void
   /** Counts outgoing mails by what became of them. */
@@ -104,15 +104,8 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
       series.duration.observe(ms / 1000)
     },
     countRefusedKey: () => refusedKeys.inc(),
-    watchGateway({ breakers, watch }) {
-      new Gauge({
-        name: 'uniroute_breakers_open',
-        help: 'Circuit breakers that are open.',
-        registers: [registry],
-        collect() {
-          this.set(breakers.openCount)
-        },
-      })
+    watchGateway({ breakers, watch, areBreakersShared }) {
+      watchBreakers(registry, breakers, areBreakersShared)
       new Gauge({
         name: 'uniroute_upstream_calls',
         help: 'Calls to providers in progress.',
@@ -172,6 +165,28 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
   }
+}
+
+function watchBreakers(registry: Registry, breakers: Breakers, areShared: boolean): void {
+  new Gauge({
+    name: 'uniroute_breakers_open',
+    help: 'Circuit breakers that are open, as this instance knows them.',
+    aggregator: areShared ? 'max' : 'sum',
+    registers: [registry],
+    collect() {
+      this.set(breakers.openCount)
+    },
+  })
+  new Counter({
+    name: 'uniroute_breaker_openings_total',
+    help: 'Openings of circuit breakers, by whether this instance or another one found the provider down.',
+    labelNames: ['found'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [found, count] of Object.entries(breakers.openings)) this.inc({ found }, count)
+    },
+  })
 }
 
 function watchLedger(registry: Registry, read: () => LedgerFigures): void {

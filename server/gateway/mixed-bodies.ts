@@ -1,6 +1,7 @@
 // Is the body of a Chat request one of another shape, as Cursor and others send them: Responses items (`input`, flat
 // tools), Anthropic blocks, empty lists of content? No provider takes those, so such a request is read and written anew
 // even for one that speaks Chat. Looked for in the raw bytes first: nearly every body is what it should be.
+import { matchesBytes } from '../kernel/byte-search.ts'
 import { joinChunks, sliceChunks } from '../kernel/json-scan.ts'
 import {
   EMPTY_CONTENT_MARK,
@@ -32,21 +33,19 @@ export function isMixedShape(exchange: Exchange, provider: Pick<Provider, 'trans
 function readShape(exchange: Exchange): Shape {
   if (exchange.protocol.id !== 'openai-chat' || exchange.operation.id !== 'chat') return 'own'
   if (exchange.scan.values.has('input')) return 'mixed'
-  const messages = valueOf(exchange, 'messages')
-  if (messages.holds(MIXED_MESSAGE_MARKS, hasMixedMessages)) return 'mixed'
-  if (valueOf(exchange, 'tools').holds(MIXED_TOOL_MARKS, hasMixedTools)) return 'mixed'
-  return messages.holds(EMPTY_CONTENT_MARK, hasEmptyContent) ? 'empty' : 'own'
+  const messages = bytesOf(exchange, 'messages')
+  if (messages && matchesBytes(messages, MIXED_MESSAGE_MARKS) && hasMixedMessages(read(messages))) return 'mixed'
+  const tools = bytesOf(exchange, 'tools')
+  if (tools && MIXED_TOOL_MARKS.test(tools.toString('latin1')) && hasMixedTools(read(tools))) return 'mixed'
+  return messages && matchesBytes(messages, EMPTY_CONTENT_MARK) && hasEmptyContent(read(messages)) ? 'empty' : 'own'
 }
 
 /** A top-level value as it lies: parsed only where one of the marks stands in its bytes. */
-function valueOf(
-  exchange: Exchange,
-  key: string,
-): { holds(marks: RegExp, confirm: (value: unknown) => boolean): boolean } {
+function bytesOf(exchange: Exchange, key: string): Buffer | null {
   const range = exchange.scan.values.get(key)
-  if (!range) return { holds: () => false }
-  const bytes = joinChunks(sliceChunks(exchange.body, range.start, range.end))
-  // Latin-1 keeps every byte a character, so ASCII marks are found without decoding.
-  const raw = bytes.toString('latin1')
-  return { holds: (marks, confirm) => marks.test(raw) && confirm(parseJson(bytes.toString('utf8'))) }
+  return range ? joinChunks(sliceChunks(exchange.body, range.start, range.end)) : null
+}
+
+function read(bytes: Buffer): unknown {
+  return parseJson(bytes.toString('utf8'))
 }

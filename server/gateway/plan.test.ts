@@ -1,71 +1,21 @@
 // Which of a user's keys come into question, with their states, and what narrows the server: expiry, allowed models,
 // allowed payers, the request's header, the grace after a key died.
 import { describe, expect, test } from 'vitest'
-import { createMovableClock, START } from '../../test/support/account-rooms.ts'
+import { START } from '../../test/support/account-rooms.ts'
 import { PLAN_CALLER, PROVIDER_KEY } from '../../test/support/planned-keys.ts'
-import { FALLBACK_REASONS } from '../../contract/common.ts'
-import type { ApiKeyContext } from '../features/api-keys/context.ts'
-import type { BorrowedKey } from '../features/teams/borrowed.ts'
-import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import {
+  createPlanned as create,
+  LEASE,
+  LENT,
+  type PlannedSituation,
+  suspend,
+  turnOf,
+} from '../../test/support/plans.ts'
 import { GatewayError } from '../kernel/errors.ts'
-import { Secret } from '../kernel/secret.ts'
-import { createModelNames } from '../catalog/model-names.ts'
-import { createProviders } from '../providers/registry.ts'
-import { createHealth, type Health, type Turn } from './health.ts'
-import { createPlanner, healthName, type PlanRequest, readFallbackHeader, serverKeyName } from './plan.ts'
+import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
+import { healthName, readFallbackHeader, serverKeyName } from './plan.ts'
 
 const HOUR = 3_600_000
-
-const turnOf = (health: Health, name: string): Turn => health.begin(name, 'gpt-4o') as Turn
-const suspend = (health: Health, record: ProviderKeyRecord) =>
-  health.suspend(turnOf(health, healthName(record)), 'invalid')
-
-interface Situation {
-  readonly keys?: readonly Partial<ProviderKeyRecord>[]
-  readonly caller?: Partial<ApiKeyContext>
-  readonly request?: Partial<PlanRequest>
-  readonly serverFallback?: readonly string[]
-  readonly serverKey?: boolean
-  readonly shared?: readonly BorrowedKey[]
-}
-
-function create({ keys = [], serverFallback = FALLBACK_REASONS, serverKey = true, shared = [], ...rest }: Situation) {
-  const clock = createMovableClock()
-  const health = createHealth({ clock })
-  const records = keys.map((key, index) => ({ ...PROVIDER_KEY, id: `key${index}`, ...key }))
-  const providers = createProviders({
-    endpoints: {},
-    custom: [],
-    serverKeys: serverKey ? { openai: new Secret('sk-server') } : {},
-    userBaseUrls: false,
-  })
-  const planner = createPlanner({
-    providers,
-    modelNames: createModelNames(providers.routable),
-    health,
-    clock,
-    chainFor: async () => records,
-    sharedFor: () => shared,
-    serverFallback: new Set(serverFallback),
-    invalidGraceMs: 24 * HOUR,
-  })
-  const plan = () =>
-    planner.planChain({
-      caller: { ...PLAN_CALLER, ...rest.caller },
-      provider: providers.get('openai')!,
-      model: 'gpt-4o',
-      fallbackHeader: null,
-      ownKeysOnly: false,
-      ...rest.request,
-    })
-  /** The next step of a fresh plan. */
-  const first = async (): Promise<string> => {
-    const step = (await plan()).next()
-    if (step.kind === 'shared') return `${step.record.id} for ${step.reason}`
-    return step.kind === 'own' ? step.record.id : step.kind === 'server' ? `server for ${step.reason}` : 'none'
-  }
-  return { clock, health, records, plan, first }
-}
 
 describe('own keys', () => {
   test.each<[string, Partial<ProviderKeyRecord>]>([
@@ -174,7 +124,7 @@ describe('who may pay', () => {
     expect(await create({ keys, request: { hidesModels: true } }).first()).toBe('key1')
   })
 
-  test.each<[string, Situation]>([
+  test.each<[string, PlannedSituation]>([
     ['operator', { serverFallback: ['outage'] }],
     ['account', { caller: { accountFallback: 'never' } }],
     ['API key', { caller: { fallback: ['outage'] } }],
@@ -276,24 +226,14 @@ describe('what other instances found', () => {
 })
 
 describe('keys shared by others', () => {
-  const lease = {
-    id: 'L',
-    teamId: 'T',
-    allowedModels: null,
-    capUsdNanos: null,
-    capPeriod: null,
-    teamBudget: null,
-    expiresAt: null,
-  }
-  const lent = { ...PROVIDER_KEY, id: 'lent', userId: 'owner' }
   const withTeam = (teamId: string | null) => ({ principal: { ...PLAN_CALLER.principal, teamId } })
 
   test('serve after the own ones, unless the lease filters the model out or has ended', async () => {
     const shared = [
-      { record: lent, lease: { ...lease, expiresAt: START } },
-      { record: lent, lease: { ...lease, allowedModels: ['gpt-5*'] } },
-      { record: { ...lent, provider: 'anthropic' }, lease },
-      { record: lent, lease: { ...lease, allowedModels: ['gpt-4o*'] } },
+      { record: LENT, lease: { ...LEASE, expiresAt: START } },
+      { record: LENT, lease: { ...LEASE, allowedModels: ['gpt-5*'] } },
+      { record: { ...LENT, provider: 'anthropic' }, lease: LEASE },
+      { record: LENT, lease: { ...LEASE, allowedModels: ['gpt-4o*'] } },
     ]
     expect(await create({ shared }).first()).toBe('lent for no_key')
     expect(await create({ shared: shared.slice(0, 3) }).first()).toBe('server for no_key')
@@ -301,7 +241,7 @@ describe('keys shared by others', () => {
   })
 
   test('stay out where only own keys may serve, and where the API key lets no team pay', async () => {
-    const shared = [{ record: lent, lease }]
+    const shared = [{ record: LENT, lease: LEASE }]
     expect(await create({ shared, request: { ownKeysOnly: true } }).first()).toBe('none')
     expect(await create({ shared, caller: { allowedPayers: new Set(['user', 'server'] as const) } }).first()).toBe(
       'server for no_key',
@@ -309,7 +249,7 @@ describe('keys shared by others', () => {
   })
 
   test('are asked about as well where there is no server key', async () => {
-    const shared = [{ record: lent, lease }]
+    const shared = [{ record: LENT, lease: LEASE }]
     const stored = { ownKeysOnly: () => true }
     expect(await create({ serverKey: false, shared, request: stored }).first()).toBe('none')
     expect(await create({ serverKey: false, shared, request: { ownKeysOnly: () => false } }).first()).toBe(
@@ -318,10 +258,12 @@ describe('keys shared by others', () => {
   })
 
   test('are all that a team’s API key uses: its maker’s own keys serve only where they are shared with that team', async () => {
-    const own = { record: { ...PROVIDER_KEY, id: 'mine' }, lease }
+    const own = { record: { ...PROVIDER_KEY, id: 'mine' }, lease: LEASE }
     const caller = withTeam('T')
-    expect(await create({ keys: [{}], shared: [{ record: lent, lease }], caller }).first()).toBe('lent for no_key')
-    expect(await create({ keys: [{}], shared: [{ record: lent, lease }, own], caller }).first()).toBe('mine')
+    expect(await create({ keys: [{}], shared: [{ record: LENT, lease: LEASE }], caller }).first()).toBe(
+      'lent for no_key',
+    )
+    expect(await create({ keys: [{}], shared: [{ record: LENT, lease: LEASE }, own], caller }).first()).toBe('mine')
     expect(await create({ keys: [{}], caller }).first()).toBe('server for no_key')
   })
 })

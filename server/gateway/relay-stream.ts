@@ -2,6 +2,7 @@
 // they come, one write per read, with back-pressure; silence is filled with keep-alives between events; an end without
 // the dialect's ending is an error event, never a fabricated one.
 import { findFirstEvent, parseSseEvent, SseTap } from '../kernel/sse.ts'
+import { StreamBody } from '../http/stream-body.ts'
 import type { ErrorView } from '../protocols/protocol.ts'
 import type { Answer, PushResult } from './answer.ts'
 import { createArrayGuard, type ArrayGuard } from './array-guard.ts'
@@ -34,7 +35,8 @@ export class StreamRelay implements Answer {
   #held: Buffer[] = []
   #heldBytes = 0
   #firstEvent = ''
-  #begun = false
+  /** Absent before the first event. */
+  #body: StreamBody | null = null
   bytes = 0
 
   constructor(
@@ -62,7 +64,7 @@ export class StreamRelay implements Answer {
   }
 
   get begun(): boolean {
-    return this.#begun
+    return this.#body !== null
   }
 
   push(chunk: Buffer): PushResult {
@@ -71,7 +73,7 @@ export class StreamRelay implements Answer {
     this.#usageTap?.push(chunk)
     const progress = this.#tap.push(chunk)
     if (this.#array) return this.#pushArray(this.#array, chunk)
-    if (this.#begun) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
+    if (this.#body) return { error: null, progress, full: !this.#forward(chunk), enough: this.#leaked }
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     // Without a line end no event can have become complete.
@@ -88,13 +90,13 @@ export class StreamRelay implements Answer {
   }
 
   keepAlive(): void {
-    if (this.#begun && this.#framed && this.#tap.atBoundary) {
-      this.#exchange.response.write(this.#exchange.protocol.stream.keepAlive)
+    if (this.#body && this.#framed && this.#tap.atBoundary) {
+      this.#body.write(this.#exchange.protocol.stream.keepAlive)
     }
   }
 
   isComplete(): boolean {
-    if (!this.#begun || this.#leaked) return false
+    if (!this.#body || this.#leaked) return false
     if (this.#array) return this.#array.closed
     const { lastEventHead, tail, marked } = this.#tap
     return this.#exchange.protocol.stream.isComplete({ lastEventHead, tail, marked })
@@ -103,17 +105,17 @@ export class StreamRelay implements Answer {
   finish(): void {
     const rest = this.#array ? this.#array.flush() : this.#guard?.flush().bytes
     if (rest) this.#write(rest)
-    for (const part of this.#filter?.flush() ?? []) this.#exchange.response.write(part)
-    this.#exchange.response.end()
+    for (const part of this.#filter?.flush() ?? []) this.#body?.write(part)
+    this.#body?.end()
   }
 
   break(error: ErrorView): void {
-    const { response, protocol } = this.#exchange
+    const { protocol } = this.#exchange
     const seen = { firstEvent: this.#firstEvent, tail: this.#tap.tail }
     const errorEvent = protocol.stream.encodeError(error, seen)
-    if (!this.#framed) return void response.end(`,\n${errorEvent.replace(/^data: /, '').trim()}\n]`)
+    if (!this.#framed) return this.#body?.end(`,\n${errorEvent.replace(/^data: /, '').trim()}\n]`)
     // An event cut in the middle is closed by its blank line, so that the error is an event of its own.
-    response.end(this.#tap.atBoundary ? errorEvent : `\n\n${errorEvent}`)
+    this.#body?.end(this.#tap.atBoundary ? errorEvent : `\n\n${errorEvent}`)
   }
 
   get endedInError(): boolean {
@@ -128,9 +130,9 @@ export class StreamRelay implements Answer {
   #pushArray(array: ArrayGuard, chunk: Buffer): PushResult {
     const { bytes, leak, progress } = array.push(chunk)
     this.#leaked = leak
-    if (!this.#begun && array.firstError) return { error: array.firstError, progress, full: false }
+    if (!this.#body && array.firstError) return { error: array.firstError, progress, full: false }
     if (bytes === null) return { error: null, progress, full: false, enough: leak }
-    if (!this.#begun) this.#begin()
+    if (!this.#body) this.#begin()
     return { error: null, progress, full: !this.#write(bytes), enough: leak }
   }
 
@@ -140,8 +142,7 @@ export class StreamRelay implements Answer {
     setForwardedHeaders(this.#exchange, this.#headers)
     if (this.#framed) setStreamHeaders(response)
     response.setHeader('content-type', String(this.#headers['content-type']))
-    response.writeHead(this.#status)
-    this.#begun = true
+    this.#body = new StreamBody(response, this.#status)
     this.#held = []
   }
 
@@ -153,10 +154,10 @@ export class StreamRelay implements Answer {
   }
 
   #write(bytes: Buffer): boolean {
-    const { response } = this.#exchange
-    if (!this.#filter) return response.write(bytes)
+    const body = this.#body!
+    if (!this.#filter) return body.write(bytes)
     let ready = true
-    for (const part of this.#filter.push(bytes)) ready = response.write(part)
+    for (const part of this.#filter.push(bytes)) ready = body.write(part)
     return ready
   }
 }

@@ -14,6 +14,7 @@ import { createUsageTap, type StateTap } from './state-tap.ts'
 const MOST_HELD = 16 * 1024 * 1024
 const TAIL_BYTES = 4096
 const SHORT = 64
+const MOST_COPIED = 16 * 1024
 
 const wanted = new Map<ProtocolId, ReadonlySet<string>>()
 
@@ -98,6 +99,10 @@ export class WholeRelay implements Answer {
     const { response } = this.#exchange
     if (this.#passing) return void response.end()
     this.#writeHead(this.#held)
+    const [only] = this.#chunks
+    // As text it leaves in one piece with the head; a character a byte.
+    if (this.#held <= MOST_COPIED && only?.length === this.#held)
+      return void response.end(only.toString('latin1'), 'latin1')
     const last = this.#chunks.length - 1
     for (let index = 0; index < last; index++) response.write(this.#chunks[index])
     response.end(this.#chunks[last])

@@ -40,7 +40,7 @@ describeRedis('reasoning state shared through Redis', () => {
   async function open(): Promise<Redis> {
     const redis = await openRedis({ url: new Secret(server.url), log: pino({ level: 'silent' }), timeoutMs: 5_000 })
     opened.push(redis)
-    await vi.waitFor(() => expect(redis.isUp).toBe(true), 8_000)
+    await vi.waitFor(() => expect(redis.isUp).toBe(true), 20_000)
     return redis
   }
 
@@ -56,7 +56,7 @@ describeRedis('reasoning state shared through Redis', () => {
     await vi.waitFor(async () => {
       await two.refresh('alice')
       expect(two.holdsFor('alice')).toBe(true)
-    })
+    }, 20_000)
     expect(restored(two, 'alice')).toEqual(restored(one, 'alice'))
     expect(restored(two, 'alice')[0]).toMatchObject({ kind: 'reasoning', signature: { value: 'c2ln' } })
     await two.refresh('bob')
@@ -70,7 +70,7 @@ describeRedis('reasoning state shared through Redis', () => {
       await vi.waitFor(async () => {
         await two.refresh('carol')
         expect(two.producerOf('carol', value)).toEqual({ provider: 'openai', account: '01K' })
-      })
+      }, 20_000)
     }
   })
 
@@ -78,7 +78,7 @@ describeRedis('reasoning state shared through Redis', () => {
     const redis = await open()
     const one = await instance()
     one.remember('dave', answerWith({ ...signature, thoughts: 'secretly thinking' }))
-    await vi.waitFor(async () => expect(await redis.send(['PTTL', 'uniroute:state:dave'])).toBeGreaterThan(0))
+    await vi.waitFor(async () => expect(await redis.send(['PTTL', 'uniroute:state:dave'])).toBeGreaterThan(0), 20_000)
     const stored = JSON.stringify(await redis.send(['XRANGE', 'uniroute:state:dave', '-', '+']))
     expect(stored).toContain('call_1')
     for (const readable of ['secretly', 'c2ln', 'anthropic', '01K']) expect(stored).not.toContain(readable)
@@ -87,7 +87,7 @@ describeRedis('reasoning state shared through Redis', () => {
   test('stays with the instance that made it while Redis is away', async () => {
     const one = await instance()
     await server.kill()
-    await vi.waitFor(() => expect(opened[0]!.isUp).toBe(false), 8_000)
+    await vi.waitFor(() => expect(opened[0]!.isUp).toBe(false), 20_000)
     one.remember('erin', answer)
     expect(one.refresh('erin')).toBeNull()
     expect(restored(one, 'erin')).toHaveLength(2)

@@ -19,9 +19,9 @@ export interface StepWorld<End> {
   /** Made for this request so far, by all its models. */
   calls(): number
   /** Why its provider is left alone just now; null = it may be asked. */
-  leftAlone(step: NamedStep): OutageFacts | null
+  leftAlone(step: NamedStep): OutageFacts | null | Promise<OutageFacts | null>
   /** Its provider is left alone and nobody else is there: is it asked all the same? */
-  isLastResort(step: NamedStep): boolean
+  isLastResort(step: NamedStep): boolean | Promise<boolean>
   ask(step: NamedStep): Promise<Asked<End>>
 }
 
@@ -38,13 +38,15 @@ export async function walkSteps<End>(chain: Chain, world: StepWorld<End>, isLast
     let step = chain.next()
     if (step.kind === 'none') {
       // The last target is never blocked entirely.
-      if (!leftAlone || !isLast || world.calls() > 0 || !world.isLastResort(leftAlone)) break
+      if (!leftAlone || !isLast || world.calls() > 0 || !(await world.isLastResort(leftAlone))) break
       step = leftAlone
       chain.retry(step)
       leftAlone = null
     } else {
       if (world.calls() >= MOST_CALLS) break
-      const why = world.leftAlone(step)
+      const found = world.leftAlone(step)
+      // Where no breaker is half open, a step costs no turn of its own.
+      const why = found instanceof Promise ? await found : found
       if (why) {
         ;[leftAlone, outage] = [step, why]
         chain.report('outage')

@@ -19,6 +19,7 @@ import type { JsonArrayFraming } from '../protocols/gemini/json-array.ts'
 import { asObject, asText, parseJson, type JsonObject } from '../protocols/read.ts'
 import { createCallGuard, guardCalls, type CallGuard } from '../protocols/whole-calls.ts'
 import { JSON_TYPE } from '../http/answers.ts'
+import { StreamBody } from '../http/stream-body.ts'
 import type { SseEvent } from '../kernel/sse.ts'
 import { createSseSplitter, EventTooLarge, type SseSplitter } from '../kernel/sse-splitter.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
@@ -72,6 +73,8 @@ export class TranslatedAnswer implements Answer {
   #whole: ChatResponse | null = null
   #held = ''
   #begun = false
+  /** Of a streamed answer that has begun. */
+  #body: StreamBody | null = null
   #broken: UpstreamError | null = null
   #usage: Usage = UNKNOWN_USAGE
   /** The provider's own, as it came last. */
@@ -152,7 +155,7 @@ export class TranslatedAnswer implements Answer {
   }
 
   finish(): void {
-    const { exchange, onItems } = this.#options
+    const { onItems } = this.#options
     if (this.#whole && (this.#encoder || this.#options.enforceStop.length > 0)) {
       for (const event of eventsOf(this.#whole)) this.#take([event])
     }
@@ -161,15 +164,17 @@ export class TranslatedAnswer implements Answer {
     onItems(answer.items)
     if (this.#encoder) {
       this.#options.noteLosses()
-      return void exchange.response.end(this.#options.framing?.close ?? '')
+      const { framing } = this.#options
+      // Where nothing but announcements came, they are the answer.
+      const body = this.#body ?? this.#begin()
+      if (this.#held !== '') body.write(framing ? framing.open + framing.wrap(this.#held) : this.#held)
+      return body.end(framing?.close)
     }
     this.#sendWhole(this.#whole ? { ...this.#whole, items: answer.items, finish: answer.finish } : answer)
   }
 
   keepAlive(): void {
-    if (this.#begun && this.#encoder && !this.#options.framing) {
-      this.#options.exchange.response.write(this.#options.exchange.protocol.stream.keepAlive)
-    }
+    if (!this.#options.framing) this.#body?.write(this.#options.exchange.protocol.stream.keepAlive)
   }
 
   break(error: ErrorView): void {
@@ -177,7 +182,7 @@ export class TranslatedAnswer implements Answer {
     if (!this.#encoder) return void exchange.response.destroy()
     this.#options.noteLosses()
     const text = this.#encoder.fail(error)
-    exchange.response.end(framing ? framing.wrap(text) + framing.close : text)
+    this.#body?.end(framing ? framing.wrap(text) + framing.close : text)
   }
 
   readUsage(): ToldUsage {
@@ -266,28 +271,25 @@ export class TranslatedAnswer implements Answer {
   }
 
   #send(text: string): boolean {
-    const { exchange, framing } = this.#options
-    if (!this.#begun) {
-      this.#held += text
-      // The status line waits for the first thing that is more than an announcement.
-      if (this.#held === '' || !this.#collector.started) return true
-      this.#begin()
-      const first = this.#held
-      this.#held = ''
-      return exchange.response.write(framing ? framing.open + framing.wrap(first) : first)
-    }
-    return text === '' || exchange.response.write(framing ? framing.wrap(text) : text)
+    const { framing } = this.#options
+    if (this.#body) return text === '' || this.#body.write(framing ? framing.wrap(text) : text)
+    this.#held += text
+    // The status line waits for the first thing that is more than an announcement.
+    if (this.#held === '' || !this.#collector.started) return true
+    const first = this.#held
+    this.#held = ''
+    return this.#begin().write(framing ? framing.open + framing.wrap(first) : first)
   }
 
-  #begin(): void {
+  #begin(): StreamBody {
     const { exchange, headers, framing } = this.#options
     this.#options.reportLosses()
     setPlanHeaders(exchange)
     setTranslatedHeaders(exchange, headers)
     setStreamHeaders(exchange.response)
     exchange.response.setHeader('content-type', framing?.contentType ?? 'text/event-stream; charset=utf-8')
-    exchange.response.writeHead(200)
     this.#begun = true
+    return (this.#body = new StreamBody(exchange.response, 200))
   }
 
   #sendWhole(answer: ChatResponse): void {

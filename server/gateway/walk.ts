@@ -93,7 +93,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   const keyOf = (step: NamedStep): BreakerKey => breakerKeyOf(targetOf(tools, exchange, step))
   const world: StepWorld<WalkEnd> = {
     calls: () => exchange.attempts,
-    leftAlone: (step) => (breakers.allows(keyOf(step)) ? null : describeOpen(breakers, keyOf(step))),
+    leftAlone: (step) => whyLeftAlone(breakers, keyOf(step)),
     isLastResort: (step) => breakers.allowsLastResort(keyOf(step)),
     ask: (step) => askStep(tools, exchange, step),
   }
@@ -296,6 +296,13 @@ async function learn(
       return { fate: 'outage', outage: outageOf(result.end, { verdict, repeated, retryAfterSeconds }) }
     }
   }
+}
+
+/** A promise only where other instances are asked who probes. */
+function whyLeftAlone(breakers: Breakers, key: BreakerKey): ReturnType<StepWorld<WalkEnd>['leftAlone']> {
+  const judge = (isAllowed: boolean): OutageFacts | null => (isAllowed ? null : describeOpen(breakers, key))
+  const allowed = breakers.allows(key)
+  return allowed instanceof Promise ? allowed.then(judge) : judge(allowed)
 }
 
 /** Of a breaker that lets no call through. */

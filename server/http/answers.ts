@@ -33,13 +33,17 @@ const LINGER_BYTES = 64 * 1024 * 1024
 /** Unread bodies up to this size are read to their end and the connection lives on. */
 const HARMLESS_BODY = 64 * 1024
 
-/** Headers every answer carries, whoever writes it; set before anything else can fail. */
-export function setBaseHeaders(response: ServerResponse, requestId: string): void {
+/** What every answer carries, whoever writes it: names and values in turn. */
+function listBaseHeaders(requestId: string): string[] {
   const id = toPublicId('req', requestId)
-  response.setHeader('x-request-id', id)
-  response.setHeader('request-id', id)
-  response.setHeader('x-content-type-options', 'nosniff')
-  response.setHeader('referrer-policy', 'no-referrer')
+  const ids = ['x-request-id', id, 'request-id', id]
+  return ids.concat('x-content-type-options', 'nosniff', 'referrer-policy', 'no-referrer')
+}
+
+/** Set before anything else can fail. */
+export function setBaseHeaders(response: ServerResponse, requestId: string): void {
+  const fields = listBaseHeaders(requestId)
+  for (let index = 0; index < fields.length; index += 2) response.setHeader(fields[index]!, fields[index + 1]!)
 }
 
 /** `{"error": sentence, "code", "details"?}` with the right status. */
@@ -103,10 +107,9 @@ export function sendAnswerAtOnce(
     void sendAnswer(request, response, answer)
     return
   }
-  const id = toPublicId('req', requestId)
   const { headers, body = '' } = answer
-  const fields = ['x-request-id', id, 'request-id', id, 'x-content-type-options', 'nosniff', 'referrer-policy']
-  fields.push('no-referrer', 'content-length', String(Buffer.byteLength(body)))
+  const fields = listBaseHeaders(requestId)
+  fields.push('content-length', String(Buffer.byteLength(body)))
   for (const name in headers) fields.push(name, headers[name] as string)
   response.writeHead(answer.status, fields)
   response.end(body)
@@ -137,16 +140,10 @@ function discardBody(request: IncomingMessage, done: () => void): void {
 /** An answer as bytes, for sockets that have no response object: broken requests and CONNECT. */
 export function renderRawAnswer(answer: Answer, requestId: string): string {
   const body = answer.body ?? ''
-  const id = toPublicId('req', requestId)
   const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}`]
-  const headers = {
-    'x-request-id': id,
-    'request-id': id,
-    'x-content-type-options': 'nosniff',
-    ...answer.headers,
-    'content-length': String(Buffer.byteLength(body)),
-    connection: 'close',
-  }
+  const base = listBaseHeaders(requestId)
+  for (let index = 0; index < base.length; index += 2) lines.push(`${base[index]!}: ${base[index + 1]!}`)
+  const headers = { ...answer.headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }
   for (const [name, value] of Object.entries(headers)) {
     for (const one of Array.isArray(value) ? (value as string[]) : [value as string]) lines.push(`${name}: ${one}`)
   }

@@ -8,8 +8,13 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 export type IdPrefix = 'pk' | 'req' | 'ak' | 'sess' | 'inv' | 'aud' | 'team' | 'lease' | 'note'
 
+/** The two digits of every ten bits. */
+const PAIRS = Array.from({ length: 1024 }, (_, bits) => CROCKFORD[bits >>> 5]! + CROCKFORD[bits & 31]!)
+
 let pool = randomBytes(4096)
 let poolOffset = 0
+let lastNow = -1
+let lastTime = ''
 
 /** A ULID: 48 bits of wall milliseconds and 80 random bits, 26 characters of Crockford base 32. */
 export function createUlid(now: number = Date.now()): string {
@@ -17,27 +22,27 @@ export function createUlid(now: number = Date.now()): string {
     pool = randomBytes(4096)
     poolOffset = 0
   }
+  if (now !== lastNow) {
+    lastTime = writeTime(now)
+    lastNow = now
+  }
+  return lastTime + drawRandom() + drawRandom()
+}
+
+function writeTime(now: number): string {
   let time = ''
-  let rest = now
-  for (let i = 0; i < 10; i++) {
-    time = CROCKFORD[rest % 32] + time
-    rest = Math.floor(rest / 32)
-  }
-  let random = ''
-  // Ten random bytes are read as two groups of 40 bits, each giving eight characters.
-  for (let group = 0; group < 2; group++) {
-    let high = pool[poolOffset++]!
-    let low = pool.readUInt32BE(poolOffset)
-    poolOffset += 4
-    let part = ''
-    for (let i = 0; i < 8; i++) {
-      part = CROCKFORD[low & 31]! + part
-      low = (low >>> 5) | ((high & 31) << 27)
-      high >>>= 5
-    }
-    random += part
-  }
-  return time + random
+  for (let rest = now, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = CROCKFORD[rest % 32] + time
+  return time
+}
+
+/** Eight digits of five random bytes. */
+function drawRandom(): string {
+  const high = pool[poolOffset]!
+  const low = pool.readUInt32BE(poolOffset + 1)
+  poolOffset += 5
+  return (
+    PAIRS[(high << 2) | (low >>> 30)]! + PAIRS[(low >>> 20) & 1023]! + PAIRS[(low >>> 10) & 1023]! + PAIRS[low & 1023]!
+  )
 }
 
 /** The same 128 bits in hexadecimal, 32 digits. */

@@ -7,9 +7,12 @@ const CR = 0x0d
 const HEAD_BYTES = 256
 /** So much is known of a stream's end, whatever its reads were; of a large read more, since some events are long. */
 const TAIL_BYTES = 4096
-const LARGE_READ = 2 * TAIL_BYTES
 const LONGEST_TAIL = 4 * TAIL_BYTES
+/** What is kept of small reads moves to the front once in so many bytes more. */
+const TAIL_ROOM = TAIL_BYTES + 1024
+const FIRST_TAIL_ROOM = 512
 const NOTHING = Buffer.alloc(0)
+const NO_MARKS: readonly string[] = []
 const BLANK_LINE = Buffer.from('\n\n')
 
 export interface SseEvent {
@@ -78,20 +81,18 @@ export class SseTap {
   readonly #head = Buffer.allocUnsafe(HEAD_BYTES)
   #headBytes = 0
   #lastHead = ''
-  #tail: Buffer[] = []
-  #tailCopy: Buffer | null = null
+  /** A copy: reads kept as they came would each stay in memory with all that belongs to a buffer. */
+  #tail: Buffer = NOTHING
   #tailBytes = 0
   #tailText: string | null = null
-  readonly #marks: readonly Buffer[]
-  readonly #longestMark: number
+  readonly #marks: Marks
   #marked = false
   /** The end of what has passed, as far as a mark may begin in it. */
   #carry: Buffer = NOTHING
 
   /** `marks`: texts whose passing is noted. */
-  constructor(marks: readonly string[] = []) {
-    this.#marks = marks.map((mark) => Buffer.from(mark))
-    this.#longestMark = this.#marks.reduce((longest, mark) => Math.max(longest, mark.length), 0)
+  constructor(marks: readonly string[] = NO_MARKS) {
+    this.#marks = prepareMarks(marks)
   }
 
   /** One of the marks has passed. */
@@ -146,7 +147,7 @@ export class SseTap {
       index = end
     }
     this.#keepTail(chunk)
-    if (this.#marks.length > 0 && !this.#marked) this.#lookForMarks(chunk)
+    if (this.#marks.texts.length > 0 && !this.#marked) this.#lookForMarks(chunk)
     return progress
   }
 
@@ -156,11 +157,7 @@ export class SseTap {
 
   /** What came last, as text. */
   get tail(): string {
-    if (this.#tailText === null) {
-      const bytes = this.#tail.length === 1 ? this.#tail[0]! : Buffer.concat(this.#tail)
-      this.#tailText = bytes.toString('utf8', Math.max(0, bytes.length - LONGEST_TAIL))
-    }
-    return this.#tailText
+    return (this.#tailText ??= this.#tail.toString('utf8', 0, this.#tailBytes))
   }
 
   /**
@@ -198,14 +195,16 @@ export class SseTap {
   // A mark may be cut by a read: where the end of one could begin a mark, it is kept and looked at together with the
   // next beginning. Most reads end between events, where nothing is kept and nothing copied.
   #lookForMarks(chunk: Buffer): void {
+    const { texts, longest, bytes } = this.#marks
     let seam = chunk
     if (this.#carry.length > 0) {
-      seam = Buffer.concat([this.#carry, chunk.subarray(0, this.#longestMark)])
-      this.#marked = includesAny(seam, this.#marks)
+      seam = Buffer.concat([this.#carry, chunk.subarray(0, longest)])
+      this.#marked = includesAny(seam, texts)
     }
-    this.#marked ||= includesAny(chunk, this.#marks)
-    const ending = chunk.length < this.#longestMark ? seam : chunk
-    const start = this.#marked ? ending.length : startOfCutMark(ending, this.#marks, this.#longestMark)
+    this.#marked ||= includesAny(chunk, texts)
+    const ending = chunk.length < longest ? seam : chunk
+    const mayBeCut = !this.#marked && ending.length > 0 && bytes[ending[ending.length - 1]!] === 1
+    const start = mayBeCut ? startOfCutMark(ending, texts, longest) : ending.length
     this.#carry = start === ending.length ? NOTHING : Buffer.from(ending.subarray(start))
   }
 
@@ -216,20 +215,57 @@ export class SseTap {
 
   #keepTail(chunk: Buffer): void {
     this.#tailText = null
-    if (chunk.length >= LARGE_READ) return this.#copyTail(chunk)
-    this.#tail.push(chunk)
-    this.#tailBytes += chunk.length
-    while (this.#tail.length > 1 && this.#tailBytes - this.#tail[0]!.length >= TAIL_BYTES) {
-      this.#tailBytes -= this.#tail.shift()!.length
+    if (chunk.length >= TAIL_BYTES) {
+      this.#tailBytes = Math.min(chunk.length, LONGEST_TAIL)
+      this.#makeRoom(this.#tailBytes, 0)
+      chunk.copy(this.#tail, 0, chunk.length - this.#tailBytes)
+      return
     }
+    if (this.#tailBytes + chunk.length > this.#tail.length) this.#forgetOrGrow(chunk.length)
+    this.#tail.set(chunk, this.#tailBytes)
+    this.#tailBytes += chunk.length
   }
 
-  /** The end of a large read must not keep all of it in memory. */
-  #copyTail(chunk: Buffer): void {
-    const copy = (this.#tailCopy ??= Buffer.allocUnsafeSlow(LONGEST_TAIL))
-    this.#tailBytes = chunk.copy(copy, 0, Math.max(0, chunk.length - LONGEST_TAIL))
-    this.#tail = [copy.subarray(0, this.#tailBytes)]
+  /** Until so many bytes more have room. */
+  #forgetOrGrow(more: number): void {
+    const needed = this.#tailBytes + more
+    if (needed <= TAIL_ROOM) {
+      this.#makeRoom(Math.min(TAIL_ROOM, Math.max(needed, FIRST_TAIL_ROOM, 2 * this.#tail.length)), this.#tailBytes)
+      return
+    }
+    const kept = Math.min(this.#tailBytes, TAIL_BYTES - more)
+    this.#tail.copyWithin(0, this.#tailBytes - kept, this.#tailBytes)
+    this.#makeRoom(TAIL_ROOM, kept)
+    this.#tailBytes = kept
   }
+
+  #makeRoom(room: number, kept: number): void {
+    if (this.#tail.length >= room) return
+    const larger = Buffer.allocUnsafeSlow(room)
+    this.#tail.copy(larger, 0, 0, kept)
+    this.#tail = larger
+  }
+}
+
+interface Marks {
+  readonly texts: readonly Buffer[]
+  readonly longest: number
+  /** 1 at the bytes that stand in a mark: no other can be the last of one that is cut. */
+  readonly bytes: Uint8Array
+}
+
+/** Of the lists that were given: every stream of a dialect has the same one. */
+const prepared = new WeakMap<readonly string[], Marks>()
+
+function prepareMarks(marks: readonly string[]): Marks {
+  const known = prepared.get(marks)
+  if (known) return known
+  const texts = marks.map((mark) => Buffer.from(mark))
+  const bytes = new Uint8Array(256)
+  for (const text of texts) for (const byte of text) bytes[byte] = 1
+  const made = { texts, longest: texts.reduce((longest, text) => Math.max(longest, text.length), 0), bytes }
+  prepared.set(marks, made)
+  return made
 }
 
 function includesAny(bytes: Buffer, marks: readonly Buffer[]): boolean {

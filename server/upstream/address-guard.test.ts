@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { checkUserBaseUrl, isPublicAddress } from './address-guard.ts'
 import { requestOnce } from './request-once.ts'
-import { createUpstream } from './upstream.ts'
+import { createUpstream } from './create-upstream.ts'
 
 describe('the address guard', () => {
   test.each([

@@ -61,8 +61,8 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
   })
 }
 
-export function createGuardedConnect(timeout: number): buildConnector.connector {
-  const connect = buildConnector({ timeout, allowH2: false, lookup: guardedLookup } as buildConnector.BuildOptions)
+export function createGuardedConnect(options: object): buildConnector.connector {
+  const connect = buildConnector({ ...options, allowH2: false, lookup: guardedLookup } as buildConnector.BuildOptions)
   return (options, callback) => {
     if (options.protocol !== 'https:') {
       return callback(new AddressRefused('only https is allowed'), null as never)
@@ -71,7 +71,7 @@ export function createGuardedConnect(timeout: number): buildConnector.connector 
     if (isIP(options.hostname.replace(/^\[|\]$/g, '')) !== 0 && !isPublicAddress(options.hostname)) {
       return callback(new AddressRefused('the address is not public'), null as never)
     }
-    connect(options, callback)
+    return connect(options, callback)
   }
 }
 

@@ -132,7 +132,7 @@ describe('the queue', () => {
     mail.sendLater(async () => null)
     mail.sendLater(() => Promise.reject(new Error('the database is gone')))
     order.push('went on')
-    await vi.waitUntil(() => smtp.mails.length === 1 && mail.results.get('failed') === 1)
+    await vi.waitUntil(() => smtp.mails.length === 1 && mail.results.get('failed') === 1, 20_000)
     expect(order).toEqual(['went on', 'composed'])
   })
 
@@ -140,7 +140,7 @@ describe('the queue', () => {
     const { smtp, mail } = await begin({ retryAfterMs: [3_600_000] })
     smtp.behave((step) => (step === 'MAIL' ? '421 later' : undefined))
     const sent = mail.send(letter())
-    await vi.waitUntil(() => smtp.said.some((line) => line.startsWith('MAIL')))
+    await vi.waitUntil(() => smtp.said.some((line) => line.startsWith('MAIL')), 20_000)
     await mail.close()
     expect(await sent).toBe(false)
     expect(await mail.send(letter())).toBe(false)

@@ -6,7 +6,8 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../kernel/secret.ts'
 import { createSpanExporter, type Span, type SpanExporter, type SpanExporterOptions } from './span-exporter.ts'
-import { createUpstream, type Upstream } from './upstream.ts'
+import { createUpstream } from './create-upstream.ts'
+import type { Upstream } from './upstream.ts'
 
 interface Arrived {
   readonly url: string

@@ -9,18 +9,11 @@ import { openValue, rewrapValue, sealValue } from './cipher.ts'
 import { createKeyring } from './keyring.ts'
 import { bindData, type SealedRecord } from './record.ts'
 import { formatSealed, parseSealed } from './sealed-text.ts'
+import { RECORD } from './testing.ts'
 
 const PLAIN = 'sk-test-canary-abcdefghijklmnopqrstuvwxyz'
 const one = new Secret('one-master-secret-b7c1e2f4a9d04c53')
 const two = new Secret('two-master-secret-04e5b6a7c8d9f1e2')
-const RECORD: SealedRecord = {
-  ownerType: 'user',
-  ownerId: '3f0c6b1e-8f5e-4c59-9d5e-2f7a1c0b9a11',
-  provider: 'openai',
-  origin: '',
-  recordId: '01J8ZC4Q6T9V2X5B7N0M3K1H4G',
-  keyVersion: 3,
-}
 const keyring = createKeyring(one, [two])
 const kid = keyring.configuredKid
 const otherKid = keyring.kids[1]!

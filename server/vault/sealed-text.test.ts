@@ -26,6 +26,8 @@ describe('a sealed text', () => {
     ['a value longer than the longest', sealedWith(60, 4_125)],
     ['a wrap that is no base64url', sealedWith(60, 40).replace(/\.AQEB/, '.A+EB')],
     ['a value that is no base64url', `${sealedWith(60, 40).slice(0, -1)}=`],
+    ['a value of whole groups whose first character is none', sealedWith(60, 30).replace(/\.AgIC(?=[^.]*$)/, '.+gIC')],
+    ['a value of whole groups whose last character is none', `${sealedWith(60, 30).slice(0, -1)}/`],
     ['a kid with something before it', sealedWith(60, 40, `0${KID}`)],
     ['a kid with something behind it', sealedWith(60, 40, `${KID}0`)],
     ['a fifth part', `${sealedWith(60, 40)}.`],

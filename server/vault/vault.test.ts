@@ -7,20 +7,12 @@ import { revealSecret, Secret } from '../kernel/secret.ts'
 import { deriveJwtKey, deriveKek, deriveRoot } from './derivation.ts'
 import { createKeyring } from './keyring.ts'
 import { createLocalKeyWrapper } from './key-wrapper.ts'
-import type { SealedRecord } from './record.ts'
+import { RECORD } from './testing.ts'
 import { createVault, type Vault } from './vault.ts'
 import { VaultError } from './vault-error.ts'
 
 const one = new Secret('one-master-secret-b7c1e2f4a9d04c53')
 const two = new Secret('two-master-secret-04e5b6a7c8d9f1e2')
-const RECORD: SealedRecord = {
-  ownerType: 'user',
-  ownerId: 'a',
-  provider: 'openai',
-  origin: '',
-  recordId: 'r',
-  keyVersion: 1,
-}
 
 function vaultOf(wraps = 0, sealingKid?: string): { vault: Vault; used: Map<string, number>; kids: readonly string[] } {
   const keyring = createKeyring(one, [two])
@@ -90,7 +82,7 @@ test('the kid that seals is told as it is chosen, and one that is not in the rin
   expect(vault.sealingKid).toBe('0'.repeat(16))
   expect(vaultOf(0, kids[1]).vault.sealingKid).toBe(kids[1])
   expect(() => vault.seal(RECORD, new Secret('x'))).toThrow(
-    expect.objectContaining({ code: 'kek_unknown', recordId: 'r' }),
+    expect.objectContaining({ code: 'kek_unknown', recordId: RECORD.recordId }),
   )
 })
 

@@ -8,20 +8,12 @@ import { deriveRoot } from './derivation.ts'
 import { computeFingerprint } from './fingerprint.ts'
 import { createKeyring } from './keyring.ts'
 import { createLocalKeyWrapper } from './key-wrapper.ts'
-import type { SealedRecord } from './record.ts'
 import { openSeedValue } from './seed-format.ts'
+import { RECORD } from './testing.ts'
 import { createVault } from './vault.ts'
 
 const MASTER = new Secret('one-master-secret-b7c1e2f4a9d04c53')
 const VALUE = 'sk-value-of-somebody'
-const RECORD: SealedRecord = {
-  ownerType: 'user',
-  ownerId: 'a',
-  provider: 'openai',
-  origin: '',
-  recordId: 'r',
-  keyVersion: 1,
-}
 
 /** What stood in buffers before they were filled with zeros, in hex. */
 let wiped: string[]

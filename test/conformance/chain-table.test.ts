@@ -148,10 +148,11 @@ function singleCase(lane: Lane, streamed: boolean, state: KeyState | null, row: 
 const WAYS = LANES.flatMap((lane) => [false, true].map((streamed) => ({ lane, streamed })))
 const ROWS = [...SINGLE_ROWS, ...PAIRWISE_ROWS]
 /**
- * Every state on every way, each time with the next so many rows: every state meets every row at least twice. In
+ * Every state on every way, each time with the next so many rows: every state meets every row at least once. In
  * `npm run test:nightly`, every state on every way with every row.
  */
-const ROWS_PER_WAY = process.env['CHAIN_ROWS'] === 'all' ? ROWS.length : 4
+const IS_WHOLE = process.env['CHAIN_ROWS'] === 'all'
+const ROWS_PER_WAY = IS_WHOLE ? ROWS.length : 2
 
 /** Each case of an open breaker takes twenty requests to bring about. */
 const WAYS_OF_BREAKERS = process.env['CHAIN_ROWS'] === 'all' ? 'all' : 'some'
@@ -359,8 +360,13 @@ describe('several keys', { timeout: PATIENCE_MS }, () => {
           const name = `${first.name} (${mine}) before ${second.name} (${other}), operator ${operator}`
           return { name, lane: chat!, streamed, given, model: pairModel(chat!, [first, second]), twice: false }
         })
-        count += all.length
-        return runAll(await openStage(operator), all)
+        // Under the second and the third grant each pair once, not twice.
+        const chosen =
+          IS_WHOLE || operator === 'all'
+            ? all
+            : all.filter((_, index) => (index + Math.floor(index / present.length)) % 2 === at / 2)
+        count += chosen.length
+        return runAll(await openStage(operator), chosen)
       }),
     )
     console.info(`Chain table: ${count} cases of two own keys`)
@@ -376,7 +382,7 @@ describe('several keys', { timeout: PATIENCE_MS }, () => {
     let count = 0
     const wrong = await Promise.all(
       (['all', 'default', 'never'] as const).map(async (operator, at) => {
-        const all = Array.from({ length: ROWS_PER_WAY * 15 }, (_, index): TableCase => {
+        const all = Array.from({ length: IS_WHOLE ? ROWS.length * 15 : 45 }, (_, index): TableCase => {
           const { lane, streamed } = WAYS[(index + at) % WAYS.length]!
           const length = 5 + (index % 5)
           // Every third list is of keys that all fail when called, so that the bound is met; the others are of any kind.

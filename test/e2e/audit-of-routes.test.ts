@@ -43,6 +43,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'POST /auth/second-factor/recovery-codes': 'user.recovery-codes-made, in second-factor.ts',
   'POST /auth/second-factor/remove': 'second-factor.test.ts',
   'DELETE /admin/users/:id/second-factor': 'second-factor.test.ts',
+  'POST /auth/oidc/prove': 'begins a proof that counts for nothing until it comes back: session.proved, in oidc.ts',
   'POST /auth/oidc/link': 'begins a link that counts for nothing until it comes back: identity.linked, in oidc.ts',
   'POST /admin/encryption/rotate': 'vault-rotation.test.ts: each step is in the audit log',
 }

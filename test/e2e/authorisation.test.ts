@@ -286,7 +286,7 @@ describe('another tenant’s object', () => {
 /** That a key has served is written a moment after the answer. */
 async function untilKeyIsActive(): Promise<void> {
   const query = uniroute.database.query.selectFrom('user_provider_keys').select('status').where('status', '=', 'active')
-  for (let tries = 0; tries < 100 && (await query.executeTakeFirst()) === undefined; tries++) await sleep(20)
+  for (let tries = 0; tries < 1_000 && (await query.executeTakeFirst()) === undefined; tries++) await sleep(20)
 }
 
 /** Ids of requests differ by nature. */

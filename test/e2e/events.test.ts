@@ -43,7 +43,7 @@ async function listen(app: InProcessApp, token: string, query = '') {
           events()
             .filter((event) => event.name === name)
             .map(({ data }) => data),
-        { timeout: 5_000 },
+        { timeout: 20_000 },
       )
       .toContainEqual(expect.objectContaining(wanted))
   await until('ready')

@@ -157,7 +157,7 @@ test('without a key, the requests of an alias go to another of its models, and t
   const impact = await vi.waitUntil(async () => {
     const { body } = await app.call('GET', `/admin/provider-keys/${key}/impact`, { token })
     return body.requests === 2 ? body : undefined
-  })
+  }, 20_000)
   expect(impact.instead).toHaveLength(2)
   expect(impact.instead).toContainEqual({
     decision: 'serve',

@@ -170,7 +170,7 @@ test('before a key goes, its owner sees what its requests would use instead, and
   const told = await vi.waitUntil(async () => {
     const impact = await impactOf(first!)
     return impact.requests === 1 ? impact : undefined
-  })
+  }, 20_000)
   expect(told.instead).toEqual([
     { decision: 'serve', billed_to: 'user', provider_key_id: second, code: null, requests: 1 },
   ])
@@ -178,7 +178,7 @@ test('before a key goes, its owner sees what its requests would use instead, and
   const after = await uniroute.call('POST', '/v1/chat/completions', { token: apiKey, body: QUESTION })
   expect(after.headers.get('x-uniroute-key')).toBe(second)
 
-  await vi.waitUntil(async () => (await impactOf(second!)).requests === 1)
+  await vi.waitUntil(async () => (await impactOf(second!)).requests === 1, 20_000)
   expect((await impactOf(second!)).instead).toMatchObject([{ decision: 'serve', billed_to: 'server' }])
   const { status } = await uniroute.call('PUT', '/auth/profile', { token, body: { fallback: 'never' } })
   expect(status).toBe(200)

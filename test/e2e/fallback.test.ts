@@ -88,11 +88,11 @@ describe.each(VENDORS)('%s', (vendor, dialect) => {
     await expectServedByServer(caller, dialect, await ask(uniroute, dialect, caller.apiKey), 'invalid')
     expect(fake.requestsOf(keys[vendor]!)).toHaveLength(1)
     const { token } = caller
-    // States are written in batches; the list follows within the second.
+    // States are written in batches; the list follows.
     const listed = await vi.waitUntil(async () => {
       const key = (await uniroute.call('GET', '/admin/provider-keys', { token })).body.keys[0]
       return key.status === 'invalid' ? key : undefined
-    })
+    }, 20_000)
 
     const fresh = createFakeKey(vendor)
     const body = { api_key: fresh }

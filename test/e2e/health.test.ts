@@ -47,4 +47,14 @@ test('a provider that is down is named, for as long as it is left alone', async 
   expect(breakers).toEqual([
     { provider: 'openai', model: 'gpt-4o', side: 'user', one_owner: true, opens_in_ms: expect.any(Number) },
   ])
+  // Its owner is told so beside their keys, whose state is not touched by it; nobody else is.
+  const listDown = async (token: string) =>
+    (await uniroute.call('GET', '/admin/provider-keys?include=down', { token })).body
+  const told = await listDown(caller.token)
+  expect(told.down).toEqual([{ provider: 'openai', model: 'gpt-4o', until: expect.stringMatching(/Z$/) }])
+  expect(told.keys).toMatchObject([{ status: expect.not.stringMatching(/cooling|invalid|exhausted/) }])
+  const other = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+  expect((await listDown(other.token)).down).toEqual([])
+  const plain = await uniroute.call('GET', '/admin/provider-keys', { token: caller.token })
+  expect(plain.body).not.toHaveProperty('down')
 })

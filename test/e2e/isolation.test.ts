@@ -17,9 +17,11 @@ test(`${REQUESTS} interleaved requests, one in five aborted: no mix-up`, { timeo
   const mixUps: string[] = []
   const fake = await startFakeProvider({
     keepBodies: false,
-    say: ({ key, rawBody }) => {
+    say: ({ key, method, rawBody }) => {
       const ofKey = /tenant\d/.exec(key)?.[0]
       const ofBody = /(tenant\d) number (\d+)\b/.exec(rawBody.toString())
+      // Lists of models, which the gateway asks for in its own time, say nothing.
+      if (method === 'GET') return ''
       if (ofKey === undefined || ofKey !== ofBody?.[1]) mixUps.push(`key of ${ofKey} with words of ${ofBody?.[1]}`)
       return `answer to ${ofKey} number ${ofBody?.[2]} `.repeat(4)
     },

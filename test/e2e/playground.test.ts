@@ -38,7 +38,7 @@ function call(dialect: Dialect, token: string, stream = false): Promise<Reply> {
 async function readRow(requestId: string): Promise<Json> {
   const id = requestId.replace('req_', '')
   const find = () => uniroute.database.query.selectFrom('requests').selectAll().where('id', '=', id).executeTakeFirst()
-  await expect.poll(find, { timeout: 5_000 }).toBeDefined()
+  await expect.poll(find, { timeout: 20_000 }).toBeDefined()
   return find()
 }
 

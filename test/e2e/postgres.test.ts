@@ -59,8 +59,10 @@ describePostgres('UniRoute on PostgreSQL', () => {
               )
             }
           }
+          const reached = sent + 50
           const lanes = Array.from({ length: 16 }, lane)
-          await setTimeout(500)
+          await expect.poll(() => sent, { timeout: 60_000 }).toBeGreaterThan(reached)
+          await setTimeout(Math.random() * 300)
           await uniroute.kill9()
           load.running = false
           await Promise.all(lanes)

@@ -7,9 +7,9 @@ import type { Json } from '../support/uniroute-client.ts'
 
 /** How often the server is killed; in `npm run test:nightly` ten times, with so many more keys that each hits the middle. */
 const NIGHTLY_KILLS = Number(process.env['ROTATION_KILLS'] ?? 0)
-const KEYS = NIGHTLY_KILLS > 0 ? 30_000 : 10_000
-const timeout = NIGHTLY_KILLS > 0 ? 30 * 60_000 : 300_000
-const KILLS = { sqlite: NIGHTLY_KILLS || 3, postgres: NIGHTLY_KILLS || 2 }
+const KEYS = NIGHTLY_KILLS > 0 ? 30_000 : 6_000
+const timeout = NIGHTLY_KILLS > 0 ? 30 * 60_000 : 900_000
+const KILLS = { sqlite: NIGHTLY_KILLS || 2, postgres: NIGHTLY_KILLS || 1 }
 
 function expectGoodDrill(figures: DrillFigures, kills: number): void {
   expect(figures.failed).toEqual([])

@@ -144,7 +144,7 @@ describe.skipIf(!clientsInstalled)('official SDKs against faults', () => {
   test("an SDK's own timeout ends the upstream call too", async () => {
     const key = createFakeKey('openai', 'hang')
     const { apiKey } = await uniroute.createCaller({ accountFallback: 'never', keys: { openai: key } })
-    const client = new sdk.OpenAI({ apiKey, baseURL: `${uniroute.url}/v1`, maxRetries: 0, timeout: 500 })
+    const client = new sdk.OpenAI({ apiKey, baseURL: `${uniroute.url}/v1`, maxRetries: 0, timeout: 3_000 })
     await expect(client.chat.completions.create(openaiChat)).rejects.toBeInstanceOf(
       sdk.OpenAI.APIConnectionTimeoutError,
     )

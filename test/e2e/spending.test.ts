@@ -82,6 +82,10 @@ test("the owner's cap moves on to the owner's next key, and never to the server"
   expect(listed[0].status_reason).toMatch(
     /^your spending cap of \$0\.002 per month is reached, until 2\d{3}-\d\d-01T00:00/,
   )
+  expect(listed[0].cap_use).toEqual({
+    spent_usd_micros: expect.any(Number),
+    resets_at: expect.stringMatching(/^2\d{3}-\d\d-01T00:00/),
+  })
   const raised = { token: caller.token, body: { cap: { usd: 5, period: 'month' } } }
   const { body } = await uniroute.call('PATCH', `/admin/provider-keys/${listed[0].id}`, raised)
   expect(body.key ?? body).toMatchObject({ status: 'active', status_reason: null })

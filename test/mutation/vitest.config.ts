@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     environment: 'node',
     restoreMocks: true,
+    setupFiles: ['test/mutation/setup.ts'],
     include: (process.env['MUTATION_TESTS'] ?? 'server/**/*.test.ts').split(' '),
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -10,7 +10,7 @@ import { createApiKeys, type ApiKeys } from '../../server/features/api-keys/api-
 import { createAudit, type Audit } from '../../server/features/audit/audit.ts'
 import { Secret } from '../../server/kernel/secret.ts'
 import { createFetchThrough } from '../../server/upstream/fetch-through.ts'
-import { createUpstream } from '../../server/upstream/upstream.ts'
+import { createUpstream } from '../../server/upstream/create-upstream.ts'
 import { silentLog } from './databases.ts'
 import { startTestHttp } from './http-server.ts'
 

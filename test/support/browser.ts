@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly expect?: RegExp
   /** The one origin besides ours that a person is led to: a sign-in provider's. */
   readonly leavesFor?: string
+  /** Another tab of the same browser: they share cookies, storage and locks. */
+  readonly sibling?: Watched
   /** Done with Playwright's page before the address is opened. */
   readonly before?: (page: Sdk) => Promise<void>
 }
@@ -79,6 +81,28 @@ export async function launchBrowser(): Promise<Browser> {
   }
 }
 
+/**
+ * What the next call to this address meets, once. The route stays afterwards: while a page's last one is taken away, calls
+ * that are on their way are lost now and then, as if the network had failed.
+ */
+export async function meetOnce(page: Sdk, address: string | RegExp, meet: (route: Sdk) => unknown): Promise<void> {
+  let isMet = false
+  await page.route(address, (route: Sdk) => {
+    if (isMet) return route.fallback()
+    isMet = true
+    return meet(route)
+  })
+}
+
+/** What fades in or out has its last colours afterwards; what stands still in the middle for longer keeps nobody. */
+async function waitForTransitions(): Promise<void> {
+  const page = globalThis as Sdk
+  const running: Sdk[] = page.document.getAnimations()
+  const ending = running.filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+  const patience = new Promise((resolve) => page.setTimeout(resolve, 300))
+  await Promise.race([Promise.allSettled(ending.map(({ finished }) => finished)), patience])
+}
+
 /** All that came and went while a page was open. */
 interface Seen {
   readonly problems: string[]
@@ -91,12 +115,14 @@ interface Seen {
 
 async function openPage(browser: Sdk, axe: string, url: string, options: OpenOptions = {}): Promise<Watched> {
   const { width = 1280, height = 900, theme = 'light' } = options
-  const context = await browser.newContext({
-    viewport: { width, height },
-    colorScheme: theme,
-    reducedMotion: 'reduce',
-    locale: 'en-GB',
-  })
+  const context =
+    options.sibling?.page.context() ??
+    (await browser.newContext({
+      viewport: { width, height },
+      colorScheme: theme,
+      reducedMotion: 'reduce',
+      locale: 'en-GB',
+    }))
   const page = await context.newPage()
   const seen: Seen = {
     problems: [],
@@ -126,8 +152,9 @@ async function openPage(browser: Sdk, axe: string, url: string, options: OpenOpt
     },
     findLeaks: (secrets, shownOnce = new Set(), isShown = false) => findLeaks(page, seen, secrets, shownOnce, isShown),
     async runAxe() {
-      // Run by the debugger, which the page's policy does not bind.
-      await page.evaluate(axe)
+      // Run by the debugger, which the page's policy does not bind; once a document, since reading it takes longest.
+      if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(axe)
+      await page.evaluate(waitForTransitions)
       const { violations } = await page.evaluate(() =>
         (globalThis as Sdk).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }),
       )
@@ -149,7 +176,7 @@ async function openPage(browser: Sdk, axe: string, url: string, options: OpenOpt
     },
     async close() {
       isClosed = true
-      await context.close()
+      await (options.sibling ? page.close() : context.close())
     },
   }
 }

@@ -17,6 +17,10 @@ export interface OidcIssuer {
   bend: (claims: Claims) => Claims
   /** rs256 with the published key; stranger: the same with a key of somebody else; none: unsigned. */
   signature: 'rs256' | 'stranger' | 'none'
+  /** When the person last signed in at the provider, in milliseconds: days may pass, and it asks nobody again. */
+  signedInAt: number
+  /** Whether ID tokens say so: only where it was asked for, always, or never, as some providers do. */
+  tellsWhen: 'asked' | 'always' | 'never'
   /** How often the token endpoint gave a token. */
   readonly issued: number
   /** Follows the way to the provider as a browser would; the query with which it comes back. */
@@ -28,6 +32,8 @@ interface Grant {
   readonly challenge: string
   readonly nonce: string
   readonly redirectUri: string
+  /** In seconds, where the ID token says it. */
+  readonly authTime: number | undefined
 }
 
 export async function startOidcIssuer(now: () => number = Date.now): Promise<OidcIssuer> {
@@ -59,7 +65,8 @@ export async function startOidcIssuer(now: () => number = Date.now): Promise<Oid
     }
     const seconds = Math.floor(now() / 1000)
     const times = { iat: seconds, exp: seconds + 300 }
-    const claims = { iss: issuer.url, aud: clientId, nonce: grant.nonce, ...times, ...issuer.person }
+    const told = grant.authTime === undefined ? {} : { auth_time: grant.authTime }
+    const claims = { iss: issuer.url, aud: clientId, nonce: grant.nonce, ...times, ...told, ...issuer.person }
     issued++
     const token = { access_token: 'an-access-token', token_type: 'Bearer' }
     return [200, { ...token, id_token: await sign(issuer.bend(claims)) }]
@@ -107,16 +114,23 @@ export async function startOidcIssuer(now: () => number = Date.now): Promise<Oid
     person: { sub: 'person-1', email: 'nora@example.org', email_verified: true, name: 'Nora' } as Claims,
     bend: (claims: Claims): Claims => claims,
     signature: 'rs256' as OidcIssuer['signature'],
+    signedInAt: now(),
+    tellsWhen: 'asked' as OidcIssuer['tellsWhen'],
     get issued() {
       return issued
     },
     async visit(location: string): Promise<string> {
       const asked = new URL(location).searchParams
       const code = randomBytes(16).toString('base64url')
+      const isAsked = asked.has('max_age')
+      // The person has to type their password there again, and does.
+      if (asked.get('prompt') === 'login' || asked.get('max_age') === '0') issuer.signedInAt = now()
+      const tells = issuer.tellsWhen === 'always' || (issuer.tellsWhen === 'asked' && isAsked)
       grants.set(code, {
         challenge: asked.get('code_challenge') ?? '',
         nonce: asked.get('nonce') ?? '',
         redirectUri: asked.get('redirect_uri') ?? '',
+        authTime: tells ? Math.floor(issuer.signedInAt / 1000) : undefined,
       })
       return new URLSearchParams({ code, state: asked.get('state') ?? '' }).toString()
     },

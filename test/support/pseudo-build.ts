@@ -71,52 +71,87 @@ export function listPlainTexts({ page }: Watched, known: RegExp): Promise<string
   }, known.source)
 }
 
-/** Texts that are wider or higher than what they stand in, and not cut off on purpose (with an ellipsis, or scrolled). */
+/**
+ * Texts of the dashboard of which something cannot be seen: higher or wider than their own box, cut by a box around them
+ * (an ellipsis too), outside the window, or longer than the field that shows them. Names that people chose may end in an
+ * ellipsis, and what is scrolled inside its own box may be longer than it.
+ */
 export function listClippedTexts({ page }: Watched): Promise<string[]> {
   return page.evaluate(() => {
-    const { document, getComputedStyle, Node } = globalThis as any
-    const found: string[] = []
-    for (const one of document.body.querySelectorAll('*')) {
-      const hasText = [...one.childNodes].some(
-        (node: any) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== '',
-      )
-      if (!hasText || !one.checkVisibility() || one.closest('svg, select, textarea')) continue
-      const style = getComputedStyle(one)
-      if (
-        style.display === 'inline' ||
-        style.textOverflow === 'ellipsis' ||
-        style.webkitLineClamp !== 'none' ||
-        one.clientWidth <= 1
-      )
-        continue
-      const scrolls = (value: string): boolean => value === 'auto' || value === 'scroll'
-      const wide = !scrolls(style.overflowX) && one.scrollWidth > one.clientWidth + 1
-      const high = !scrolls(style.overflowY) && one.scrollHeight > one.clientHeight + 2
-      // A box around it that hides what does not fit.
-      const box = one.getBoundingClientRect()
-      let hidden = false
-      let isHeard = false
-      for (let round = one.parentElement; round && round !== document.body; round = round.parentElement) {
-        const { overflowX, overflowY, position } = getComputedStyle(round)
-        if (scrolls(overflowX) || scrolls(overflowY) || position === 'fixed') break
-        const outer = round.getBoundingClientRect()
-        // For screen readers only.
-        if (outer.width <= 1 || outer.height <= 1) {
-          hidden = false
-          isHeard = true
-          break
-        }
-        const cuts = overflowX === 'hidden' || overflowX === 'clip'
-        if (cuts && (box.right > outer.right + 1 || box.bottom > outer.bottom + 1 || box.left < outer.left - 1))
-          hidden = true
+    const { document, getComputedStyle, innerWidth, innerHeight, NodeFilter } = globalThis as any
+    const found = new Set<string>()
+    const tell = (how: string, element: any, text: string): void => {
+      const name = `${element.tagName.toLowerCase()}.${String(element.className?.baseVal ?? element.className)}`
+      found.add(`${how}, ${name.slice(0, 70)}: ${text.trim().slice(0, 60)}`)
+    }
+    const isOurs = (text: string): boolean => /[\u27E6\u27E7]/.test(text)
+    const scrolls = (value: string): boolean => value === 'auto' || value === 'scroll'
+    const cuts = (value: string): boolean => value === 'hidden' || value === 'clip'
+    /** Those that only screen readers come across. */
+    const isHeardOnly = (element: any): boolean => {
+      for (let one = element; one; one = one.parentElement) {
+        const { width, height } = one.getBoundingClientRect()
+        if (getComputedStyle(one).position === 'absolute' && width <= 1 && height <= 1) return true
       }
-      if (!isHeard && (wide || high || hidden)) {
-        const size = `${one.scrollWidth}×${one.scrollHeight} in ${one.clientWidth}×${one.clientHeight}`
-        found.push(
-          `${one.tagName.toLowerCase()}.${String(one.className).slice(0, 60)} (${size}): ${one.textContent.trim().slice(0, 60)}`,
-        )
+      return false
+    }
+
+    /** What a box around it, or the window, leaves of a line of text. */
+    function findCut(line: any, start: any): any {
+      let { left, right, top, bottom } = line
+      for (let box = start; box && box !== document.documentElement; box = box.parentElement) {
+        const style = getComputedStyle(box)
+        const outer = box.getBoundingClientRect()
+        if (style.display !== 'inline' && style.display !== 'contents') {
+          if (cuts(style.overflowX) && (left < outer.left - 1 || right > outer.right + 1)) return box
+          if (cuts(style.overflowY) && (top < outer.top - 2 || bottom > outer.bottom + 2)) return box
+          // What can be scrolled into sight counts as what it is scrolled in.
+          if (scrolls(style.overflowX)) [left, right] = [outer.left, outer.right]
+          if (scrolls(style.overflowY)) [top, bottom] = [outer.top, outer.bottom]
+        }
+        if (style.position === 'fixed') {
+          const isOut = left < -1 || right > innerWidth + 1 || top < -1 || bottom > innerHeight + 1
+          return isOut ? box : null
+        }
+      }
+      const { scrollWidth } = document.documentElement
+      return left < -1 || right > scrollWidth + 1 ? document.documentElement : null
+    }
+
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (walker.nextNode()) {
+      const { parentElement: parent, data } = walker.currentNode
+      if (data.trim() === '' || parent.closest('noscript, script, style, select, textarea')) continue
+      if (!parent.checkVisibility({ visibilityProperty: true }) || isHeardOnly(parent)) continue
+      let block = parent
+      while (getComputedStyle(block).display === 'inline' && block !== document.body) block = block.parentElement
+      const style = getComputedStyle(block)
+      const isShortened = style.textOverflow === 'ellipsis' || style.webkitLineClamp !== 'none'
+      if (isShortened && !isOurs(data)) continue
+      if (!scrolls(style.overflowX) && block.scrollWidth > block.clientWidth + 1 && block.clientWidth > 0) {
+        tell(isShortened ? 'shortened' : 'too wide', block, data)
+      }
+      if (!scrolls(style.overflowY) && block.scrollHeight > block.clientHeight + 2 && block.clientHeight > 0) {
+        tell('too high', block, data)
+      }
+      const range = document.createRange()
+      range.selectNodeContents(walker.currentNode)
+      for (const line of range.getClientRects()) {
+        const box = line.width > 0 ? findCut(line, parent) : null
+        if (box) tell(`cut by ${box.tagName.toLowerCase()}.${String(box.className).slice(0, 30)}`, parent, data)
       }
     }
-    return found
+
+    // Fields show one line, and what it holds may be longer than they are.
+    const pen = document.createElement('canvas').getContext('2d')
+    for (const field of document.body.querySelectorAll('select, input[placeholder]')) {
+      if (!field.checkVisibility({ visibilityProperty: true }) || isHeardOnly(field)) continue
+      const text = field.tagName === 'SELECT' ? (field.selectedOptions[0]?.label ?? '') : field.placeholder
+      const style = getComputedStyle(field)
+      pen.font = style.font
+      const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+      if (isOurs(text) && pen.measureText(text).width > room + 1) tell('longer than its field', field, text)
+    }
+    return [...found]
   })
 }

@@ -49,17 +49,23 @@ export function relayPieces(relaying: Relaying, pieces: readonly Buffer[]): Rela
   return { usage, rawUsage: raw, complete, bytes: Buffer.concat(response.kept), failed }
 }
 
-/** A response whose client takes everything and keeps it. */
+/** A response whose client takes everything and keeps it, without the frames that HTTP/1.1 puts round the pieces of a stream. */
 class KeptResponse extends ServerResponse {
   readonly kept: Buffer[] = []
 
-  override write(chunk: Uint8Array): boolean {
-    this.kept.push(Buffer.from(chunk))
+  override writeHead(status: number): this {
+    super.writeHead(status)
+    this.chunkedEncoding = false
+    return this
+  }
+
+  override write(chunk: string | Uint8Array, encoding?: unknown): boolean {
+    this.kept.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : Buffer.from(chunk))
     return true
   }
 
-  override end(chunk?: unknown): this {
-    if (chunk instanceof Uint8Array) this.write(chunk)
+  override end(chunk?: unknown, encoding?: unknown): this {
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) this.write(chunk, encoding)
     return this
   }
 }

@@ -1,4 +1,5 @@
 // The map of addresses. `open`: for people who are not signed in. `title`: the page's name, in the tab and the sidebar.
+// `wide`: a log, which takes the whole width.
 import type { RouteRecordRaw } from 'vue-router'
 import type { TextKey } from './i18n.ts'
 
@@ -6,6 +7,7 @@ declare module 'vue-router' {
   interface RouteMeta {
     readonly open?: boolean
     readonly title: TextKey
+    readonly wide?: boolean
   }
 }
 
@@ -39,8 +41,12 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'titles.apiKeys' },
   },
   { path: '/usage', component: () => import('./pages/usage.vue'), meta: { title: 'titles.usage' } },
-  { path: '/requests', component: () => import('./pages/requests.vue'), meta: { title: 'titles.requests' } },
-  { path: '/audit', component: () => import('./pages/audit.vue'), meta: { title: 'titles.audit' } },
+  {
+    path: '/requests',
+    component: () => import('./pages/requests.vue'),
+    meta: { title: 'titles.requests', wide: true },
+  },
+  { path: '/audit', component: () => import('./pages/audit.vue'), meta: { title: 'titles.audit', wide: true } },
   {
     path: '/settings/profile',
     component: () => import('./pages/settings/profile.vue'),

@@ -41,7 +41,7 @@ export async function openPostgres(url: string, limitMs: number, log: Log | unde
       })
     },
     async insertMany(batches) {
-      const prepared = prepareBatches(batches)
+      const prepared = prepareBatches(batches, 'objects')
       if (prepared.length === 0) return
       await runTransaction(query, scopes, limitMs, async (tx) => {
         for (const { table, columns, rows } of prepared) {

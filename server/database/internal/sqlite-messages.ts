@@ -22,10 +22,9 @@ export type SqliteWork =
   | { readonly kind: 'insert-many'; readonly batches: readonly InsertBatch[]; readonly deadline: Deadline }
   | { readonly kind: 'close' }
 
-/** `rows` is JSON text of an array of objects: cheaper to make and to hand over than a structured clone. */
+/** `rows` is JSON text of an array of lists of values: cheaper to make and to hand over than a structured clone. */
 export interface InsertBatch {
   readonly sql: string
-  readonly columns: readonly string[]
   readonly rows: string
 }
 

@@ -107,11 +107,9 @@ function createHandler(database: DatabaseSync): (request: SqliteRequest) => Sqli
   function insertMany(batches: Extract<SqliteRequest, { kind: 'insert-many' }>['batches']): void {
     takingLock(() => database.exec('BEGIN IMMEDIATE'))
     try {
-      for (const { sql, columns, rows } of batches) {
+      for (const { sql, rows } of batches) {
         const { statement } = statements.get(sql)
-        for (const row of JSON.parse(rows) as Record<string, unknown>[]) {
-          statement.run(...columns.map((column) => bindable(row[column])))
-        }
+        for (const values of JSON.parse(rows) as unknown[][]) statement.run(...values.map(bindable))
       }
       database.exec('COMMIT')
     } catch (error) {

@@ -39,14 +39,10 @@ export async function openSqlite(file: string, limitMs: number, log: Log | undef
     transaction: (work, options) => runTransaction(query, scopes, options?.limitMs ?? limitMs, work),
     async insertMany(batches) {
       scopes.refuseInside()
-      const prepared = prepareBatches(batches).map(({ table, columns, rows }) => {
+      const prepared = prepareBatches(batches, 'lists').map(({ table, columns, rows }) => {
         const marks = columns.map(() => '?').join(', ')
         const names = columns.map(quoteName).join(', ')
-        return {
-          sql: `INSERT INTO ${quoteName(table)} (${names}) VALUES (${marks}) ON CONFLICT DO NOTHING`,
-          columns,
-          rows,
-        }
+        return { sql: `INSERT INTO ${quoteName(table)} (${names}) VALUES (${marks}) ON CONFLICT DO NOTHING`, rows }
       })
       if (prepared.length === 0) return
       const work = { kind: 'insert-many', batches: prepared, deadline: 0 } as const

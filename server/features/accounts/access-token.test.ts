@@ -75,6 +75,18 @@ describe('access tokens', () => {
     await expect(open(START + 3_600_000).verify(token)).rejects.toMatchObject({ status: 401 })
   })
 
+  test('a token that is over still says who let themselves in where that is asked; no forgery does', async () => {
+    const long = START + 30 * 86_400_000
+    const { token } = await open().sign(claims)
+    expect(await open(long).verify(token, { evenIfOver: true })).toEqual(claims)
+    await expect(open(long, randomBytes(32)).verify(token, { evenIfOver: true })).rejects.toMatchObject({
+      code: 'unauthenticated',
+    })
+    for (const text of ['', 'a.b.c', 'not a token']) {
+      await expect(open(long).verify(text, { evenIfOver: true })).rejects.toMatchObject({ code: 'unauthenticated' })
+    }
+  })
+
   test('any text is refused as unauthenticated, never as a fault of ours', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -72,6 +72,8 @@ export interface Accounts {
   setPasswordByEmail(email: string, password: string): Promise<boolean>
   /** For the command line: sign-in asks for the password alone again; false if it did anyway. */
   removeSecondFactorByEmail(email: string): Promise<boolean>
+  /** The first so many, by e-mail address. */
+  listPeople(limit: number): Promise<{ id: string; name: string; email: string }[]>
   /** Another instance changed this user or session: drops what is held about it. */
   invalidate(id: string): void
   /** Writes what waits to be written to the audit log. */
@@ -119,6 +121,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
     recheckSession: (token) => sessions.recheck(token),
     issueSetupCode: () => registration.issueSetupCode(),
     isSetupNeeded: () => registration.isSetupNeeded(),
+    async listPeople(limit) {
+      const { users: people } = await users.list({ limit, after: undefined })
+      return people.map(({ id, name, email }) => ({ id, name, email }))
+    },
     ensureEnvironmentAdmin: (account) => registration.ensureEnvironmentAdmin(account),
     async makeResetLinkByEmail(email) {
       const user = await context.users.findByEmail(email.trim().toLowerCase())

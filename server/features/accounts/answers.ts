@@ -15,6 +15,7 @@ export function describeUser(user: UserRow): object {
     name: user.name,
     role: user.role,
     is_active: user.is_active,
+    has_password: user.password_hash !== null,
     fallback: parseStoredFallback(user.fallback),
     ...describeLimits(user),
     last_login_at: user.last_login_at === null ? null : toTimestamp(user.last_login_at),

@@ -25,8 +25,8 @@ function open({ remembers = false, gone = false } = {}) {
   const asked: string[] = []
   const authenticate = createAuthenticate({
     accounts: {
-      async authenticateSession(token) {
-        asked.push(`session ${token}`)
+      async authenticateSession(token, mayLackFactor) {
+        asked.push(`session ${token}${mayLackFactor ? ', which may lack its second factor' : ''}`)
         return person
       },
       async recheckSession(token) {
@@ -107,6 +107,20 @@ describe('a session', () => {
     await expect(authenticate({ kind: 'session', token: KEY })).rejects.toMatchObject(refused)
     await expect(authenticateCaller({ kind: 'session', token: KEY })).rejects.toMatchObject(refused)
     expect(asked).toEqual([])
+  })
+
+  test('may lack its second factor only where the address says so, and never to call models', async () => {
+    const { authenticate, authenticateCaller, asked } = open()
+    await authenticate({ kind: 'session', token: SESSION, mayLackFactor: true })
+    await authenticate({ kind: 'session', token: SESSION, mayLackFactor: false })
+    await authenticate({ kind: 'session', token: SESSION })
+    await authenticateCaller({ kind: 'session', token: SESSION, mayLackFactor: true })
+    expect(asked.filter((one) => one.startsWith('session'))).toEqual([
+      `session ${SESSION}, which may lack its second factor`,
+      `session ${SESSION}`,
+      `session ${SESSION}`,
+      `session ${SESSION}`,
+    ])
   })
 
   test('calls models under the rules of its account', async () => {

@@ -1,10 +1,12 @@
 // Deleting one's own account: what goes with it is told first, and goes in one transaction.
-// Invariants: the password is proved again; the last active administrator stays; a team others are in keeps an owner;
+// Invariants: the password is proved again, or, where the account has none, the sign-in is recent; the last active administrator stays; a team others are in keeps an owner;
 // with the row of the user go sessions, keys, aliases, settings and notices. What was used and what was done stay: the
 // ledger under the bare id, the audit log as it was written.
 import type { Transaction } from 'kysely'
 import type { AccountDeletion } from '../../../contract/accounts.ts'
 import type { Schema } from '../../database/schema.ts'
+import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
+import type { Principal } from '../../http/route.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { AccountsContext } from './context.ts'
 import { writeAccountDeletedMail } from './mails.ts'
@@ -22,14 +24,30 @@ export interface Leaving {
   letGo(caller: Caller, tx: Transaction<Schema>): Promise<() => unknown>
 }
 
+export interface DeletionProof {
+  readonly password: string | undefined
+  readonly principal: Principal
+}
+
 export interface Deletion {
   describe(userId: string): Promise<AccountDeletion>
-  run(caller: Caller, password: string): Promise<void>
+  run(caller: Caller, proof: DeletionProof): Promise<void>
 }
 
 export function createDeletion(context: AccountsContext, leaving: () => readonly Leaving[]): Deletion {
   const { database, audit, users, mail } = context
-  const prove = createPasswordProof(context)
+  const provePassword = createPasswordProof(context)
+
+  async function prove(caller: Caller, { password, principal }: DeletionProof): Promise<{ email: string }> {
+    if (password !== undefined) return provePassword(caller, password)
+    const user = await users.findById(caller.userId)
+    if (!user) throw new GatewayError('session_expired')
+    if (user.password_hash !== null) {
+      throw new GatewayError('invalid_credentials', { status: 403, message: 'Give your current password.' })
+    }
+    demandRecentSignIn(principal, context.clock)
+    return user
+  }
 
   return {
     async describe(userId) {
@@ -41,9 +59,9 @@ export function createDeletion(context: AccountsContext, leaving: () => readonly
       return { ...all, obstacle: isLastAdmin ? 'last_admin' : needsOwner ? 'team_owner' : null }
     },
 
-    async run(caller, password) {
+    async run(caller, proof) {
       const { userId, ip } = caller
-      const { email } = await prove(caller, password)
+      const { email } = await prove(caller, proof)
       const afterwards = await database.transaction(async (tx) => {
         // In this order everywhere: administrators, then this user, then teams. Nothing of theirs can be added from here.
         const admins = await users.lockActiveAdmins(tx)

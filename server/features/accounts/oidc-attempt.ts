@@ -14,6 +14,15 @@ export interface Attempt {
   readonly next: string
   /** Whose account the identity is to be linked to; null: signing in. */
   readonly linkTo: string | null
+  /** The session whose owner proves once more who they are; null: another errand. */
+  readonly proof: Proof | null
+}
+
+export interface Proof {
+  readonly userId: string
+  readonly sessionId: string
+  /** Signing in at the provider counts from here on, in milliseconds. */
+  readonly since: number
 }
 
 export interface Attempts {
@@ -60,8 +69,8 @@ export function createAttempts(key: Uint8Array, clock: Clock): Attempts {
           keyManagementAlgorithms: ['dir'],
           contentEncryptionAlgorithms: ['A256GCM'],
         })
-        const { state, nonce, verifier, next, linkTo } = payload
-        return { state, nonce, verifier, next, linkTo }
+        const { state, nonce, verifier, next, linkTo, proof } = payload
+        return { state, nonce, verifier, next, linkTo, proof }
       } catch (error) {
         if (error instanceof errors.JOSEError) return null
         throw error

@@ -2,21 +2,13 @@
 // Invariants: the signature of an ID token is always checked against the provider's keys, though it came over TLS;
 // issuer, audience, nonce, state and times are checked by the library; nothing of a token is kept or logged.
 import type * as OpenId from 'openid-client'
+import type { Config } from '../../config/config.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { revealSecret, type Secret } from '../../kernel/secret.ts'
 import type { FetchThrough } from '../../upstream/fetch-through.ts'
 import type { Attempt } from './oidc-attempt.ts'
 
-export interface OidcSettings {
-  readonly issuer: string
-  readonly clientId: string
-  readonly clientSecret: Secret | null
-  readonly name: string
-  readonly scopes: string
-  /** null: roles are given here. */
-  readonly roleClaim: string | null
-  readonly adminRoles: readonly string[]
-}
+export type OidcSettings = NonNullable<Config['oidc']>
 
 /** What the provider says of a person, checked. */
 export interface ProviderPerson {
@@ -27,10 +19,16 @@ export interface ProviderPerson {
   readonly name: string | null
   /** null: roles are given here. */
   readonly isAdmin: boolean | null
+  /** When they last showed there who they are, in milliseconds; null: the provider does not say. */
+  readonly authenticatedAt: number | null
 }
 
 export interface OidcProvider {
-  begin(redirectUri: string): Promise<{ url: string; state: string; nonce: string; verifier: string }>
+  /** `again`: the provider is not to rely on a session that it has already. */
+  begin(wish: {
+    redirectUri: string
+    again: boolean
+  }): Promise<{ url: string; state: string; nonce: string; verifier: string }>
   /** `answer`: the address the browser came back to. Throws what the library throws. */
   finish(answer: URL, attempt: Attempt): Promise<ProviderPerson>
 }
@@ -70,7 +68,7 @@ export function createOidcProvider(options: {
   }
 
   return {
-    async begin(redirectUri) {
+    async begin({ redirectUri, again }) {
       const { client, config } = await discover()
       const [state, nonce, verifier] = [client.randomState(), client.randomNonce(), client.randomPKCECodeVerifier()]
       const url = client.buildAuthorizationUrl(config, {
@@ -80,6 +78,8 @@ export function createOidcProvider(options: {
         nonce,
         code_challenge: await client.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
+        // With `max_age` a provider has to say when it was (OpenID Connect Core, 2 and 3.1.2.1).
+        ...(again && { prompt: 'login', max_age: '0' }),
       })
       return { url: url.href, state, nonce, verifier }
     },
@@ -111,7 +111,7 @@ function chooseProof(client: typeof OpenId, server: OpenId.ServerMetadata, secre
 }
 
 function describePerson(claims: Record<string, unknown>, settings: OidcSettings): ProviderPerson {
-  const { iss, sub, email, email_verified: verified, name } = claims
+  const { iss, sub, email, email_verified: verified, name, auth_time: seconds } = claims
   return {
     issuer: String(iss),
     subject: String(sub),
@@ -123,6 +123,7 @@ function describePerson(claims: Record<string, unknown>, settings: OidcSettings)
       settings.roleClaim === null
         ? null
         : readRoles(claims, settings.roleClaim).some((role) => settings.adminRoles.includes(role)),
+    authenticatedAt: typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : null,
   }
 }
 

@@ -1,6 +1,11 @@
 // The addresses of signing in with a provider. Two are opened by browsers on their way: they answer a way on, never JSON.
 // Every way on is a page of ours or the provider's own address; nothing of the request chooses another host.
-import { oidcBeginQuerySchema, oidcCallbackQuerySchema, oidcLinkSchema } from '../../../contract/oidc.ts'
+import {
+  oidcBeginQuerySchema,
+  oidcCallbackQuerySchema,
+  oidcLinkSchema,
+  oidcProveBodySchema,
+} from '../../../contract/oidc.ts'
 import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
 import {
   type ControlReply,
@@ -16,6 +21,7 @@ import type { Oidc, OidcResult } from './oidc.ts'
 import { writeRefreshCookie } from './refresh-cookie.ts'
 
 const OPEN = { credential: 'none', bodyCap: 0, rateClass: 'sign-in' } as const
+const SIGNED_IN = { credential: 'session', role: 'user', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'control' } as const
 const PROFILE = '/settings/profile'
 
 interface Options {
@@ -27,11 +33,17 @@ interface Options {
 }
 
 export function createOidcRoutes(options: Options): ControlRoute[] {
-  const { oidc, attempts, clock } = options
+  const { oidc } = options
   const need = (): Oidc => {
     if (oidc) return oidc
     throw new GatewayError('not_found', { message: 'This server has no sign-in provider.' })
   }
+  return [...createBrowserRoutes(options, need), ...createErrandRoutes(options, need)]
+}
+
+/** The two that browsers open. */
+function createBrowserRoutes(options: Options, need: () => Oidc): ControlRoute[] {
+  const { attempts, clock } = options
   return [
     defineControlRoute({
       ...OPEN,
@@ -42,7 +54,7 @@ export function createOidcRoutes(options: Options): ControlRoute[] {
       answers: { 303: { description: 'To the provider, or back to the sign-in page with what went wrong' } },
       async handle({ query, ip, secure }) {
         try {
-          const { url, attempt } = await need().begin({ next: query.next ?? '/', linkTo: null, ip })
+          const { url, attempt } = await need().begin({ next: query.next ?? '/', ip })
           return leadTo(url, [await attempts.write(attempt, secure)])
         } catch (error) {
           // The provider does not answer; whoever is too fast is told so as everywhere.
@@ -65,18 +77,37 @@ export function createOidcRoutes(options: Options): ControlRoute[] {
         const result = await need().finish(new URLSearchParams(query).toString(), attempt, origin)
         const next = attempt?.next ?? '/'
         const cookies = [attempts.clear(secure), ...cookiesOf(result, request, clock)]
-        const page = 'linked' in result || attempt?.linkTo ? PROFILE : '/sign-in'
+        const errand = (attempt?.linkTo ?? null) !== null || (attempt?.proof ?? null) !== null
+        // Back from a proof the sign-in page leads on, as it does after a sign-in.
+        const page = errand && !('proved' in result) ? PROFILE : '/sign-in'
         const told = 'failed' in result ? { failed: result.failed, next } : { from: 'provider', next }
         return leadTo(pageOf(options, page, told), cookies)
       },
     }),
+  ]
+}
+
+/** What somebody who is signed in wants there. */
+function createErrandRoutes({ attempts, clock }: Options, need: () => Oidc): ControlRoute[] {
+  return [
     defineControlRoute({
+      ...SIGNED_IN,
+      method: 'POST',
+      path: '/auth/oidc/prove',
+      summary: 'Begin to sign in once more at the sign-in provider, for what needs a recent sign-in',
+      body: oidcProveBodySchema,
+      answers: { 200: { description: 'Where to go', schema: oidcLinkSchema } },
+      async handle({ principal: { userId, sessionId }, body, ip, secure }) {
+        if (sessionId === null) throw new GatewayError('unauthenticated')
+        const wish = { next: body.next ?? PROFILE, prove: { userId, sessionId }, ip }
+        const { url, attempt } = await need().begin(wish)
+        return { status: 200, body: { url }, headers: { 'set-cookie': await attempts.write(attempt, secure) } }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
       method: 'POST',
       path: '/auth/oidc/link',
-      credential: 'session',
-      role: 'user',
-      bodyCap: SIGN_IN_BODY_CAP,
-      rateClass: 'control',
       summary: 'Begin to link your account at the sign-in provider to this one; needs a recent sign-in',
       answers: { 200: { description: 'Where to go', schema: oidcLinkSchema } },
       async handle({ principal, ip, secure }) {

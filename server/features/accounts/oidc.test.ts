@@ -1,60 +1,12 @@
 // Signing in with a provider, against one that is a real HTTP server, on both databases: what opens, and what must not.
-import { afterEach, expect, test } from 'vitest'
-import {
-  ADMIN,
-  type AccountRooms,
-  type Answer,
-  type RoomOptions,
-  useAccountRooms,
-} from '../../../test/support/account-rooms.ts'
-import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
-import { type Claims, type OidcIssuer, startOidcIssuer } from '../../../test/support/oidc-issuer.ts'
-import { Secret } from '../../kernel/secret.ts'
+import { expect, test } from 'vitest'
+import { ADMIN, type AccountRooms, type Answer, useAccountRooms } from '../../../test/support/account-rooms.ts'
+import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import type { Claims } from '../../../test/support/oidc-issuer.ts'
+import { refreshOf, signIn, useOidcScenes } from '../../../test/support/oidc-scene.ts'
 
+const start = useOidcScenes()
 const openRooms = useAccountRooms()
-const issuers: OidcIssuer[] = []
-afterEach(async () => {
-  await Promise.all(issuers.splice(0).map((issuer) => issuer.close()))
-})
-
-async function start(open: OpenDatabase, options: RoomOptions & { roles?: readonly string[] } = {}) {
-  const issuer = await startOidcIssuer()
-  issuers.push(issuer)
-  const { roles = [], ...more } = options
-  const oidc = {
-    issuer: issuer.url,
-    clientId: issuer.clientId,
-    clientSecret: new Secret(issuer.clientSecret),
-    name: 'the test',
-    scopes: 'openid email profile',
-    roleClaim: roles.length > 0 ? 'realm_access.roles' : null,
-    adminRoles: roles,
-  }
-  // The library looks at the clock of the machine, as does the provider.
-  const clock = { now: () => Date.now(), monotonic: () => performance.now(), advance: () => undefined }
-  const rooms = await openRooms(await open(), { clock, oidc, ...more })
-  return { rooms, issuer }
-}
-
-/** To the provider and back in one browser; `bring` bends what comes back. */
-async function signIn(
-  { rooms, issuer }: { rooms: AccountRooms; issuer: OidcIssuer },
-  bring: { query?: (query: string) => string; cookie?: string } = {},
-): Promise<Answer & { way: URL; query: string; sent: string }> {
-  const begun = await rooms.send('GET', '/auth/oidc/begin?next=%2Fusage')
-  expect(begun.status).toBe(303)
-  const sent = bring.cookie ?? begun.cookie!
-  const back = await issuer.visit(begun.headers.get('location')!)
-  const query = bring.query?.(back) ?? back
-  const answer = await rooms.send('GET', `/auth/oidc/callback?${query}`, { cookie: sent })
-  return { ...answer, way: new URL(answer.headers.get('location') ?? 'http://nowhere'), query, sent }
-}
-
-const refreshOf = (answer: Answer): string | undefined =>
-  answer.headers
-    .getSetCookie()
-    .map((one) => one.split(';')[0]!)
-    .find((one) => one.startsWith('uniroute_refresh=') && one.length > 20)
 const countSessions = async (rooms: AccountRooms): Promise<number> =>
   (await rooms.database.query.selectFrom('sessions').select('id').where('method', '=', 'oidc').execute()).length
 
@@ -239,7 +191,6 @@ describeOnEachDatabase('signing in with a provider', (open) => {
   test('a provider that does not answer is told on the sign-in page, and one without settings is no address', async () => {
     const scene = await start(open)
     await scene.issuer.close()
-    issuers.splice(0)
     const begun = await scene.rooms.send('GET', '/auth/oidc/begin')
     expect(begun.headers.get('location')).toContain('/sign-in?failed=unavailable')
     const without = await openRooms(await open())

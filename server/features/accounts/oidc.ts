@@ -2,37 +2,42 @@
 // Invariants: an answer counts in the browser that asked, once; an account is found by the provider's id of the person,
 // never by what a person can change there; an address that the provider did not verify opens and makes nothing; an account
 // that a password opens is linked only by whoever is signed in to it; who may sign up is the rule of registration; the
-// last administrator stays one.
+// last administrator stays one; a sign-in here is as recent as the one at the provider, which may lie days back, and where
+// the provider does not say when that was, it is not recent.
+import type { OidcFailure } from '../../../contract/oidc.ts'
 import { isUniqueViolation } from '../../database/errors.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccountsContext, Origin } from './context.ts'
 import { createIdentityStore } from './identity-store.ts'
 import { insertUser } from './new-user.ts'
-import { type Attempt, ATTEMPT_LIFETIME_MS } from './oidc-attempt.ts'
+import { type Attempt, ATTEMPT_LIFETIME_MS, type Proof } from './oidc-attempt.ts'
 import type { OidcProvider, ProviderPerson } from './oidc-provider.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
 import type { UserRow } from './user-store.ts'
 
-/** Why a sign-in at the provider opens nothing here; the dashboard has a sentence for each. */
-export const OIDC_FAILURES = [
-  'unavailable',
-  'expired',
-  'refused',
-  'unverified',
-  'linkable',
-  'closed',
-  'switched-off',
-  'taken',
-] as const
-export type OidcFailure = (typeof OIDC_FAILURES)[number]
+export type OidcResult =
+  | { readonly signedIn: SignedIn }
+  | { readonly linked: true }
+  | { readonly proved: true }
+  | { readonly failed: OidcFailure }
 
-export type OidcResult = { readonly signedIn: SignedIn } | { readonly linked: true } | { readonly failed: OidcFailure }
+/** What somebody wants at the provider; `linkTo` and `prove` are of a user who is signed in. */
+export interface OidcWish {
+  readonly next: string
+  readonly ip: string
+  /** Whose account the identity is to be linked to. */
+  readonly linkTo?: string
+  /** Whose session is to count as recent again. */
+  readonly prove?: Pick<Proof, 'userId' | 'sessionId'>
+}
+
+/** How far the provider's clock may be behind. */
+const CLOCK_LEEWAY_MS = 60_000
 
 export interface Oidc {
   readonly name: string
-  /** `linkTo`: the user, signed in, whose account the identity is to be linked to. */
-  begin(wish: { next: string; linkTo: string | null; ip: string }): Promise<{ url: string; attempt: Attempt }>
+  begin(wish: OidcWish): Promise<{ url: string; attempt: Attempt }>
   /** `query`: as the provider sent the browser back with it. Never throws for what the provider or the person did. */
   finish(query: string, attempt: Attempt | null, origin: Origin): Promise<OidcResult>
 }
@@ -115,7 +120,8 @@ export function createOidc(
     const user = await followRole(found, person.isAdmin, origin.ip)
     const begun = await database.transaction(async (tx) => {
       if (!(await users.markSignedIn(user.id, user.auth_gen, clock.now(), tx))) throw new Refused('switched-off')
-      const session = await options.sessions.begin(user, origin, tx, 'oidc')
+      const proof = { method: 'oidc', authenticatedAt: person.authenticatedAt } as const
+      const session = await options.sessions.begin(user, origin, tx, proof)
       await identities.touch(person, clock.now(), tx)
       const entry = note('session.begun', user, origin.ip, { method: 'oidc', issuer: person.issuer })
       await audit.record({ ...entry, targetType: 'session', targetId: session.id }, tx)
@@ -136,18 +142,36 @@ export function createOidc(
     })
   }
 
+  async function prove(person: ProviderPerson, { userId, sessionId, since }: Proof, ip: string): Promise<void> {
+    if ((await identities.findUserId(person)) !== userId) throw new Refused('another')
+    const at = Math.min(person.authenticatedAt ?? 0, clock.now())
+    if (at < since - CLOCK_LEEWAY_MS) throw new Refused('stale')
+    await database.transaction(async (tx) => {
+      if (!(await context.sessions.markAuthenticated(sessionId, at, tx))) throw new Refused('expired')
+      await identities.touch(person, clock.now(), tx)
+      const entry = note('session.proved', { id: userId }, ip, { method: 'oidc', issuer: person.issuer })
+      await audit.record({ ...entry, targetType: 'session', targetId: sessionId }, tx)
+    })
+    context.changed(sessionId)
+  }
+
   return {
     name: options.name,
-    async begin({ next, linkTo, ip }) {
+    async begin({ next, ip, linkTo = null, prove: whom }) {
       throttle.countProviderSignIn(ip)
-      const { url, ...secrets } = await provider.begin(redirectUri())
-      return { url, attempt: { ...secrets, next, linkTo } }
+      const { url, ...secrets } = await provider.begin({ redirectUri: redirectUri(), again: whom !== undefined })
+      const proof = whom ? { ...whom, since: clock.now() } : null
+      return { url, attempt: { ...secrets, next, linkTo, proof } }
     },
     async finish(query, attempt, origin) {
       try {
         throttle.countProviderSignIn(origin.ip)
         if (attempt === null) throw new Refused('expired')
         const person = await ask(query, attempt)
+        if (attempt.proof) {
+          await prove(person, attempt.proof, origin.ip)
+          return { proved: true }
+        }
         if (attempt.linkTo === null) return { signedIn: await signIn(person, origin) }
         await link(person, attempt.linkTo, origin.ip)
         return { linked: true }

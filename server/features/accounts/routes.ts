@@ -1,6 +1,7 @@
 // The addresses under `/auth`: set-up, registration, sign-in and one's own profile.
 import {
   accountDeletionSchema,
+  deleteAccountBodySchema,
   loginBodySchema,
   messageAnswerSchema,
   passwordBodySchema,
@@ -15,7 +16,6 @@ import {
   setupStatusSchema,
   userAnswerSchema,
 } from '../../../contract/accounts.ts'
-import { provePasswordBodySchema } from '../../../contract/second-factor.ts'
 import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
 import { type ControlRequest, type ControlRoute, defineControlRoute, SIGN_IN_BODY_CAP } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -275,10 +275,10 @@ function createDeletionRoutes({ deletion }: Services): ControlRoute[] {
       method: 'POST',
       path: '/auth/profile/delete',
       summary: 'Delete your account with its keys, at once and for good; the ledger and the audit log stay',
-      body: provePasswordBodySchema,
+      body: deleteAccountBodySchema,
       answers: { 200: { description: 'Deleted; every session is ended', schema: messageAnswerSchema } },
       async handle({ principal, body, ip, secure }) {
-        await deletion.run({ userId: principal.userId, ip }, body.password)
+        await deletion.run({ userId: principal.userId, ip }, { password: body.password, principal })
         return {
           status: 200,
           body: { message: 'Your account is deleted.' },

@@ -34,7 +34,8 @@ export interface SessionStore {
   wasOpenedFrom(email: string, ip: string): Promise<boolean>
   /** Replaces the refresh token; false if it is no longer the given one. */
   rotate(change: { id: string; from: string; to: string; ip: string; now: number }): Promise<boolean>
-  markAuthenticated(id: string, now: number, query: Query): Promise<void>
+  /** False where the session is over. */
+  markAuthenticated(id: string, at: number, query: Query): Promise<boolean>
   /** Ends one session of the user; false if there is no such live one. */
   revoke(id: string, userId: string, now: number, query?: Query): Promise<boolean>
   /** Ends all sessions of the user but one. */
@@ -117,8 +118,14 @@ export function createSessionStore(database: Database): SessionStore {
         .executeTakeFirst()
       return result.numUpdatedRows === 1n
     },
-    async markAuthenticated(id, now, query) {
-      await query.updateTable('sessions').set({ authenticated_at: now }).where('id', '=', id).execute()
+    async markAuthenticated(id, at, query) {
+      const result = await query
+        .updateTable('sessions')
+        .set({ authenticated_at: at })
+        .where('id', '=', id)
+        .where('revoked_at', 'is', null)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
     },
     async revoke(id, userId, now, query = database.query) {
       const result = await query

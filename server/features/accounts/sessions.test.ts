@@ -125,6 +125,18 @@ describeOnEachDatabase('refreshing', (open) => {
     expect((await refresh(rooms, late.cookie)).status).toBe(200)
   })
 
+  test('a refresh that arrives after those of the next pages is forgiven too, and sets nothing back', async () => {
+    const rooms = await start(open)
+    const { cookie } = await login(rooms)
+    const next = await refresh(rooms, cookie)
+    for (let page = 0; page < 3; page++) expect((await refresh(rooms, next.cookie)).cookie).toBe(next.cookie)
+    const overtaken = await refresh(rooms, cookie)
+    expect([overtaken.status, overtaken.cookie]).toEqual([200, next.cookie])
+    expect((await profile(rooms, overtaken.body.token)).status).toBe(200)
+    rooms.clock.advance(31_000)
+    expect((await refresh(rooms, next.cookie)).cookie).not.toBe(next.cookie)
+  })
+
   test('an old cookie after the grace ends the session for whoever holds it', async () => {
     const rooms = await start(open)
     const { cookie } = await login(rooms)
@@ -141,7 +153,9 @@ describeOnEachDatabase('refreshing', (open) => {
     const rooms = await start(open)
     const first = await login(rooms)
     const second = await refresh(rooms, first.cookie)
+    rooms.clock.advance(31_000)
     const third = await refresh(rooms, second.cookie)
+    expect(third.cookie).not.toBe(second.cookie)
     expect((await refresh(rooms, first.cookie)).status).toBe(401)
     expect((await refresh(rooms, third.cookie)).status).toBe(401)
   })

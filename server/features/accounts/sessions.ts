@@ -1,8 +1,9 @@
 // Sessions: beginning, refreshing, checking and ending a sign-in.
 // Invariants: an access token counts only while its session stands and is used now and then, its user is active and no
 // credential changed since it was made, asked on every request from a memory that drops what changes; a refresh token
-// works once, apart from a short grace for tabs that refresh together; an old one shown later ends the session, since
-// somebody copied it.
+// is replaced when it is used, but not twice within a short grace, in which the one before it gives the same: tabs refresh
+// together, and what a page asked before it was left may arrive after what the next one asked; an old one shown later ends
+// the session, since somebody copied it.
 import type { Kysely } from 'kysely'
 import type { Schema } from '../../database/schema.ts'
 import type { Principal } from '../../http/route.ts'
@@ -17,7 +18,7 @@ import type { UserRow } from './user-store.ts'
 
 const SESSION_LIFETIME_MS = 30 * 86_400_000
 const SESSION_IDLE_MS = 7 * 86_400_000
-/** Two tabs that refresh together, or an answer that was lost on the way. */
+/** Two tabs that refresh together, an answer that was lost on the way, or a call that was overtaken there. */
 const REFRESH_GRACE_MS = 30_000
 /** In the place of an id: what is held of all sessions may be wrong. */
 export const EVERYBODY = '*'
@@ -43,8 +44,15 @@ export interface BegunSession {
   readonly expiresAt: number
 }
 
+export interface SignInProof {
+  readonly method: SessionRow['method']
+  /** In milliseconds; null: nobody knows, so it is not recent. */
+  readonly authenticatedAt: number | null
+}
+
 export interface Sessions {
-  begin(user: UserRow, origin: Origin, query: Kysely<Schema>, method?: SessionRow['method']): Promise<BegunSession>
+  /** `proof`: how they showed who they are, by default with their password just now. */
+  begin(user: UserRow, origin: Origin, query: Kysely<Schema>, proof?: SignInProof): Promise<BegunSession>
   issue(user: UserRow, begun: BegunSession): Promise<SignedIn>
   refresh(presented: string | undefined, ip: string): Promise<SignedIn>
   /** `mayLackFactor`: what is asked for is open to those who still have to add a second factor. */
@@ -122,8 +130,9 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
   }
 
   return {
-    async begin(user, origin, query, method = 'password') {
+    async begin(user, origin, query, proof) {
       const now = clock.now()
+      const { method, authenticatedAt } = proof ?? { method: 'password', authenticatedAt: now }
       const id = createUlid(now)
       const refreshToken = refreshTokens.create(id)
       const expiresAt = now + SESSION_LIFETIME_MS
@@ -134,7 +143,7 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
           refresh_hash: refreshToken.digest,
           previous_hash: null,
           rotated_at: null,
-          authenticated_at: now,
+          authenticated_at: Math.min(authenticatedAt ?? 0, now),
           user_agent: origin.userAgent,
           ip: origin.ip,
           created_at: now,
@@ -158,6 +167,10 @@ export function createSessions(context: AccountsContext, key: Uint8Array): Sessi
       const user = await users.findById(row.user_id)
       if (!user?.is_active) throw new GatewayError('session_expired')
 
+      const isYoung = row.rotated_at !== null && now - row.rotated_at <= REFRESH_GRACE_MS
+      if (row.refresh_hash === token.digest && isYoung) {
+        return issue(user, { id: row.id, refreshToken: token.text, expiresAt: row.expires_at })
+      }
       const next = refreshTokens.successorOf(token)
       const rotated =
         row.refresh_hash === token.digest &&

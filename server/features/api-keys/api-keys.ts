@@ -5,6 +5,7 @@ import type { Database } from '../../database/database.ts'
 import type { Schema } from '../../database/schema.ts'
 import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { parseStoredFallback, type StoredFallback } from '../../kernel/fallback.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Leaving } from '../accounts/deletion.ts'
 import type { Audit } from '../audit/audit.ts'
@@ -27,8 +28,21 @@ export interface ApiKeysOptions {
   readonly announce?: (keyId: string) => void
 }
 
+/** What others tell of a key beside its id. */
+export interface NamedApiKey {
+  readonly id: string
+  readonly name: string
+  readonly last4: string
+  readonly isActive: boolean
+  /** Epoch ms; null = never. */
+  readonly expiresAt: number | null
+  readonly fallback: StoredFallback
+}
+
 export interface ApiKeys {
   readonly routes: readonly ControlRoute[]
+  /** All keys of a user, the revoked ones too; the newest first. */
+  listNamed(userId: string): Promise<NamedApiKey[]>
   /** Who a key stands for; throws `invalid_api_key`, or `storage_unavailable` for a key that is not in memory. */
   authenticateApiKey(key: string): Promise<ApiKeyContext>
   /** The same from memory alone; undefined means: ask `authenticateApiKey`. */
@@ -37,6 +51,8 @@ export interface ApiKeys {
   describeCaller(userId: string, keyId: string | null, sessionId?: string | null): Promise<ApiKeyContext | null>
   /** As part of a transaction of whoever ends a membership; `invalidate` the ids once it is committed. */
   revokeTeamKeys(teamId: string, userId: string | null, tx: Transaction<Schema>): Promise<readonly string[]>
+  /** How many that would revoke. */
+  countTeamKeys(teamId: string, userId: string | null): Promise<number>
   /** For whoever deletes their account. */
   readonly leaving: Leaving
   /** Notes a use; written in the background. */
@@ -65,6 +81,17 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   })
   return {
     routes: createApiKeyRoutes({ service, clock, readSpent: options.readSpent }),
+    async listNamed(userId) {
+      const rows = await store.list(userId, true)
+      return rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        last4: row.last4,
+        isActive: row.is_active,
+        expiresAt: row.expires_at,
+        fallback: parseStoredFallback(row.fallback),
+      }))
+    },
     authenticateApiKey: (key) => memory.authenticate(key),
     peekApiKey: (key) => memory.peek(key),
     async describeCaller(userId, keyId, sessionId = null) {
@@ -76,6 +103,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
       const context = state ? buildContext(state, state.key_hash) : null
       return typeof context === 'string' ? null : context
     },
+    countTeamKeys: (teamId, userId) => store.countOfTeam(teamId, userId),
     revokeTeamKeys: (teamId, userId, tx) => store.revokeOfTeam(teamId, userId, clock.now(), tx),
     leaving: createLeaving({ store, audit }),
     touch: (keyId) => lastUsed.touch(keyId),

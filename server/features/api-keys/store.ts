@@ -40,6 +40,8 @@ export interface ApiKeyStore {
   revoke(target: { id: string; userId: string }, now: number, query: Query): Promise<boolean>
   /** All keys of a team, or those one user made for it; their ids. */
   revokeOfTeam(teamId: string, userId: string | null, now: number, query: Query): Promise<string[]>
+  /** How many of a team work, or of those one user made for it. */
+  countOfTeam(teamId: string, userId: string | null): Promise<number>
   /** Dates the last use of many keys; a later date is never replaced by an earlier one. */
   markUsed(uses: ReadonlyMap<string, number>): Promise<void>
 }
@@ -147,6 +149,16 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
         .returning('id')
         .execute()
       return rows.map(({ id }) => id)
+    },
+    async countOfTeam(teamId, userId) {
+      const { count } = await database.query
+        .selectFrom('api_keys')
+        .select(({ fn }) => fn.countAll().as('count'))
+        .where('team_id', '=', teamId)
+        .where('is_active', '=', true)
+        .$if(userId !== null, (select) => select.where('user_id', '=', userId!))
+        .executeTakeFirstOrThrow()
+      return Number(count)
     },
     async markUsed(uses) {
       if (uses.size === 0) return

@@ -5,13 +5,28 @@ import type { Clock } from '../../kernel/clock.ts'
 import { endOfPeriod } from '../../kernel/periods.ts'
 import type { Budgets } from './budgets.ts'
 
-export function createLimitRoutes(tools: {
-  budgets: Pick<Budgets, 'read'>
+export interface AllowanceTools {
+  readonly budgets: Pick<Budgets, 'read'>
   /** What the server's keys may cost one user in a day; null = unlimited. */
-  allowanceUsdNanosPerDay: number | null
-  clock: Clock
-}): ControlRoute[] {
+  readonly allowanceUsdNanosPerDay: number | null
+  readonly clock: Clock
+}
+
+/** What the server's keys may still pay for somebody today; null = no bound. */
+export async function readAllowance(tools: AllowanceTools, userId: string): Promise<Allowance['allowance']> {
   const { budgets, allowanceUsdNanosPerDay: most, clock } = tools
+  if (most === null) return null
+  const { spent, reserved } = await budgets.read({ kind: 'allowance', id: userId, period: 'day' })
+  return {
+    usd: most / 1e9,
+    period: 'day',
+    spent_usd_micros: Math.round(spent / 1000),
+    left_usd_micros: Math.max(0, Math.floor((most - spent - reserved) / 1000)),
+    resets_at: new Date(endOfPeriod('day', clock.now())!).toISOString(),
+  }
+}
+
+export function createLimitRoutes(tools: AllowanceTools): ControlRoute[] {
   return [
     defineControlRoute({
       credential: 'session',
@@ -23,18 +38,7 @@ export function createLimitRoutes(tools: {
       summary: "What the server's keys may still pay for you today",
       answers: { 200: { description: 'Your allowance', schema: allowanceSchema } },
       async handle({ principal }) {
-        if (most === null) return { status: 200, body: { allowance: null } satisfies Allowance }
-        const { spent, reserved } = await budgets.read({ kind: 'allowance', id: principal.userId, period: 'day' })
-        const body: Allowance = {
-          allowance: {
-            usd: most / 1e9,
-            period: 'day',
-            spent_usd_micros: Math.round(spent / 1000),
-            left_usd_micros: Math.max(0, Math.floor((most - spent - reserved) / 1000)),
-            resets_at: new Date(endOfPeriod('day', clock.now())!).toISOString(),
-          },
-        }
-        return { status: 200, body }
+        return { status: 200, body: { allowance: await readAllowance(tools, principal.userId) } }
       },
     }),
   ]

@@ -61,7 +61,7 @@ describeRedis('rate limits shared through Redis', () => {
     // Where many tests run at once, an answer may take longer than it does for callers.
     const redis = await openRedis({ url: new Secret(server.url), log, timeoutMs: 5_000 })
     opened.push(redis)
-    await vi.waitFor(() => expect(redis.isUp).toBe(true), 8_000)
+    await vi.waitFor(() => expect(redis.isUp).toBe(true), 20_000)
     return redis
   }
 
@@ -148,7 +148,7 @@ describeRedis('rate limits shared through Redis', () => {
     const own = await startRedis()
     const redis = await openRedis({ url: new Secret(own.url), log })
     opened.push(redis)
-    await vi.waitFor(() => expect(redis.isUp).toBe(true), 8_000)
+    await vi.waitFor(() => expect(redis.isUp).toBe(true), 20_000)
     const clock = movableClock()
     const shared = share(redis, clock, { instances: 3, readNow: clock.now })
     const takes = [{ window: window('m', 10, 'minute'), cost: 1 }]
@@ -169,7 +169,7 @@ describeRedis('rate limits shared through Redis', () => {
     shared.correct([{ ...takes[0]!, cost: -1 }], clock.now())
     expect(await letIn(shared, 2)).toBe(1)
     await own.start()
-    await vi.waitFor(() => expect(redis.isUp).toBe(true), 8_000)
+    await vi.waitFor(() => expect(redis.isUp).toBe(true), 20_000)
     expect(await letIn(shared, 20)).toBe(10)
     await own.kill()
   })

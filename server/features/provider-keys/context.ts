@@ -1,6 +1,6 @@
 // What the parts of this room share; built once by service.ts.
 import type { ProviderKeyTest } from '../../../contract/provider-keys.ts'
-import type { LeaseAnswer } from '../../../contract/teams.ts'
+import type { EndedLeaseAnswer, LeaseAnswer } from '../../../contract/teams.ts'
 import type { UsageAnswer, UsageQuery } from '../../../contract/usage.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -32,6 +32,14 @@ export interface KnownProviders {
   findKeyPrefix(id: string, key: string): string
 }
 
+/** A provider that is left alone for a while. */
+export interface DownProvider {
+  readonly provider: string
+  readonly model: string
+  /** Milliseconds; 0: the next request asks it again. */
+  readonly leftMs: number
+}
+
 /** The provider's free call that shows whether a key works. */
 export type TestKey = (input: { provider: string; baseUrl: string | null; key: Secret }) => Promise<{
   valid: boolean
@@ -58,12 +66,16 @@ export interface ProviderKeysOptions {
   /** Sums over what one key paid for, whoever asked. */
   readKeyUsage?: (keyId: string, query: UsageQuery) => Promise<UsageAnswer>
   countStandIns?: CountStandIns
+  /** Providers that are not called for a user’s keys just now, at the vendors and at these base URLs. */
+  listDown?: (userId: string, baseUrls: readonly string[]) => readonly DownProvider[]
   notify?: Notify
   onKeyChange?: OnKeyChange
   /** With whom each of a user's keys is shared, by bare key id. */
   namesSharedWith?: (userId: string) => Promise<ReadonlyMap<string, readonly string[]>>
   /** What others share with a user. */
   listBorrowed?: (userId: string) => Promise<LeaseAnswer[]>
+  /** Those that lately were. */
+  listEndedLeases?: (userId: string) => Promise<EndedLeaseAnswer[]>
   /** How long to wait before erasing is tried again. */
   retryMs?: number
 }

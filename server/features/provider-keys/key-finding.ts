@@ -22,6 +22,7 @@ export async function writeFinding(context: KeyContext, key: StoredProviderKey, 
     passed: result.status === 'active',
     rejected: result.status === 'invalid',
     reason: 'rejected',
+    tookMs: Math.round(result.latencyMs),
     probe: isKnown ? pause : { at: at + afterMs, afterMs },
   })
   states.invalidate(key.userId)

@@ -4,7 +4,7 @@ import { type ScriptedUpstream, startScriptedUpstream } from '../../../test/supp
 import { Secret } from '../../kernel/secret.ts'
 import { createCompatibleProvider } from '../../providers/compatible.ts'
 import type { Providers } from '../../providers/registry.ts'
-import { createUpstream } from '../../upstream/upstream.ts'
+import { createUpstream } from '../../upstream/create-upstream.ts'
 import { testProviderKey } from './key-test.ts'
 
 let provider: ScriptedUpstream

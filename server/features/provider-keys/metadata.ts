@@ -2,11 +2,19 @@
 import type { ProviderKey } from '../../../contract/provider-keys.ts'
 import type { Budget, FallbackPolicy } from '../../../contract/common.ts'
 import { toPublicId } from '../../kernel/ids.ts'
+import type { CapUse } from './cap-health.ts'
+import type { HeldModels } from './model-health.ts'
 import type { StoredProviderKey } from './record.ts'
 
 const SHOWN_FINGERPRINT = 8
 
-export function describeProviderKey(key: StoredProviderKey, now: number, sharedWith: readonly string[]): ProviderKey {
+/** With what is in no row: how it fares just now. */
+export interface ShownProviderKey extends StoredProviderKey {
+  readonly held?: HeldModels
+  readonly capUse?: CapUse
+}
+
+export function describeProviderKey(key: ShownProviderKey, now: number, sharedWith: readonly string[]): ProviderKey {
   return {
     id: toPublicId('pk', key.id),
     provider: key.provider,
@@ -19,12 +27,23 @@ export function describeProviderKey(key: StoredProviderKey, now: number, sharedW
     fingerprint: key.fingerprint.slice(0, SHOWN_FINGERPRINT),
     status: shownStatus(key, now),
     status_reason: key.statusReason,
+    held_models: (key.held?.named ?? []).map(({ model, status, until }) => ({
+      model,
+      status,
+      until: new Date(until).toISOString(),
+    })),
+    held_models_more: key.held?.more ?? 0,
+    disabled_at: key.isActive ? null : toText(key.disabledAt),
     last_tested_at: toText(key.lastTestedAt),
+    last_test_ms: key.lastTestMs,
     last_used_at: toText(key.lastUsedAt),
     expires_at: toText(key.expiresAt),
     fallback: key.fallback as FallbackPolicy,
     allowed_models: key.allowedModels === null ? null : [...key.allowedModels],
     cap: describeCap(key),
+    cap_use: key.capUse
+      ? { spent_usd_micros: Math.round(key.capUse.spentUsdNanos / 1000), resets_at: toText(key.capUse.resetsAt) }
+      : null,
     key_version: key.keyVersion,
     version: key.version,
     shared_with: [...sharedWith],

@@ -12,12 +12,19 @@ export type ReadHealth = (key: Pick<ProviderKeyRecord, 'id' | 'keyVersion'>) => 
 const MOST_NAMED = 5
 const LONGEST_NAME = 100
 
+/** Models that wait, those that wait longest first. */
+export interface HeldModels {
+  readonly named: readonly SeenHealth[]
+  /** How many more there are. */
+  readonly more: number
+}
+
 /** The key as its owner sees it: one that works, but not for every model, says for which and until when. */
 export function withModelHealth<Key extends ProviderKeyRecord>(
   key: Key,
   readHealth: ReadHealth | undefined,
   now: number,
-): Key {
+): Key & { readonly held?: HeldModels } {
   const works = key.isActive && (key.status === 'active' || key.status === 'untested')
   const models = works
     ? mergeModels(
@@ -38,7 +45,12 @@ export function withModelHealth<Key extends ProviderKeyRecord>(
       : []),
     ...(unfit.length === 0 ? ['other models work'] : []),
   ]
-  return { ...key, status: cooling.length > 0 ? 'cooling' : 'restricted', statusReason: parts.join('; ') }
+  return {
+    ...key,
+    status: cooling.length > 0 ? 'cooling' : 'restricted',
+    statusReason: parts.join('; '),
+    held: chooseNamed(models),
+  }
 }
 
 /** What this process saw itself is newer than what it read. */
@@ -46,14 +58,18 @@ function mergeModels(stored: readonly SeenHealth[], seen: readonly SeenHealth[])
   return [...new Map([...stored, ...seen].map((one) => [one.model, one])).values()]
 }
 
-/** Those that wait longest first. */
 function nameModels(models: readonly SeenHealth[]): string {
-  const named = models
-    .toSorted((a, b) => b.until - a.until)
-    .slice(0, MOST_NAMED)
-    .map(({ model, until }) => `${shorten(model)} until ${new Date(until).toISOString()}`)
-  const more = models.length - named.length
-  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ')
+  const { named, more } = chooseNamed(models)
+  const names = named.map(({ model, until }) => `${model} until ${new Date(until).toISOString()}`).join(', ')
+  return more > 0 ? `${names} and ${more} more` : names
+}
+
+function chooseNamed(models: readonly SeenHealth[]): HeldModels {
+  const named = models.toSorted((a, b) => b.until - a.until).slice(0, MOST_NAMED)
+  return {
+    named: named.map((one) => ({ ...one, model: shorten(one.model) })),
+    more: models.length - named.length,
+  }
 }
 
 function shorten(model: string): string {

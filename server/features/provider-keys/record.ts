@@ -58,6 +58,10 @@ export interface StoredProviderKey extends ProviderKeyRecord {
   /** 32 hex digits. */
   readonly fingerprint: string
   readonly lastTestedAt: number | null
+  /** How long that test took; null where it did not pass. */
+  readonly lastTestMs: number | null
+  /** Since when it is switched off, epoch ms; null while it is on, and where that is not known. */
+  readonly disabledAt: number | null
   readonly lastUsedAt: number | null
   readonly createdAt: number
   readonly updatedAt: number

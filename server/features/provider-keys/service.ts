@@ -121,7 +121,9 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       })
       return {
         keys: extras.includes('stand_in') ? await Promise.all(shown.map(describe)) : shown,
+        ...(extras.includes('down') && { down: describeDown(context, userId, stored) }),
         ...(extras.includes('borrowed') && { borrowed: (await options.listBorrowed?.(userId)) ?? [] }),
+        ...(extras.includes('ended') && { ended: (await options.listEndedLeases?.(userId)) ?? [] }),
       }
     },
 
@@ -215,6 +217,21 @@ export function createProviderKeyService(options: ProviderKeysOptions): Provider
       await context.shredder.close()
     },
   }
+}
+
+/** What does not answer is told of the provider; it says nothing of a key. */
+function describeDown(
+  { listDown, clock }: KeyContext,
+  userId: string,
+  keys: readonly StoredProviderKey[],
+): NonNullable<ProviderKeyList['down']> {
+  const baseUrls = keys.flatMap(({ baseUrl }) => baseUrl ?? [])
+  const now = clock.now()
+  return (listDown?.(userId, baseUrls) ?? []).map(({ provider, model, leftMs }) => ({
+    provider,
+    model,
+    until: new Date(now + leftMs).toISOString(),
+  }))
 }
 
 async function testSavedKey(context: KeyContext, userId: string, ref: string): Promise<ProviderKeyTest> {

@@ -39,7 +39,7 @@ export interface KeyStateStore {
   markModel(mark: ModelMark, now: number): Promise<void>
   /** The status the test led to, where it was another one before; null where nothing changed. */
   markTested(
-    mark: Omit<StatusMark, 'status' | 'workedAt' | 'begunAt'> & { passed: boolean; rejected: boolean },
+    mark: Omit<StatusMark, 'status' | 'workedAt' | 'begunAt'> & { passed: boolean; rejected: boolean; tookMs: number },
   ): Promise<ProviderKeyStatus | null>
   markUsed(times: ReadonlyMap<string, number>): Promise<void>
 }
@@ -144,11 +144,11 @@ export function createKeyStateStore({ query: own }: Database): KeyStateStore {
       return row?.models != null && (JSON.parse(row.models) as string[]).includes(model)
     },
 
-    async markTested({ id, keyVersion, reason, at, passed, rejected, probe }) {
+    async markTested({ id, keyVersion, reason, at, passed, rejected, tookMs, probe }) {
       const tested = () =>
         own.updateTable('user_provider_keys').where('id', '=', id).where('key_version', '=', keyVersion)
       await tested()
-        .set({ last_tested_at: at, ...(passed ? { worked_at: at } : {}) })
+        .set({ last_tested_at: at, last_test_ms: passed ? tookMs : null, ...(passed ? { worked_at: at } : {}) })
         .execute()
       if (passed) {
         // A free test cannot see credit or limits, so it clears none of those states.

@@ -119,6 +119,7 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
           status_at: now,
           worked_at: null,
           last_tested_at: null,
+          last_test_ms: null,
           probe_at: null,
           probe_after_ms: null,
           updated_at: now,
@@ -133,7 +134,8 @@ export function createProviderKeyStore(database: Database): ProviderKeyStore {
     async edit(key, settings, now, tx) {
       const result = await tx
         .updateTable('user_provider_keys')
-        .set({ ...toSettingColumns(settings), version: key.version + 1, updated_at: now })
+        .set({ ...toSettingColumns(settings), ...toSwitchColumn(key, settings, now), version: key.version + 1 })
+        .set({ updated_at: now })
         .where('id', '=', key.id)
         .where('user_id', '=', key.userId)
         .where('version', '=', key.version)
@@ -217,6 +219,16 @@ function toSettingColumns(settings: KeySettings): Partial<UserProviderKeyTable> 
   }
 }
 
+/** What is switched off once more has been off all along. */
+function toSwitchColumn(
+  { isActive: wasActive }: StoredProviderKey,
+  { isActive }: KeySettings,
+  now: number,
+): Pick<UserProviderKeyTable, 'disabled_at'> | undefined {
+  if (isActive === undefined || isActive === wasActive) return undefined
+  return { disabled_at: isActive ? null : now }
+}
+
 export function toKey(row: UserProviderKeyTable): StoredProviderKey {
   return {
     id: row.id,
@@ -245,6 +257,8 @@ export function toKey(row: UserProviderKeyTable): StoredProviderKey {
     capUsdNanos: row.cap_usd_nanos,
     capPeriod: row.cap_period,
     lastTestedAt: row.last_tested_at,
+    lastTestMs: row.last_test_ms,
+    disabledAt: row.disabled_at,
     lastUsedAt: row.last_used_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -282,5 +296,7 @@ function toRow(key: StoredProviderKey): UserProviderKeyTable {
     updated_at: key.updatedAt,
     probe_at: key.probe?.at ?? null,
     probe_after_ms: key.probe?.afterMs ?? null,
+    disabled_at: key.disabledAt,
+    last_test_ms: key.lastTestMs,
   }
 }

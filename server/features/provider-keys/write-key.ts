@@ -228,6 +228,8 @@ function buildKey(
     probe: null,
     models: [],
     lastTestedAt: null,
+    lastTestMs: null,
+    disabledAt: settings.isActive === false ? now : null,
     lastUsedAt: null,
     createdAt: now,
     updatedAt: now,

@@ -24,6 +24,20 @@ export interface LeaseRow extends Readonly<LeaseTable> {
   readonly borrower_name: string | null
 }
 
+/** A lease that is over, as one of those sees it who could use it. */
+export interface EndedLeaseRow {
+  readonly id: string
+  readonly provider: string
+  readonly last4: string
+  readonly owner_id: string
+  readonly owner_email: string
+  readonly owner_name: string
+  readonly team_id: string
+  readonly team_name: string
+  readonly endedAt: number
+  readonly isOwnerInTeam: boolean
+}
+
 export interface BorrowerUsage {
   readonly userId: string
   /** null: the account is deleted. */
@@ -46,6 +60,10 @@ export interface LeaseStore {
   listBorrowed(userId: string): Promise<LeaseRow[]>
   /** All leases a request of this user may use, their own among them. */
   listUsable(userId: string): Promise<LeaseRow[]>
+  /** What a user could use of others' until some time since, and can no longer; a key that is shared again is not among it. */
+  listEnded(userId: string, since: number): Promise<EndedLeaseRow[]>
+  /** All in force within a team. */
+  listOfTeam(teamId: string): Promise<LeaseRow[]>
   teamsOf(userId: string): Promise<string[]>
   /** False if it ended, or its version is no longer that. */
   update(id: string, version: number, terms: LeaseTerms, now: number, query: Query): Promise<boolean>
@@ -57,6 +75,9 @@ export interface LeaseStore {
   /** Nano-dollars by lease since a time. */
   readSpent(ids: readonly { id: string; since: number }[]): Promise<Map<string, number>>
 }
+
+/** Of what ended, no more is read. */
+const MOST_ENDED = 100
 
 export function createLeaseStore(database: Database): LeaseStore {
   const { query: own } = database
@@ -95,6 +116,27 @@ export function createLeaseStore(database: Database): LeaseStore {
       .where('owner.is_active', '=', true)
       .where((where) => where.or([where('leases.user_id', 'is', null), where('leases.user_id', '=', userId)]))
 
+  const endedFor = (userId: string, since: number) =>
+    own
+      .selectFrom('leases')
+      .innerJoin('user_provider_keys as key', 'key.id', 'leases.provider_key_id')
+      .innerJoin('teams', 'teams.id', 'leases.team_id')
+      .innerJoin('users as owner', 'owner.id', 'leases.owner_id')
+      .innerJoin('team_members as me', 'me.team_id', 'leases.team_id')
+      .leftJoin('team_members as lender', (join) =>
+        join.onRef('lender.team_id', '=', 'leases.team_id').onRef('lender.user_id', '=', 'leases.owner_id'),
+      )
+      .select(['leases.id', 'leases.owner_id', 'leases.team_id', 'leases.provider_key_id', 'leases.ended_at'])
+      .select(['key.provider', 'key.last4', 'teams.name as team_name', 'lender.user_id as lender_id'])
+      .select(['owner.email as owner_email', 'owner.name as owner_name'])
+      .where('me.user_id', '=', userId)
+      .where('leases.owner_id', '<>', userId)
+      .where('leases.ended_at', '>=', since)
+      .where((where) => where.or([where('leases.user_id', 'is', null), where('leases.user_id', '=', userId)]))
+      .orderBy('leases.ended_at', 'desc')
+      .orderBy('leases.id')
+      .limit(MOST_ENDED)
+
   return {
     async insert(lease, query) {
       const result = await query
@@ -108,6 +150,18 @@ export function createLeaseStore(database: Database): LeaseStore {
     listLent: (ownerId) => inForce().where('leases.owner_id', '=', ownerId).execute(),
     listBorrowed: (userId) => usableBy(userId).where('leases.owner_id', '<>', userId).execute(),
     listUsable: (userId) => usableBy(userId).execute(),
+    async listEnded(userId, since) {
+      const rows = await endedFor(userId, since).execute()
+      const shared = new Set((await usableBy(userId).execute()).map((row) => row.provider_key_id))
+      // Of a key that was shared and taken back several times, the last.
+      const seen = new Set<string>()
+      return rows.flatMap(({ provider_key_id: key, lender_id: lender, ended_at: endedAt, ...row }) => {
+        if (shared.has(key) || seen.has(key)) return []
+        seen.add(key)
+        return [{ ...row, endedAt: Number(endedAt), isOwnerInTeam: lender !== null }]
+      })
+    },
+    listOfTeam: (teamId) => inForce().where('leases.team_id', '=', teamId).execute(),
     async teamsOf(userId) {
       const rows = await own.selectFrom('team_members').select('team_id').where('user_id', '=', userId).execute()
       return rows.map((row) => row.team_id)

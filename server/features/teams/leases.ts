@@ -1,7 +1,14 @@
 // The rules of leases: a key's owner shares it with a team, or one member, and says for what, how much and how long.
 // Invariants: only the owner of the key makes and changes a lease; the owner, and the team's admins, end it; a borrower
 // learns no more of the key than its last characters; every change acts on the next request of this instance.
-import type { CreateLeaseBody, LeaseAnswer, LeaseImpact, LeaseUsage, UpdateLeaseBody } from '../../../contract/teams.ts'
+import type {
+  CreateLeaseBody,
+  EndedLeaseAnswer,
+  LeaseAnswer,
+  LeaseImpact,
+  LeaseUsage,
+  UpdateLeaseBody,
+} from '../../../contract/teams.ts'
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { LeaseTable, Schema } from '../../database/schema.ts'
@@ -14,15 +21,16 @@ import type { Instead } from '../../../contract/impact.ts'
 import type { ServedPart } from '../provider-keys/served-part.ts'
 import { describeChanges } from '../../kernel/changes.ts'
 import type { Actor } from './actor.ts'
-import type { LeaseRow, LeaseStore, LeaseTerms } from './lease-store.ts'
+import type { EndedLeaseRow, LeaseRow, LeaseStore, LeaseTerms } from './lease-store.ts'
 import { noSuchTeam } from './memberships.ts'
 import { mayInTeam } from './rights.ts'
 import type { TeamStore } from './team-store.ts'
 
 export interface Leases {
   create(actor: Actor, fields: CreateLeaseBody): Promise<LeaseAnswer>
-  list(userId: string): Promise<{ lent: LeaseAnswer[]; borrowed: LeaseAnswer[] }>
+  list(userId: string): Promise<{ lent: LeaseAnswer[]; borrowed: LeaseAnswer[]; ended: EndedLeaseAnswer[] }>
   listBorrowed(userId: string): Promise<LeaseAnswer[]>
+  listEnded(userId: string): Promise<EndedLeaseAnswer[]>
   update(actor: Actor, id: string, fields: UpdateLeaseBody): Promise<LeaseAnswer>
   end(actor: Actor, id: string): Promise<void>
   readUsage(userId: string, id: string): Promise<LeaseUsage>
@@ -47,7 +55,9 @@ export interface LeaseOptions {
   readonly changed: (ids: readonly string[]) => void
 }
 
-const IMPACT_WINDOW_MS = 7 * 86_400_000
+export const IMPACT_WINDOW_MS = 7 * 86_400_000
+/** So long a borrower is told why a key no longer serves. */
+const ENDED_SHOWN_MS = 7 * 86_400_000
 
 export function createLeases(options: LeaseOptions): Leases {
   const { database, clock, audit, teams, leases, findOwnKey, explainInstead, changed } = options
@@ -61,6 +71,9 @@ export function createLeases(options: LeaseOptions): Leases {
 
   const listBorrowed = async (userId: string): Promise<LeaseAnswer[]> =>
     describe(await leases.listBorrowed(userId), userId)
+
+  const listEnded = async (userId: string): Promise<EndedLeaseAnswer[]> =>
+    (await leases.listEnded(userId, clock.now() - ENDED_SHOWN_MS)).map(describeEnded)
 
   async function findVisible(userId: string, id: string): Promise<LeaseRow> {
     const lease = await leases.find(id)
@@ -131,9 +144,14 @@ export function createLeases(options: LeaseOptions): Leases {
     },
 
     async list(userId) {
-      return { lent: await describe(await leases.listLent(userId), userId), borrowed: await listBorrowed(userId) }
+      return {
+        lent: await describe(await leases.listLent(userId), userId),
+        borrowed: await listBorrowed(userId),
+        ended: await listEnded(userId),
+      }
     },
     listBorrowed,
+    listEnded,
 
     async update(actor, id, { version, ...fields }) {
       const lease = await leases.find(id)
@@ -207,6 +225,18 @@ function describeLease(row: LeaseRow, spentNanos: number, viewer: string): Lease
     expires_at: row.expires_at === null ? null : new Date(row.expires_at).toISOString(),
     version: row.version,
     created_at: new Date(row.created_at).toISOString(),
+  }
+}
+
+function describeEnded(row: EndedLeaseRow): EndedLeaseAnswer {
+  return {
+    id: toPublicId('lease', row.id),
+    provider: row.provider,
+    last4: row.last4,
+    owner: { id: row.owner_id, email: row.owner_email, name: row.owner_name },
+    team: { id: toPublicId('team', row.team_id), name: row.team_name },
+    reason: row.isOwnerInTeam ? 'unshared' : 'owner_left',
+    ended_at: new Date(row.endedAt).toISOString(),
   }
 }
 

@@ -2,6 +2,8 @@
 import { messageAnswerSchema } from '../../../contract/accounts.ts'
 import {
   createTeamInviteBodySchema,
+  departureImpactSchema,
+  dissolutionImpactSchema,
   inviteParamsSchema,
   joinTeamBodySchema,
   memberBodySchema,
@@ -21,6 +23,7 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { isUuid, parsePublicId, toPublicId } from '../../kernel/ids.ts'
 import { describeLimits } from '../../kernel/limits.ts'
 import type { Actor } from './actor.ts'
+import type { Departures } from './departure.ts'
 import type { InviteMails } from './invite-mails.ts'
 import { noSuchTeam, type Memberships } from './memberships.ts'
 import type { MemberRow, TeamRow } from './team-store.ts'
@@ -31,6 +34,7 @@ const NOT_IN_IT = { description: 'You are in no such team' }
 
 export interface TeamRouteTools {
   readonly memberships: Memberships
+  readonly departures: Departures
   readonly mails: InviteMails
   readonly publicUrl: () => string
 }
@@ -39,7 +43,7 @@ export function createTeamRoutes(tools: TeamRouteTools): ControlRoute[] {
   return [...createOwnRoutes(tools), ...createMemberRoutes(tools), ...createInviteRoutes(tools)]
 }
 
-function createOwnRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
+function createOwnRoutes({ memberships, departures }: TeamRouteTools): ControlRoute[] {
   return [
     defineControlRoute({
       ...SIGNED_IN,
@@ -48,7 +52,8 @@ function createOwnRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
       summary: 'The teams you are in',
       answers: { 200: { description: 'Your teams', schema: teamListSchema } },
       async handle({ principal }) {
-        return { status: 200, body: { teams: (await memberships.list(principal.userId)).map(describeTeam) } }
+        const teams = (await memberships.list(principal.userId)).map(describeTeam)
+        return { status: 200, body: { teams, rights: describeRights() } }
       },
     }),
     defineControlRoute({
@@ -95,6 +100,17 @@ function createOwnRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
     }),
     defineControlRoute({
       ...SIGNED_IN,
+      method: 'GET',
+      path: '/admin/teams/:id/impact',
+      summary: 'What it would change if a team were dissolved',
+      params: teamParamsSchema,
+      answers: { 200: { description: 'What would be used instead', schema: dissolutionImpactSchema }, 404: NOT_IN_IT },
+      async handle({ principal, params }) {
+        return { status: 200, body: await departures.ofAll(principal.userId, teamIdOf(params)) }
+      },
+    }),
+    defineControlRoute({
+      ...SIGNED_IN,
       method: 'DELETE',
       path: '/admin/teams/:id',
       summary: 'Dissolve a team: its leases end and its API keys are revoked',
@@ -108,8 +124,23 @@ function createOwnRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
   ]
 }
 
-function createMemberRoutes({ memberships }: TeamRouteTools): ControlRoute[] {
+function createMemberRoutes({ memberships, departures }: TeamRouteTools): ControlRoute[] {
   return [
+    defineControlRoute({
+      ...SIGNED_IN,
+      method: 'GET',
+      path: '/admin/teams/:id/members/:user_id/impact',
+      summary: 'What it would change if you left a team, or a member were taken out of it',
+      params: memberParamsSchema,
+      answers: {
+        200: { description: 'What would be used instead', schema: departureImpactSchema },
+        404: NOT_IN_IT,
+      },
+      async handle({ principal, params }) {
+        const body = await departures.ofMember(principal.userId, teamIdOf(params), userIdOf(params))
+        return { status: 200, body }
+      },
+    }),
     defineControlRoute({
       ...SIGNED_IN,
       method: 'PUT',

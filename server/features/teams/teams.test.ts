@@ -7,6 +7,8 @@ import { createUlid, createUuid } from '../../kernel/ids.ts'
 import { createAudit } from '../audit/audit.ts'
 import type { ApiKeyContext } from '../api-keys/context.ts'
 import type { ProviderKeyRecord } from '../provider-keys/record.ts'
+import { createApiKeyStore } from '../api-keys/store.ts'
+import { createDepartures } from './departure.ts'
 import { createLeaseStore } from './lease-store.ts'
 import { createLeases } from './leases.ts'
 import { createMemberships } from './memberships.ts'
@@ -81,6 +83,7 @@ async function begin(open: OpenDatabase) {
     changed: (ids: readonly string[]) => ids.forEach((id) => borrowed.invalidate(id)),
     findOwnKey: async () => ({ id: keyId, provider: 'openai' }),
     explainInstead: async () => [],
+    countTeamKeys: createApiKeyStore(database).countOfTeam,
     revokeTeamKeys: async (_team: string, userId: string | null) => {
       revoked.push(userId ?? 'everybody')
       return []
@@ -94,7 +97,15 @@ async function begin(open: OpenDatabase) {
     const found = await borrowed.sharedFor({ principal: { userId: people[name], teamId } } as ApiKeyContext)
     return found.map(({ lease }) => lease.id)
   }
-  const rooms = { memberships, room: createLeases(parts), borrowed, team, teamId: `team_${team.id}`, code }
+  const rooms = {
+    memberships,
+    room: createLeases(parts),
+    departures: createDepartures(parts),
+    borrowed,
+    team,
+    teamId: `team_${team.id}`,
+    code,
+  }
   return { ...rooms, database, clock, audit, actor, people, keyId, usable, revoked, leases }
 }
 
@@ -117,7 +128,46 @@ describeOnEachDatabase('a lease', (open) => {
     expect(revoked).toEqual([people.borrower])
     await memberships.remove(actor('lender'), team.id)
     expect(await usable('lender', team.id)).toEqual([])
-    expect(await room.list(people.lender)).toEqual({ lent: [], borrowed: [] })
+    expect(await room.list(people.lender)).toEqual({ lent: [], borrowed: [], ended: [] })
+  })
+
+  test('is told before it ends with its team, with the API keys that end too, to those who may end it', async () => {
+    const { memberships, room, departures, actor, teamId, team, code, people, database, clock } = await begin(open)
+    await memberships.join(actor('borrower'), code)
+    await room.create(actor('lender'), { provider_key: 'openai', team_id: teamId })
+    const now = clock.now()
+    const key = (user_id: string, team_id: string | null) => {
+      const id = createUlid(now)
+      return {
+        id,
+        user_id,
+        team_id,
+        name: 'bot',
+        key_hash: id,
+        last4: 'abcd',
+        fallback: '"allow"',
+      }
+    }
+    await database.insertMany([
+      {
+        table: 'api_keys',
+        rows: [
+          { ...key(people.lender, team.id), is_active: true },
+          { ...key(people.borrower, team.id), is_active: true },
+          { ...key(people.borrower, team.id), is_active: true },
+          { ...key(people.borrower, team.id), is_active: false },
+          { ...key(people.borrower, null), is_active: true },
+        ].map((row) => ({ ...row, version: 1, created_at: now, updated_at: now })),
+      },
+    ])
+    const nobody = { requests: 0, people: 0, instead: [] }
+    const all = await departures.ofAll(people.lender, team.id)
+    expect(all).toMatchObject({ lent: { keys: 1, ...nobody }, borrowed: { keys: 0, ...nobody }, api_keys: 3 })
+    const one = await departures.ofMember(people.lender, team.id, people.borrower)
+    expect(one).toMatchObject({ lent: { keys: 0, ...nobody }, borrowed: { keys: 1, ...nobody }, api_keys: 2 })
+    await memberships.setRole(actor('lender'), team.id, people.borrower, 'admin')
+    await expect(departures.ofAll(people.borrower, team.id)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(departures.ofAll(people.stranger, team.id)).rejects.toMatchObject({ code: 'not_found' })
   })
 
   test('is made once for the same borrowers, by its key’s owner, and changed by the latest version only', async () => {
@@ -139,6 +189,30 @@ describeOnEachDatabase('a lease', (open) => {
     await expect(room.end(actor('borrower'), bare(lease!.id))).rejects.toMatchObject({ code: 'forbidden' })
     await room.end(actor('lender'), bare(lease!.id))
     await room.create(actor('lender'), body)
+  })
+
+  test('that ended is told for a week, to those who could use it, with why; not while it is shared again', async () => {
+    const { memberships, room, actor, teamId, team, code, people, clock } = await begin(open)
+    await memberships.join(actor('borrower'), code)
+    const endedOf = async (who: keyof typeof people) => (await room.list(people[who])).ended
+    const share = async () => (await room.create(actor('lender'), { provider_key: 'openai', team_id: teamId })).id
+    const first = await share()
+    expect(await endedOf('borrower')).toEqual([])
+    await room.end(actor('lender'), bare(first))
+    const told = { id: first, provider: 'openai', last4: 'abcd', reason: 'unshared', team: { id: teamId } }
+    expect(await endedOf('borrower')).toMatchObject([told])
+    expect([await endedOf('lender'), await endedOf('stranger')]).toEqual([[], []])
+    const second = await share()
+    expect(await endedOf('borrower')).toEqual([])
+    clock.advance(HOUR)
+    await room.end(actor('lender'), bare(second))
+    // Once for one key: the last.
+    expect(await endedOf('borrower')).toMatchObject([{ ...told, id: second }])
+    await memberships.setRole(actor('lender'), team.id, people.borrower, 'owner')
+    await memberships.removeMember(actor('lender'), team.id, people.lender)
+    expect(await endedOf('borrower')).toMatchObject([{ id: second, reason: 'owner_left' }])
+    clock.advance(7 * 24 * HOUR + 1)
+    expect(await endedOf('borrower')).toEqual([])
   })
 
   test('knows what each borrower spent under it, and nothing of what went through the key otherwise', async () => {

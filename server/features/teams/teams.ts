@@ -1,6 +1,6 @@
 // The room of teams: people who work together, and provider keys that one of them shares with the others. Knows API keys
 // and provider keys by what it is handed.
-import type { LeaseAnswer } from '../../../contract/teams.ts'
+import type { EndedLeaseAnswer, LeaseAnswer } from '../../../contract/teams.ts'
 import type { Database } from '../../database/database.ts'
 import type { ControlRoute } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -8,6 +8,7 @@ import type { Mail } from '../../upstream/mail.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { ProviderKeyRecord } from '../provider-keys/record.ts'
 import { createBorrowed, type Borrowed } from './borrowed.ts'
+import { createDepartures, type DepartureOptions } from './departure.ts'
 import { createInviteMails } from './invite-mails.ts'
 import type { Leaving } from '../accounts/deletion.ts'
 import { createLeaseRoutes } from './lease-routes.ts'
@@ -28,6 +29,7 @@ export interface TeamsOptions extends Pick<TeamRouteTools, 'publicUrl'> {
   readonly explainInstead: LeaseOptions['explainInstead']
   readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
   readonly revokeTeamKeys: MembershipOptions['revokeTeamKeys']
+  readonly countTeamKeys: DepartureOptions['countTeamKeys']
   /** Told the ids of teams, users and API keys whose rights changed, after the commit. */
   readonly announce?: (ids: readonly string[]) => void
 }
@@ -40,6 +42,8 @@ export interface Teams extends Borrowed {
   namesSharedWith(userId: string): Promise<ReadonlyMap<string, readonly string[]>>
   /** The keys of others that a user may use. */
   listBorrowed(userId: string): Promise<LeaseAnswer[]>
+  /** Those that lately they no longer may. */
+  listEnded(userId: string): Promise<EndedLeaseAnswer[]>
 }
 
 export function createTeams(options: TeamsOptions): Teams {
@@ -56,10 +60,16 @@ export function createTeams(options: TeamsOptions): Teams {
   return {
     ...borrowed,
     routes: [
-      ...createTeamRoutes({ ...options, memberships: createMemberships(parts), mails: createInviteMails(options) }),
+      ...createTeamRoutes({
+        ...options,
+        memberships: createMemberships(parts),
+        departures: createDepartures(parts),
+        mails: createInviteMails(options),
+      }),
       ...createLeaseRoutes(rules),
     ],
     listBorrowed: rules.listBorrowed,
+    listEnded: rules.listEnded,
     leaving: createLeaving(parts),
     isMember: async (teamId, userId) => (await teams.roleOf(teamId, userId)) !== undefined,
     async namesSharedWith(userId) {

@@ -341,10 +341,17 @@ describeOnEachDatabase('the ledger', (open) => {
 })
 
 describe('while the database fails', () => {
+  /** Half a second is long for any of these statements, and short for one that waits in vain. */
+  async function openImpatient(file: string): Promise<Database> {
+    const patient = await openDatabase({ file })
+    await migrate(patient, { clock: systemClock, log: silentLog })
+    await patient.close()
+    return openDatabase({ file, statementTimeoutMs: 500 })
+  }
+
   test('everything stays, memory is bounded, and all of it is there afterwards', async () => {
     const file = join(dataDir, 'usage.db')
-    const database = await openDatabase({ file, statementTimeoutMs: 100 })
-    await migrate(database, { clock: systemClock, log: silentLog })
+    const database = await openImpatient(file)
     const ledger = openLedger(database, { segmentBytes: 16_384, maxQueued: 50 })
     const ids = [runRequest(ledger)]
     await ledger.flush()
@@ -361,7 +368,7 @@ describe('while the database fails', () => {
     expect([failures > 0, spilledSegments > 0, figures.bytes > 16_384]).toEqual([true, true, true])
     outsider.exec('ROLLBACK')
     outsider.close()
-    await expect.poll(() => readRequests(database), { timeout: 15_000 }).toHaveLength(ids.length)
+    await expect.poll(() => readRequests(database)).toHaveLength(ids.length)
     expect((await readRequests(database)).map((row) => row.id)).toEqual(ids.toSorted())
     expect(await readAttempts(database)).toHaveLength(ids.length)
     ledger.settle(describeSettled(openRequest, 1))
@@ -376,8 +383,7 @@ describe('while the database fails', () => {
 
   test('a process that ends meanwhile leaves it to the next', async () => {
     const file = join(dataDir, 'usage.db')
-    const database = await openDatabase({ file, statementTimeoutMs: 100 })
-    await migrate(database, { clock: systemClock, log: silentLog })
+    const database = await openImpatient(file)
     const ledger = openLedger(database, { segmentBytes: 16_384, maxQueued: 50 })
     const outsider = new DatabaseSync(file)
     outsider.exec('BEGIN EXCLUSIVE')
@@ -511,22 +517,22 @@ async function killRepeatedly(options: DatabaseOptions, cycles: number): Promise
     expect(finished.filter((id) => requests.get(id)?.outcome !== 'done')).toEqual([])
     const ofFinished = attempts.filter((row) => requests.get(row.request_id)!.outcome === 'done')
     expect(ofFinished.every((row) => row.outcome === 'done' && row.cost_usd_nanos === 42)).toBe(true)
-    expect(finished.length).toBeGreaterThan(100)
+    expect(finished.length).toBeGreaterThan(5 * cycles)
   } finally {
     await database.close()
   }
 }
 
 describe('killed at random, again and again', () => {
-  test('on SQLite no record is lost or doubled', { timeout: 120_000 }, async () => {
-    await killRepeatedly({ file: join(dataDir, 'usage.db') }, Number(process.env['KILL_CYCLES'] ?? 15))
+  test('on SQLite no record is lost or doubled', { timeout: 600_000 }, async () => {
+    await killRepeatedly({ file: join(dataDir, 'usage.db') }, Number(process.env['KILL_CYCLES'] ?? 6))
   })
 
   describePostgres('killed at random on PostgreSQL', () => {
-    test('no record is lost or doubled', { timeout: 120_000 }, async () => {
+    test('no record is lost or doubled', { timeout: 600_000 }, async () => {
       const url = await createPostgresDatabase()
       try {
-        await killRepeatedly({ url }, Number(process.env['KILL_CYCLES'] ?? 6))
+        await killRepeatedly({ url }, Number(process.env['KILL_CYCLES'] ?? 3))
       } finally {
         await dropPostgresDatabase(url)
       }

@@ -14,6 +14,7 @@ import {
   sumAttempts,
   type AttemptIntent,
   type FinishedRequest,
+  type JournalRecord,
   type RecordedAttempt,
   type ReportedRequest,
   type SettledAttempt,
@@ -119,30 +120,29 @@ export function createLedger(options: {
 
   const reserved = (): number => Math.min(MOST_RESERVED, open.size * RESERVE_PER_REQUEST)
 
-  /** `shorter`: the same without what may be longer than the room kept for it, so that it takes none of the others' room. */
-  function journalSoon(json: string, request: OpenRequest, shorter = json): void {
-    const mayBeShorter = shorter.length < json.length
+  /** `shorten`: the same without what may be longer than the room kept for it, so that it takes none of the others' room. */
+  function journalSoon(json: string, request: OpenRequest, shorten: (() => string) | null = null): void {
     try {
-      request.segments.push(journal.append(json, mayBeShorter ? reserved() : 0))
+      request.segments.push(journal.append(json, shorten === null ? 0 : reserved()))
       pushSoon()
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
-      if (mayBeShorter) journalSoon(shorter, request)
-      else request.isJournaled = false
+      if (shorten === null) request.isJournaled = false
+      else journalSoon(shorten(), request)
     }
   }
 
   function journalSettled(settled: SettledAttempt, request: OpenRequest): void {
-    const line = (attempt: SettledAttempt): string => `{"settled":${JSON.stringify(attempt)}}`
-    journalSoon(line(settled), request, line({ ...settled, rawUsage: null }))
+    const shorten = (): string => lineOf('settled', { ...settled, rawUsage: null })
+    journalSoon(lineOf('settled', settled), request, typeof settled.rawUsage === 'string' ? shorten : null)
   }
 
   function complete(requestId: string, request: OpenRequest, finished: ReportedRequest): void {
     open.delete(requestId)
     const attempts = request.attempts.map(({ intent, settled }) => ({ intent, settled: settled! }))
     const record = boundFinished({ ...finished, ...sumAttempts(attempts) })
-    const line = (row: FinishedRequest): string => `{"finished":${JSON.stringify(row)}}`
-    journalSoon(line(record), request, line({ ...record, warnings: [] }))
+    const shorten = (): string => lineOf('finished', { ...record, warnings: [] })
+    journalSoon(lineOf('finished', record), request, record.warnings.length > 0 ? shorten : null)
     fold.add({ request: record, attempts, segments: request.segments, isJournaled: request.isJournaled })
     // Maps remember for long what was deleted from them (kernel/bag.ts): let it be little.
     request.attempts = []
@@ -163,7 +163,7 @@ export function createLedger(options: {
     const before = request.segments
     request.segments = []
     for (const { intent, settled } of request.attempts) {
-      journalSoon(`{"intent":${JSON.stringify(intent)}}`, request)
+      journalSoon(lineOf('intent', intent), request)
       if (settled !== undefined) journalSettled(settled, request)
     }
     if (request.isJournaled && pushOrWarn()) {
@@ -182,7 +182,7 @@ export function createLedger(options: {
       if (known?.attempts.some((attempt) => attempt.intent.attempt === intent.attempt)) {
         throw new Error(`Attempt ${intent.attempt} of request ${intent.requestId} was recorded already.`)
       }
-      const segment = journal.append(`{"intent":${JSON.stringify(intent)}}`, reserved())
+      const segment = journal.append(lineOf('intent', intent), reserved())
       journal.push({ undo: segment })
       const request = known ?? createOpenRequest()
       if (known === undefined) open.set(intent.requestId, request)
@@ -227,6 +227,10 @@ export function createLedger(options: {
       await journal.close()
     },
   }
+}
+
+function lineOf(kind: keyof JournalRecord, value: object): string {
+  return `{"${kind}":${JSON.stringify(value)}}`
 }
 
 function createOpenRequest(): OpenRequest {

@@ -42,6 +42,9 @@ function open(database: Database): UsageReports {
   return createUsage({ store: createUsageStore(database), ledger: { flush: async () => {} }, clock })
 }
 
+/** Ranges, groupings and zones; in `npm run test:nightly` more of them. */
+const QUESTIONS = process.env['WHOLE_TABLES'] === 'yes' ? 200 : 15
+
 describeOnEachDatabase('usage summaries', (openDatabase) => {
   test('equal a plain count, for every grouping, range and time zone', async () => {
     const database = await openDatabase()
@@ -60,7 +63,7 @@ describeOnEachDatabase('usage summaries', (openDatabase) => {
     const calls = await insertWithCalls(database, rows, random)
     const usage = open(database)
     const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata']
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < QUESTIONS; i++) {
       const groups = USAGE_GROUPS_OF_ALL.filter(() => random(3) === 0)
       if (groups.length === 0) groups.push('day')
       const timeZone = zones[random(zones.length)]!

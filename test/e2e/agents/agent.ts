@@ -1,8 +1,10 @@
 // What every coding agent under test has in common: how it is started once, without a person, in folders of its own.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { dirname } from 'node:path'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeSnippets } from '../../../web/src/features/api-keys/snippets.ts'
 
 export interface Place {
   /** Empty; the agent finds nothing of the person who runs the tests. */
@@ -14,9 +16,11 @@ export interface Place {
   readonly model: string
 }
 
+/** What the test adds to the snippet that the dashboard shows. */
 export interface Start {
-  readonly command: string
+  /** Behind its last word. */
   readonly words: readonly string[]
+  /** What keeps it from asking a person or calling home. */
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -27,7 +31,12 @@ export interface KnownTool {
 }
 
 export interface Agent {
+  /** As its snippet is called, too. */
   readonly name: string
+  /** What a person types to start it. */
+  readonly command: string
+  /** What that runs, among the packages here. */
+  readonly program: string
   /** As receipts call it. */
   readonly dialect: string
   /** Of other dialects than its own. */
@@ -51,13 +60,25 @@ export const FILE_TEXT = 'hello from the other dialect'
 
 const PATIENCE_MS = 120_000
 
-export const findProgram = (path: string): string => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url))
+const findProgram = ({ program }: Agent): string => fileURLToPath(new URL(`node_modules/${program}`, import.meta.url))
 
-export async function runAgent(start: Start, place: Place): Promise<Ending> {
-  const child = spawn(start.command, start.words, {
+/** Why it does not run on this machine at all; undefined when it does. */
+export function findObstacle(agent: Agent, place: Place): string | undefined {
+  const env = { PATH: process.env['PATH'] ?? '', ...homeOf(place) }
+  const tried = spawnSync(process.execPath, [findProgram(agent), '--version'], { env, encoding: 'utf8' })
+  return tried.status === 0 ? undefined : `it cannot tell its version: ${tried.stderr.trim().slice(-500)}`
+}
+
+/** Started by the dashboard's own snippet, to the letter. */
+export async function runAgent(agent: Agent, place: Place, task: string): Promise<Ending> {
+  const { words, env } = agent.start(place, task)
+  const { url: baseUrl, model, apiKey: key } = place
+  const snippet = writeSnippets({ baseUrl, model, key }).find(({ label }) => label === agent.name)!
+  const path = [installCommand(agent, place), dirname(process.execPath), process.env['PATH'] ?? '']
+  const child = spawn('sh', ['-c', `${snippet.code} "$@"`, 'sh', ...words], {
     cwd: place.workspace,
     // Nothing of ours is inherited: no keys, no proxies, no settings.
-    env: { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`, ...homeOf(place), ...start.env },
+    env: { PATH: path.join(':'), ...homeOf(place), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that what the agent starts ends with it.
     detached: true,
@@ -87,6 +108,16 @@ export async function runAgent(start: Start, place: Place): Promise<Ending> {
     process.off('exit', endGroup)
     endGroup()
   }
+}
+
+/** The agent under its name, in a folder for the PATH. */
+function installCommand(agent: Agent, { home }: Place): string {
+  const folder = join(home, 'bin')
+  const file = join(folder, agent.command)
+  mkdirSync(folder)
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${findProgram(agent)}' "$@"\n`)
+  chmodSync(file, 0o755)
+  return folder
 }
 
 function homeOf({ home }: Place): Record<string, string> {

@@ -1,11 +1,13 @@
 // Codex: OpenAI Responses towards Anthropic and Gemini models.
-import { FILE_NAME, FILE_TEXT, findProgram, type Agent } from './agent.ts'
+import { FILE_NAME, FILE_TEXT, type Agent } from './agent.ts'
 
 const WRITE = `printf '%s' '${FILE_TEXT}' > ${FILE_NAME}`
 const READ = `cat ${FILE_NAME}`
 
 export const codex: Agent = {
   name: 'Codex',
+  command: 'codex',
+  program: '@openai/codex/bin/codex.js',
   dialect: 'openai-responses',
   models: ['claude-sonnet-5', 'gemini-3.5-flash'],
   // Its tools stand in the conversation then, and it wants programs that call them, as plain text.
@@ -19,28 +21,18 @@ export const codex: Agent = {
     { name: 'exec', args: () => ({ input: `text(await tools.exec_command(${JSON.stringify({ cmd: line })}))` }) },
     { name: 'shell', args: () => ({ command: ['sh', '-c', line] }) },
   ]),
-  start: ({ home, url, apiKey, model }, task) => ({
-    command: process.execPath,
+  start: ({ home }, task) => ({
     words: [
-      findProgram('@openai/codex/bin/codex.js'),
       'exec',
       '--skip-git-repo-check',
       '--sandbox',
       'danger-full-access',
-      ...Object.entries({
-        model,
-        model_provider: 'uniroute',
-        'model_providers.uniroute.name': 'UniRoute',
-        'model_providers.uniroute.base_url': `${url}/v1`,
-        'model_providers.uniroute.env_key': 'UNIROUTE_API_KEY',
-        'model_providers.uniroute.wire_api': 'responses',
-      }).flatMap(([name, value]) => ['-c', `${name}=${JSON.stringify(value)}`]),
       '-c',
       'check_for_update_on_startup=false',
       '-c',
       'analytics.enabled=false',
       task,
     ],
-    env: { CODEX_HOME: home, UNIROUTE_API_KEY: apiKey },
+    env: { CODEX_HOME: home },
   }),
 }

@@ -1,6 +1,7 @@
 // The real coding agents, each doing a small task with its own tools through UniRoute, at a provider of another dialect
 // than its own. `npm run test:agents` [name of an agent …]; the packages are big, so `npm test` leaves them alone.
-// What an agent cannot do on this machine is skipped with its reason; what reached UniRoute and went wrong is a failure.
+// An agent that does not run on this machine is skipped with its reason; one that runs and does not find its way to UniRoute
+// by the snippet that people are shown, or goes wrong there, is a failure.
 // UNIROUTE_AGENTS_TRACE=<folder> keeps what went over the wire.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { startFakeProvider, type FakeProvider } from '../../fake-provider/fake-p
 import type { Script } from '../../fake-provider/turn.ts'
 import type { Caller } from '../../support/uniroute-client.ts'
 import { startUniRoute, type UniRoute } from '../../support/uniroute-process.ts'
-import { FILE_NAME, FILE_TEXT, runAgent, type Agent, type Ending, type Place } from './agent.ts'
+import { FILE_NAME, FILE_TEXT, findObstacle, runAgent, type Agent, type Ending, type Place } from './agent.ts'
 import { claudeCode } from './claude-code.ts'
 import { codex } from './codex.ts'
 import { openDoor, type Door, type Passage } from './door.ts'
@@ -75,10 +76,12 @@ async function tryAgent(agent: Agent, known: string, model: string): Promise<Out
       },
     })
     const place = prepare(root, door, caller, known)
-    const ending = await runAgent(agent.start(place, TASK), place)
+    const obstacle = findObstacle(agent, place)
+    if (obstacle !== undefined) return { result: 'skipped', detail: obstacle }
+    const ending = await runAgent(agent, place, TASK)
     keepTrace(agent, `${known}-${model}`, door, fake, ending)
     if (door.passages.length === 0) {
-      return { result: 'skipped', detail: `it ended with ${ending.code} and never called UniRoute: ${tail(ending)}` }
+      return { result: 'failed', detail: `it ended with ${ending.code} and never called UniRoute: ${tail(ending)}` }
     }
     const faults = [
       ...judgeEnding(ending, place),

@@ -25,6 +25,7 @@ describeDashboard('the audit log', (suite) => {
       .getByRole('dialog')
       .getByText(/of the chain/)
       .waitFor()
+    expect(await page.getByRole('dialog').innerText()).toMatch(/provider_key \S/)
     await suite.expectClean()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
@@ -32,6 +33,33 @@ describeDashboard('the audit log', (suite) => {
     expect(csv.split('\r\n')[0]).toMatch(/^sequence,id,at,/)
     expect(csv.trimEnd().split('\r\n')).toHaveLength(2)
     expect(csv).not.toContain(key)
+    await suite.expectClean()
+  })
+
+  test('days are those of the time zone that was chosen to read in, there and on the overview', async () => {
+    const token = await suite.start()
+    await suite.uniroute.addProviderKey(token, 'openai', suite.newKey(), { label: 'Work' })
+    const asked: URL[] = []
+    const before = async (page: any): Promise<void> => {
+      page.on('request', (request: any) => asked.push(new URL(request.url())))
+      await page.addInitScript(() =>
+        (globalThis as any).localStorage.setItem(
+          'uniroute-reading',
+          JSON.stringify({ timeZone: 'Asia/Tokyo', density: 'comfortable' }),
+        ),
+      )
+    }
+    const last = (path: string): URLSearchParams => asked.findLast(({ pathname }) => pathname === path)!.searchParams
+    await suite.signIn('/', 'Overview', { before })
+    expect(last('/admin/overview').get('time_zone')).toBe('Asia/Tokyo')
+    await suite.expectClean()
+    await suite.page.goto(`${suite.uniroute.url}/audit?from=2026-07-01&to=2026-07-02`)
+    await suite.heading('Audit log')
+    await suite.sees('No entry fits these filters.')
+    expect(last('/admin/audit').get('from')).toBe('2026-06-30T15:00:00.000Z')
+    expect(last('/admin/audit').get('to')).toBe('2026-07-02T15:00:00.000Z')
+    await suite.page.goto(`${suite.uniroute.url}/audit?from=never`)
+    await suite.sees('key.added')
     await suite.expectClean()
   })
 })

@@ -1,5 +1,6 @@
-// Every page in every look: both colours, three widths, and with texts two fifths longer. With UNIROUTE_PICTURES naming a
-// folder, a picture of each is kept there.
+// Every page in every look: both colours, three widths, and with texts two fifths longer. The regular run sees each page
+// in each colour and at each width, but not in all of their pairs, and what opens on a page at the narrowest; the nightly
+// run sees all. With UNIROUTE_PICTURES naming a folder, a picture of each is kept there, of all looks.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,6 +17,13 @@ import { buildPseudo, listClippedTexts, listPlainTexts } from '../../support/pse
 const MOST_SHIFT = 0.02
 const WIDTHS = [1280, 375, 320] as const
 const PICTURES = process.env['UNIROUTE_PICTURES']
+const ALL_LOOKS = process.env['EVERY_LOOK'] === 'all' || PICTURES !== undefined
+/** What stands where depends on the width, contrast on the colour. */
+const LOOKS = [
+  ['light', ALL_LOOKS ? WIDTHS : [1280, 320]],
+  ['dark', ALL_LOOKS ? WIDTHS : [375]],
+] as const
+const DIALOG_WIDTHS = ALL_LOOKS ? WIDTHS : [320]
 
 /** What is no text of the dashboard: names, addresses, figures, and what `Intl` writes. */
 const DATA = [
@@ -24,6 +32,8 @@ const DATA = [
   /openai-chat|[a-z-]+\.[a-z-]+/,
   /UniRoute|OpenAI|openai|Anthropic|anthropic|Google|google|SQLite|English|UTC/,
   /Chrome, Linux|Mozilla.*|node/,
+  // On keyboards.
+  /Ctrl/,
   /(?:admin|user-[0-9a-f]{8})(?:@example\.com)?/,
   /(?:openai\/)?(?:gpt|claude|gemini|text-embedding|o4)-[\w.*-]+/,
   /(?:pk|req)_…|…\w{4}/,
@@ -38,11 +48,28 @@ const DATA = [
   .map((one) => (typeof one === 'string' ? one : one.source))
   .join('|')
 
-/** Dialogs and sheets: the page, and for each of them what is pressed to get there. */
-const menu = (entry: number): string[] => ['main [aria-haspopup=menu]', `[role=menuitem] >> nth=${entry}`]
+/** Dialogs and sheets: the page, and for each of them what is pressed to get there; `key:` on the keyboard. */
+const menu = (entry: number, of = 'main [aria-haspopup=menu]'): string[] => [of, `[role=menuitem] >> nth=${entry}`]
+const PHONE = 'phone'
 const DIALOGS: readonly [string, ...string[][]][] = [
+  ['/', ['key:Control+k'], ['key:?'], [PHONE, '[aria-haspopup=dialog]']],
+  [
+    '/playground?model=gpt-4o',
+    ['main button[aria-pressed] + button'],
+    [PHONE, 'main button[aria-pressed] ~ button >> nth=-1'],
+  ],
+  ['/models', ['main button'], ['main button', '[role=dialog] button >> nth=-2']],
   ['/settings/provider-keys', ['[aria-keyshortcuts=r]'], menu(0), menu(1), menu(-2), menu(-1)],
   ['/settings/api-keys', ['main button'], menu(0), menu(1), menu(-1)],
+  ['/settings/profile', ['main section:has(h2) >> nth=2 >> button'], ['main button >> nth=-1']],
+  ['/team', ['main [data-new]'], menu(0), menu(1), menu(2), menu(-2), menu(-1)],
+  [
+    '/team?tab=shared',
+    ['main [data-new]'],
+    ['main article button >> nth=0'],
+    menu(0, 'main article [aria-haspopup=menu]'),
+    menu(-1, 'main article [aria-haspopup=menu]'),
+  ],
   ['/requests', ['tbody tr button']],
   ['/audit', ['tbody tr button']],
   ['/operator/users', ['main button'], menu(0), menu(-1)],
@@ -67,35 +94,31 @@ describeDashboard('every page', (suite) => {
     await liveIn(suite.uniroute, suite.fake)
   }
 
-  test.each(['light', 'dark'] as const)(
-    '%s: no finding and nothing sideways at 1280, 375 and 320 px',
-    { timeout: 400_000 },
-    async (theme) => {
-      await begin()
-      const tab = await suite.open('/sign-in', { theme, expect: ERRORS })
-      const moved: string[] = []
-      const look = async (path: string): Promise<void> => {
-        await tab.page.setViewportSize({ width: theme === 'light' ? 1280 : 375, height: 900 })
-        await goTo(tab, path)
-        const shift = await readShift(tab)
-        if (shift > MOST_SHIFT) moved.push(`${path}: ${shift.toFixed(3)}`)
-        for (const width of WIDTHS) {
-          await tab.page.setViewportSize({ width, height: 900 })
-          await waitUntilSettled(tab)
-          await picture(tab, `${path} ${theme} ${width}`)
-          expect(await tab.runAxe(), `${path} at ${width}`).toEqual([])
-          expect(await tab.scrollsSideways(), `${path} at ${width}`).toBe(false)
-        }
-        await suite.expectClean(tab)
+  test.each(LOOKS)('%s: no finding and nothing sideways at %s px', { timeout: 400_000 }, async (theme, widths) => {
+    await begin()
+    const tab = await suite.open('/sign-in', { theme, expect: ERRORS })
+    const moved: string[] = []
+    const look = async (path: string): Promise<void> => {
+      await tab.page.setViewportSize({ width: theme === 'light' ? 1280 : 375, height: 900 })
+      await goTo(tab, path)
+      const shift = await readShift(tab)
+      if (shift > MOST_SHIFT) moved.push(`${path}: ${shift.toFixed(3)}`)
+      for (const width of widths) {
+        await tab.page.setViewportSize({ width, height: 900 })
+        await waitUntilSettled(tab)
+        await picture(tab, `${path} ${theme} ${width}`)
+        expect(await tab.runAxe(), `${path} at ${width}`).toEqual([])
+        expect(await tab.scrollsSideways(), `${path} at ${width}`).toBe(false)
       }
-      for (const path of OPEN_PAGES) await look(path)
-      await tab.page.goto(`${suite.uniroute.url}/sign-in`)
-      await suite.enter()
-      await suite.heading('Overview')
-      for (const path of PAGES) await look(path)
-      expect(moved).toEqual([])
-    },
-  )
+      await suite.expectClean(tab)
+    }
+    for (const path of OPEN_PAGES) await look(path)
+    await tab.page.goto(`${suite.uniroute.url}/sign-in`)
+    await suite.enter()
+    await suite.heading('Overview')
+    for (const path of PAGES) await look(path)
+    expect(moved).toEqual([])
+  })
 
   test(
     'with texts two fifths longer none is cut off, and every one comes from the file of texts',
@@ -112,7 +135,10 @@ describeDashboard('every page', (suite) => {
           await tab.page.setViewportSize({ width, height: 900 })
           await waitUntilSettled(tab)
           await picture(tab, `${what} pseudo ${width}`)
-          const found = [...(await listClippedTexts(tab)), ...(width === 1280 ? await listPlainTexts(tab, known) : [])]
+          const found = [
+            ...(await listClippedTexts(tab)),
+            ...(width === widths[0] ? await listPlainTexts(tab, known) : []),
+          ]
           problems.push(...found.map((one) => `${what} at ${width}: ${one}`))
           if (await tab.scrollsSideways()) problems.push(`${what} at ${width}: scrolls sideways`)
         }
@@ -120,7 +146,7 @@ describeDashboard('every page', (suite) => {
       }
       const look = async (path: string): Promise<void> => {
         await goTo(tab, path)
-        await measure(path, [1280, 375])
+        await measure(path, WIDTHS)
       }
       for (const path of OPEN_PAGES) await look(path)
       await tab.page.goto(`${suite.uniroute.url}/sign-in`)
@@ -132,10 +158,14 @@ describeDashboard('every page', (suite) => {
       for (const [path, ...ways] of DIALOGS) {
         for (const way of ways) {
           await goTo(tab, path)
-          for (const step of way) await tab.page.locator(step).first().click()
+          for (const step of way) {
+            if (step === PHONE) await tab.page.setViewportSize({ width: 375, height: 900 })
+            else if (step.startsWith('key:')) await tab.page.keyboard.press(step.slice(4))
+            else await tab.page.locator(step).first().click()
+          }
           await tab.page.getByRole('dialog').waitFor()
           await waitUntilSettled(tab)
-          await measure(`${path} ${way.at(-1)!}`, [1280, 375])
+          await measure(`${path} ${way.join(' ')}`, DIALOG_WIDTHS)
         }
       }
       expect(problems).toEqual([])

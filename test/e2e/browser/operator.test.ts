@@ -1,11 +1,20 @@
 // What administrators do, in a real browser: users and their sessions, the server's keys, settings, health, and a change
 // of the master key through which every key works. After every step the page is clean.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { type Database, openDatabase } from '../../../server/database/database.ts'
 import { rememberSecret } from '../../fake-provider/fake-keys.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 import { startUniRoute } from '../../support/uniroute-process.ts'
+import { startVaultInstance, storeSealedKeys } from '../../support/vault-instances.ts'
 
 const OLD_SECRET = 'b5f1c0de9a47382e6d10fb94c7a2e853'
+/** Those that are used afterwards, and those that make the work as long as two batches. */
+const OWN_KEYS = 21
+const OTHER_KEYS = 400
+const MIDWAY = 200
 const NEW_SECRET = '1c8e40b7f9d25a63e07b94d1c6f83a52'
 
 describeDashboard('the admin pages', (suite) => {
@@ -84,14 +93,32 @@ describeDashboard('the admin pages', (suite) => {
 
   test(
     're-encryption: killed midway it resumes, progress never goes back, every key works, the old one is retired apart',
-    { timeout: 150_000 },
+    { timeout: 240_000 },
+    // size: one story, told in order.
     async () => {
       const { fake } = suite
       const first = await startUniRoute({ fake, env: { PROVIDER_KEY_ENCRYPTION_KEY: rememberSecret(OLD_SECRET) } })
       suite.atEnd(() => first.remove())
-      const caller = await first.createCaller({ keys: { openai: newKey() } })
-      for (let more = 0; more < 20; more++) await first.addProviderKey(caller.token, 'openai', newKey())
+      const secrets = Array.from({ length: OWN_KEYS }, () => newKey())
+      const caller = await first.createCaller()
+      const ids: string[] = []
+      for (const secret of secrets) ids.push((await first.addProviderKey(caller.token, 'openai', secret)).id)
       await first.stop()
+      const inDatabase = async (act: (database: Database) => Promise<unknown>): Promise<void> => {
+        const file = readdirSync(first.dataDir).find((entry) => entry.endsWith('.db'))!
+        const database = await openDatabase({ file: join(first.dataDir, file) })
+        await act(database)
+        await database.close()
+      }
+      await inDatabase(async (database) => {
+        const filler = await startVaultInstance(database, { current: OLD_SECRET })
+        await storeSealedKeys(database, filler.booted.vault, OTHER_KEYS)
+        await filler.stop()
+        // The work comes as far as the middle, and no farther, until this is taken away.
+        await sql`CREATE TRIGGER midway BEFORE UPDATE ON user_provider_keys WHEN new.kid <> old.kid
+          AND (SELECT count(*) FROM user_provider_keys WHERE kid = new.kid) >= ${sql.lit(MIDWAY)}
+          BEGIN SELECT RAISE(ABORT, 'midway'); END`.execute(database.query)
+      })
       const env = {
         PROVIDER_KEY_ENCRYPTION_KEY: rememberSecret(NEW_SECRET),
         PROVIDER_KEY_ENCRYPTION_KEYS_OLD: OLD_SECRET,
@@ -103,34 +130,54 @@ describeDashboard('the admin pages', (suite) => {
       await sees('values are sealed under an old key.')
       await expectClean()
       await press('Re-encrypt')
-      await suite.page.getByRole('progressbar').waitFor()
+      const bar = (): any => suite.page.getByRole('progressbar')
+      const readDone = async (): Promise<number> => Number(await bar().getAttribute('aria-valuenow'))
+      const seen: number[] = []
+      await bar().waitFor()
+      const look = async (): Promise<number> => (seen.push(await readDone()), seen.at(-1)!)
+      await expect.poll(look, { timeout: 30_000 }).toBeGreaterThan(0)
+      const most = Number(await bar().getAttribute('aria-valuemax'))
+      expect(most).toBeGreaterThanOrEqual(OWN_KEYS + OTHER_KEYS)
+      expect(seen.at(-1)).toBeLessThan(most)
       await suite.uniroute.kill9()
+      const killedAt = seen.at(-1)!
       await suite.tab.close()
       await suite.start(again)
       await signIn('/operator/encryption')
-      await suite.page.getByRole('progressbar').waitFor()
-      const seen: number[] = []
+      await bar().waitFor()
+      // What was shown before the kill is not taken back after it, and the rest follows.
+      expect(await look()).toBeGreaterThanOrEqual(killedAt)
+      expect(Number(await bar().getAttribute('aria-valuemax'))).toBe(most)
+      await inDatabase(async (database) => {
+        await sql`DROP TRIGGER midway`.execute(database.query)
+        // The lease of the one that was killed is over.
+        await sql`UPDATE vault_jobs SET lease_until = 0`.execute(database.query)
+      })
       await expect
         .poll(
           async () => {
-            seen.push(Number(await suite.page.getByRole('progressbar').getAttribute('aria-valuenow')))
+            await look()
             return suite.page.getByText('Nothing depends on the old key any more.').count()
           },
           { timeout: 90_000 },
         )
         .toBe(1)
+      await look()
       expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+      expect(seen.at(-1)).toBe(most)
       await expectClean()
       const { body } = await suite.uniroute.call('GET', '/admin/encryption', { token: await suite.uniroute.login() })
       const old = body.keys.find((one: { state: string }) => one.state === 'decrypt')
       expect(old.dependents).toBe(0)
-      for (const { id } of (await suite.uniroute.call('GET', '/admin/provider-keys', { token: caller.token })).body
-        .keys) {
-        const tested = await suite.uniroute.call('POST', `/admin/provider-keys/${id}/test`, {
-          token: caller.token,
-          body: {},
+      // Each key is used, and is the one it was.
+      for (const [at, id] of ids.entries()) {
+        const { status, headers } = await suite.uniroute.call('POST', '/v1/chat/completions', {
+          token: caller.apiKey,
+          headers: { 'x-uniroute-key': id },
+          body: { model: 'gpt-4o', max_tokens: 20, messages: [{ role: 'user', content: 'Say hello' }] },
         })
-        expect(tested.body).toMatchObject({ valid: true })
+        expect([status, headers.get('x-uniroute-key')]).toEqual([200, id])
+        expect(fake.requestsOf(secrets[at]!).filter(({ path }) => path.endsWith('/chat/completions'))).toHaveLength(1)
       }
       await press(`Retire ${old.kid}`)
       await sees('This cannot be undone.')

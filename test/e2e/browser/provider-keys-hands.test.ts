@@ -97,6 +97,13 @@ describeDashboard('provider keys in several hands', (suite) => {
     await signIn(suite.uniroute.adminAccount, { width: 375, height: 800, theme: 'dark' })
     await sees('First')
     const { keyboard } = suite.page
+    /** Who asked for no motion gets none. */
+    const expectStill = async (): Promise<void> =>
+      expect(
+        await suite.page.evaluate(() =>
+          (globalThis as any).document.getAnimations().map((one: any) => one.animationName ?? one.transitionProperty),
+        ),
+      ).toEqual([])
     /** Tab until it has the focus, which has to be seen there. */
     async function reach(label: string | RegExp): Promise<void> {
       const seen: string[] = []
@@ -148,6 +155,7 @@ describeDashboard('provider keys in several hands', (suite) => {
     await reach('Replace Second')
     await keyboard.press('r')
     await suite.page.getByRole('dialog').waitFor()
+    await expectStill()
     await expectClean()
     await keyboard.press('Escape')
     await suite.page.getByRole('dialog').waitFor({ state: 'detached' })
@@ -173,6 +181,12 @@ describeDashboard('provider keys in several hands', (suite) => {
     await keyboard.press('Enter')
     await sees('Second is deleted.')
     expect(await listKeys(token)).toMatchObject([{ label: 'First' }])
+    await suite.page.getByRole('dialog').waitFor({ state: 'detached' })
+    // The button it came from is gone: Tab goes on in the page, not at the top of everything.
+    await keyboard.press('Tab')
+    await expect
+      .poll(() => suite.page.evaluate(() => (globalThis as any).document.activeElement.closest('main') !== null))
+      .toBe(true)
     await expectClean()
   })
 })

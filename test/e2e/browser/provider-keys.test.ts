@@ -120,7 +120,7 @@ describeDashboard('provider keys', (suite) => {
     await sees('Nothing used this key in the last 7 days.')
     await expectClean()
     await press('Disable')
-    await sees('Switched off; nothing uses it')
+    await sees(/You switched it off on .*; nothing uses it/)
     expect(await listKeys()).toMatchObject([{ is_active: false }])
     await press('Undo')
     await sees('Neither tested nor used yet')

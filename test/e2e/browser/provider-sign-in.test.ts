@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest'
 import { rememberSecret } from '../../fake-provider/fake-keys.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
-import { startOidcIssuer } from '../../support/oidc-issuer.ts'
+import { type OidcIssuer, startOidcIssuer } from '../../support/oidc-issuer.ts'
 
 describeDashboard('signing in with a provider', (suite) => {
   const { expectClean, sees, heading } = suite
 
-  test('leads there and back to the page one wanted, as oneself; a reload stays signed in', async () => {
+  async function startWithProvider(): Promise<OidcIssuer> {
     const issuer = await startOidcIssuer()
     suite.atEnd(() => issuer.close())
     rememberSecret(issuer.clientSecret)
@@ -20,6 +20,11 @@ describeDashboard('signing in with a provider', (suite) => {
         OIDC_NAME: 'Example Login',
       },
     })
+    return issuer
+  }
+
+  test('leads there and back to the page one wanted, as oneself; a reload stays signed in', async () => {
+    const issuer = await startWithProvider()
     issuer.person = { ...issuer.person, email_verified: false }
     await suite.open('/usage', { leavesFor: issuer.url })
     const button = suite.page.getByRole('link', { name: 'Sign in with Example Login' })
@@ -37,7 +42,35 @@ describeDashboard('signing in with a provider', (suite) => {
     await heading('Usage')
     await expectClean()
     await suite.page.goto(`${suite.uniroute.url}/settings/profile`)
-    await sees('Link your account there')
+    await sees('Your account has no password')
+    await expectClean()
+  })
+  test('stands for the password before something that matters, and leads back to where one was', async () => {
+    const issuer = await startWithProvider()
+    await suite.open('/settings/profile', { leavesFor: issuer.url, expect: /403/ })
+    const { page } = suite
+    await page.getByRole('link', { name: 'Sign in with Example Login' }).click()
+    await sees('Your account has no password')
+    expect(await page.getByLabel('Current password').count()).toBe(0)
+    const deleteForGood = async (): Promise<void> => {
+      await page.getByRole('button', { name: 'Delete my account' }).click()
+      await page.getByRole('button', { name: 'Delete for good' }).click()
+    }
+    await deleteForGood()
+    await page.getByRole('button', { name: 'Sign in again with Example Login' }).waitFor()
+    expect(await page.getByLabel('Password').count()).toBe(0)
+    // Somebody else at the provider does not do, and is told so on the page one comes back to.
+    const { person } = issuer
+    issuer.person = { ...person, sub: 'somebody-else' }
+    await page.getByRole('button', { name: 'Sign in again with Example Login' }).click()
+    await sees('You signed in there as somebody else')
+    await expectClean()
+    issuer.person = person
+    await deleteForGood()
+    await page.getByRole('button', { name: 'Sign in again with Example Login' }).click()
+    await sees('Your account has no password')
+    await deleteForGood()
+    await sees('Your account is deleted.')
     await expectClean()
   })
 })

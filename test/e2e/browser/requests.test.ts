@@ -29,6 +29,18 @@ describeDashboard('requests', (suite) => {
     await count(1)
     expect(calls).toHaveLength(1)
     await suite.expectClean()
+    // A log has the whole width, and nothing else.
+    const width = (): Promise<number> => page.locator('main').evaluate((main: any) => main.clientWidth)
+    await page.setViewportSize({ width: 1900, height: 900 })
+    expect(await width()).toBeGreaterThan(1600)
+    await page.getByRole('link', { name: 'Usage', exact: true }).click()
+    await suite.heading('Usage')
+    expect(await width()).toBe(1160)
+    await suite.expectClean()
+    await page.goBack()
+    await suite.heading('Requests')
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await count(1)
 
     await page.getByRole('switch', { name: 'Live' }).click()
     await suite.sees('New requests appear as they end.')

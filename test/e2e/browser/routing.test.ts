@@ -99,4 +99,47 @@ describeDashboard('routing', (suite) => {
     await expect.poll(listLabels).toEqual(['Second', 'First'])
     await expectClean()
   })
+
+  test('keys are put in order by dragging too; Escape lets go of one where it was', async () => {
+    const token = await start()
+    for (const label of ['First', 'Second', 'Third']) {
+      await suite.uniroute.addProviderKey(token, 'openai', newKey('ok'), { label })
+    }
+    await open('order')
+    const { page } = suite
+    const rows = page.getByRole('region', { name: 'OpenAI' }).getByRole('listitem')
+    const listShown = (): Promise<string[]> =>
+      rows.evaluateAll((all: any[]) => all.map((row) => /First|Second|Third/.exec(row.textContent)![0]))
+    await expect.poll(listShown).toEqual(['First', 'Second', 'Third'])
+    const take = async (label: string): Promise<{ x: number; y: number }> => {
+      const handle = await rows.filter({ hasText: label }).locator('[data-handle]').boundingBox()
+      const at = { x: handle.x + handle.width / 2, y: handle.y + handle.height / 2 }
+      await page.mouse.move(at.x, at.y)
+      await page.mouse.down()
+      return at
+    }
+    const height = (await rows.first().boundingBox()).height
+    const patches: string[] = []
+    page.on('request', (request: any) => request.method() === 'PATCH' && patches.push(request.url()))
+    const first = await take('First')
+    await page.mouse.move(first.x, first.y + 2.2 * height, { steps: 8 })
+    await page.keyboard.press('Escape')
+    await page.mouse.up()
+    expect(await listShown()).toEqual(['First', 'Second', 'Third'])
+    expect(patches).toEqual([])
+    const again = await take('First')
+    await page.mouse.move(again.x, again.y + 2.2 * height, { steps: 8 })
+    await page.mouse.up()
+    await expect.poll(listShown).toEqual(['Second', 'Third', 'First'])
+    // The one that was let go was not sent.
+    expect(patches).toHaveLength(1)
+    const { keys } = (await suite.uniroute.call('GET', '/admin/provider-keys', { token })).body
+    const inOrder = keys.toSorted((a: any, b: any) => a.position - b.position)
+    expect(inOrder.map(({ label }: any) => label)).toEqual(['Second', 'Third', 'First'])
+    const third = await take('Third')
+    await page.mouse.move(third.x, third.y - 1.2 * height, { steps: 8 })
+    await page.mouse.up()
+    await expect.poll(listShown).toEqual(['Third', 'Second', 'First'])
+    await expectClean()
+  })
 })

@@ -1,70 +1,15 @@
-// The newcomer's path in a real browser: the printed link, the first administrator, the first keys, the first request.
-// After every step the page is clean.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { expect, test, vi } from 'vitest'
+// Set-up in a real browser, from the printed link on: what fails, what is refused, what comes of it. The way from there to
+// the first answers is in newcomer.test.ts. After every step the page is clean.
+import { expect, test } from 'vitest'
 import { createFakePassword } from '../../fake-provider/fake-keys.ts'
-import type { FakeProvider } from '../../fake-provider/fake-provider.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
+import { type Started, startWithNpm } from '../../support/npm-start.ts'
 import { createUniRouteClient } from '../../support/uniroute-client.ts'
 
-const START = fileURLToPath(new URL('../../../scripts/start.mjs', import.meta.url))
-const execute = promisify(execFile)
-
-interface Started {
-  readonly url: string
-  readonly code: string
-  stop(): Promise<void>
-}
-
-/** As `npm start` does, on a free port and into a folder of its own. */
-async function start(fake: FakeProvider): Promise<Started> {
-  const folder = mkdtempSync(join(tmpdir(), 'uniroute-setup-'))
-  const child: ChildProcess = spawn(process.execPath, [START], {
-    cwd: folder,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: folder,
-      PORT: '0',
-      DATA_DIR: folder,
-      OPENAI_BASE_URL: fake.urlOf('openai'),
-      ANTHROPIC_BASE_URL: fake.urlOf('anthropic'),
-      GOOGLE_BASE_URL: fake.urlOf('google'),
-    },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const killWithUs = (): void => void child.kill('SIGKILL')
-  process.once('exit', killWithUs)
-  let printed = ''
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => (printed += text))
-  const findLink = (): RegExpExecArray | null => /(https?:\S+)\/setup#(\S+)(?=\s)/.exec(printed)
-  const link = await vi.waitUntil(findLink, { timeout: 60_000 }).catch((error: unknown) => {
-    child.kill('SIGTERM')
-    throw error
-  })
-  const [, url, code] = link
-  return {
-    url: url!,
-    code: code!,
-    async stop() {
-      process.off('exit', killWithUs)
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      await ended
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-}
-
 describeDashboard('set-up', (suite) => {
-  const { expectClean, open, paste, press, sees } = suite
+  const { expectClean, open, press, sees } = suite
   async function begin(): Promise<Started> {
-    const started = await start(suite.fake)
+    const started = await startWithNpm(suite.fake)
     suite.atEnd(() => started.stop())
     return started
   }
@@ -98,68 +43,6 @@ describeDashboard('set-up', (suite) => {
     meets = null
     await press('Try again')
     await sees('sealed with AES-256-GCM')
-    await expectClean()
-  })
-
-  test('from nothing to the first answer: administrator, provider key, API key, the snippet as it is shown', async () => {
-    const uniroute = await begin()
-    await open(`${uniroute.url}/setup#${uniroute.code}`)
-    await suite.page.getByLabel('E-mail').waitFor()
-    expect(suite.page.url()).toBe(`${uniroute.url}/setup`)
-    expect(await suite.tab.findLeaks([uniroute.code])).toEqual([])
-    await expectClean()
-    const password = createFakePassword()
-    await suite.page.getByLabel('E-mail').fill('first@example.com')
-    await suite.page.getByLabel('Password', { exact: true }).fill(password)
-    await press('Create administrator')
-    await sees('sealed with AES-256-GCM')
-    await expectClean()
-    await press('Go on')
-
-    // Resumed where it was, after a reload.
-    await sees('Your first provider key')
-    await suite.page.reload()
-    await sees('Your first provider key')
-    const key = suite.newKey()
-    await paste('Add a key', key)
-    await sees('Looks like a key of OpenAI.')
-    await press('Test and save')
-    await sees('is saved')
-    await expectClean()
-    await press('Go on')
-
-    await sees('Your first API key')
-    await expectClean()
-    await press('Create API key')
-    await sees('It is shown this once')
-    await sees('Waiting for your first request…')
-    const dialog = suite.page.getByRole('dialog')
-    suite.shownOnce(await dialog.locator('code').first().innerText())
-    await expectClean(suite.tab, { shows: true })
-    const { stdout } = await execute('sh', ['-c', await dialog.getByRole('tabpanel').locator('pre').innerText()])
-    expect(JSON.parse(stdout).choices[0].message.content).toContain('Say hello')
-    await sees('gpt-4o-mini answered your first request.')
-    await suite.page.getByRole('status').getByText(/You$/).waitFor()
-    expect(suite.fake.requestsOf(key).filter(({ path }) => path.endsWith('/chat/completions'))).toHaveLength(1)
-    await press('I have stored it')
-
-    await suite.page.getByRole('heading', { name: 'Overview' }).waitFor()
-    await sees('Last requests')
-    expect(await suite.page.getByText('Get started').count()).toBe(0)
-    await suite.page.reload()
-    await sees('Last requests')
-    await expectClean()
-
-    // The playground asks on the key that was pasted.
-    await suite.page.getByRole('link', { name: 'Playground' }).first().click()
-    await suite.page.getByLabel('Message').fill('Say hello')
-    await press('Send')
-    const answer = suite.page.getByRole('article').first()
-    await answer.getByText(/You/).first().waitFor()
-    await answer
-      .getByText(/Say hello/)
-      .first()
-      .waitFor()
     await expectClean()
   })
 

@@ -5,9 +5,12 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../../server/database/database.ts'
 import { createRandom, makeRequest } from '../../../server/features/usage/testing.ts'
+import { meetOnce } from '../../support/browser.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 
 const DAY = '2026-03-11'
+const DAYS = ['2026-03-09', '2026-03-10', '2026-03-11', '2026-03-12'] as const
+const MODELS = ['gpt-5', 'gpt-5-mini', 'tiny', 'unpriced'] as const
 const MIDNIGHT = Date.parse(`${DAY}T00:00:00Z`)
 
 describeDashboard('usage', (suite) => {
@@ -18,7 +21,7 @@ describeDashboard('usage', (suite) => {
     const { body } = await suite.uniroute.call('GET', '/auth/profile', { token })
     const random = createRandom(5)
     const rows = Array.from({ length: 90 }, (_, i) => {
-      const model = ['gpt-5', 'gpt-5-mini', 'tiny', 'unpriced'][i % 4]!
+      const model = MODELS[i % 4]!
       const cost = { 'gpt-5': 41_234_567, 'gpt-5-mini': 1_234_567, tiny: 21, unpriced: null }[model]!
       return makeRequest(random, {
         created_at: MIDNIGHT + (i - 45) * 600_000,
@@ -68,6 +71,13 @@ describeDashboard('usage', (suite) => {
     expect(place).toBeGreaterThan(0)
     return of.locator(`${part} tr td:nth-child(${place}) > :last-child`).allInnerTexts()
   }
+  /** What is written, to the digits it is written with, is what the lines of the file add up to; never none for a little. */
+  function expectSameCost(shown: string, inFile: readonly string[], what: string): void {
+    const nanos = inFile.reduce((sum, text) => sum + BigInt(text.replace('.', '')), 0n)
+    const figure = /\$([\d,]+(?:\.\d+)?)/.exec(shown)?.[1]?.replace(/,/g, '')
+    expect(figure, `${what}: ${shown}`).toBe((Number(nanos) / 1e9).toFixed(figure?.split('.')[1]?.length ?? 0))
+    if (nanos > 0n) expect(shown, what).toMatch(/[1-9]/)
+  }
   const add = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + Number(text.replace(/,/g, '')), 0)
 
   test('days, table, total and file are the same in two time zones; small costs show, unknown ones say so', async () => {
@@ -97,9 +107,7 @@ describeDashboard('usage', (suite) => {
       await page.getByRole('tab', { name: 'Requests', exact: true }).click()
       await suite.press('View as table')
       const days = table(/^Requests, /)
-      const perDay = await Promise.all(
-        ['gpt-5', 'gpt-5-mini', 'tiny', 'unpriced'].map((model) => readColumn(days, model)),
-      )
+      const perDay = await Promise.all(MODELS.map((model) => readColumn(days, model)))
       expect(perDay.reduce((sum, column) => sum + add(column), 0)).toBe(90)
       splits.add(JSON.stringify(perDay))
       await suite.expectClean()
@@ -108,7 +116,27 @@ describeDashboard('usage', (suite) => {
         .trimEnd()
         .split('\r\n')
         .map((line) => line.split(','))
-      const inFile = (column: string): string[] => lines.map((line) => line[head!.indexOf(column)]!)
+      const inFile = (column: string, only: Readonly<Record<string, string>> = {}): string[] =>
+        lines
+          .filter((line) => Object.entries(only).every(([name, value]) => line[head!.indexOf(name)] === value))
+          .map((line) => line[head!.indexOf(column)]!)
+      // Each day of each model, as the chart draws it, is the file's.
+      for (const [at, model] of MODELS.entries()) {
+        const ofFile = DAYS.map((day) => add(inFile('requests', { model, day })))
+        expect(perDay[at]!.map(Number), `${model}, requests by day`).toEqual(ofFile)
+      }
+      await page.getByRole('tab', { name: 'Cost', exact: true }).click()
+      await suite.press('View as table')
+      const daysOfCost = table(/^Cost, /)
+      for (const model of MODELS.filter((one) => one !== 'unpriced')) {
+        const shown = await readColumn(daysOfCost, model)
+        for (const [at, day] of DAYS.entries()) expectSameCost(shown[at]!, inFile('cost_usd', { model, day }), model)
+      }
+      for (const [at, model] of MODELS.entries()) {
+        if (model !== 'unpriced') expectSameCost(costs[at]!, inFile('cost_usd', { model }), model)
+      }
+      const [totalCost] = await readColumn(groups, 'Cost', 'tfoot')
+      expectSameCost(totalCost!, inFile('cost_usd'), 'the total')
       expect(add(inFile('requests'))).toBe(90)
       expect(new Set(inFile('time_zone'))).toEqual(new Set([zone]))
       const token = await suite.uniroute.login()
@@ -164,14 +192,13 @@ describeDashboard('usage', (suite) => {
     const { page } = suite.tab
     await table(/^Usage by Model$/).waitFor()
     const body = JSON.stringify({ error: 'The database is away.', code: 'storage_unavailable' })
-    await page.route('**/admin/usage?**', (route: any) =>
+    await meetOnce(page, '**/admin/usage?**', (route) =>
       route.fulfill({ status: 503, contentType: 'application/json', headers: { 'x-request-id': 'req_away' }, body }),
     )
     await page.getByLabel('Group by').selectOption('provider')
     await suite.sees('The database is away.')
     await suite.sees('req_away')
     await suite.expectClean()
-    await page.unroute('**/admin/usage?**')
     await suite.press('Try again')
     await table(/^Usage by Provider$/).waitFor()
     await suite.expectClean()

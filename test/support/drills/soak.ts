@@ -18,7 +18,9 @@ export interface SoakFigures {
   readonly seconds: number
   readonly measuredSeconds: number
   readonly counts: Readonly<Record<string, number>>
+  /** The first of them in words. */
   readonly failed: readonly string[]
+  readonly failures: number
   /** Of resident memory: what it grew by, along the line through all samples, of its mean. */
   readonly growth: number
   readonly meanBytes: number
@@ -38,14 +40,17 @@ const PAUSE_MS = 40
 const LANES = { whole: 6, streamed: 8, aborted: 4, translated: 4, control: 1 } as const
 type Kind = keyof typeof LANES
 const MOST_KEPT = 20
+const RENEWAL_SECONDS = 300
 
 interface Soak {
   readonly port: number
   readonly apiKey: string
-  readonly token: string
+  /** Of a session that is renewed long before it is over. */
+  token: string
   readonly random: Random
   readonly counts: Record<Kind, number>
   readonly failed: string[]
+  failures: number
   isOver: boolean
 }
 
@@ -77,14 +82,15 @@ export async function runSoakDrill(options: {
     await uniroute.stop()
     uniroute.remove()
   })
-  const { apiKey, token } = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+  const caller = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
   const soak: Soak = {
     port: Number(new URL(uniroute.url).port),
-    apiKey,
-    token,
+    apiKey: caller.apiKey,
+    token: caller.token,
     random: createRandom(),
     counts: { whole: 0, streamed: 0, aborted: 0, translated: 0, control: 0 },
     failed: [],
+    failures: 0,
     isOver: false,
   }
   const lanes = (Object.keys(LANES) as Kind[]).flatMap((kind) =>
@@ -104,11 +110,12 @@ export async function runSoakDrill(options: {
     const sample = { at, bytes: readResident(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length }
     if (at >= measuredFrom) samples.push(sample)
     if (Math.round(at) % 60 === 0) say(describeSample(sample, soak))
+    if (Math.round(at) % RENEWAL_SECONDS === 0) soak.token = await uniroute.login(caller.email, caller.password)
   }
   const loopDelayMs = await teller.read(uniroute)
   soak.isOver = true
   await Promise.all(lanes)
-  if (uniroute.child.exitCode !== null) soak.failed.push(`the server ended with ${uniroute.child.exitCode}`)
+  if (uniroute.child.exitCode !== null) note(soak, `the server ended with ${uniroute.child.exitCode}`)
   const quarter = Math.max(1, Math.floor(samples.length / 4))
   const medianOf = (some: readonly Sample[]): number => median(some.map(({ descriptors }) => descriptors))
   const { growth, mean } = fitGrowth(samples)
@@ -117,6 +124,7 @@ export async function runSoakDrill(options: {
     measuredSeconds: (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0),
     counts: soak.counts,
     failed: soak.failed,
+    failures: soak.failures,
     growth,
     meanBytes: mean,
     descriptors: { first: medianOf(samples.slice(0, quarter)), last: medianOf(samples.slice(-quarter)) },
@@ -124,9 +132,9 @@ export async function runSoakDrill(options: {
   }
 }
 
-function describeSample({ at, bytes, descriptors }: Sample, { counts, failed }: Soak): string {
+function describeSample({ at, bytes, descriptors }: Sample, { counts, failures }: Soak): string {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
-  return `${Math.round(at / 60)} min: ${Math.round(bytes / 1024 ** 2)} MB, ${descriptors} descriptors, ${all} calls, ${failed.length} failed`
+  return `${Math.round(at / 60)} min: ${Math.round(bytes / 1024 ** 2)} MB, ${descriptors} descriptors, ${all} calls, ${failures} failed`
 }
 
 async function runLane(soak: Soak, kind: Kind): Promise<void> {
@@ -181,6 +189,7 @@ function writeMessages(apiKey: string, stream: boolean): Buffer {
 }
 
 function note(soak: Soak, sentence: string): void {
+  soak.failures++
   if (soak.failed.length < MOST_KEPT) soak.failed.push(sentence)
 }
 

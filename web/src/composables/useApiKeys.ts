@@ -34,7 +34,8 @@ export function useApiKeys() {
 
   async function revoke(ids: readonly string[]): Promise<void> {
     try {
-      for (const id of ids) await api.revokeApiKey(id)
+      // Tried again, it goes on with those that are left.
+      for (const id of ids) if (active.value?.some((key) => key.id === id)) await api.revokeApiKey(id)
     } finally {
       await refresh()
     }

@@ -21,6 +21,8 @@ export interface Format {
   clock(moment: string): string
   /** "1 December 2026" */
   day(moment: string): string
+  /** The end of a wait, as short as it is clear: "09:20" today, "1 December" where a day begins, "30 Nov, 19:00". */
+  until(moment: string): string
   /** "31 Jan 2026", of a calendar day as the server names it. */
   plainDay(day: string): string
   /** "31 Jan", likewise */
@@ -52,6 +54,7 @@ export function useFormat(): Format {
     exact: (moment) => formats.value.exact.format(new Date(moment)),
     clock: (moment) => formats.value.clock.format(new Date(moment)),
     day: (moment) => formats.value.day.format(new Date(moment)),
+    until: (moment) => sayUntil(formats.value, new Date(moment), new Date()),
     plainDay: (day) => formats.value.plainDay.format(new Date(`${day}T00:00:00Z`)),
     shortDay: (day) => formats.value.shortDay.format(new Date(`${day}T00:00:00Z`)),
     number: (value) => formats.value.number.format(value),
@@ -85,6 +88,17 @@ function createFormats(locale: string, timeZone: string) {
       timeZone,
     }),
     day: new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone }),
+    timeOfDay: new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone }),
+    dayOfYear: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', timeZone }),
+    dayAndTime: new Intl.DateTimeFormat(locale, {
+      day: 'numeric',
+      month: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      timeZone,
+    }),
+    // The same in every language: whether a moment is the first of its day.
+    midnight: new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', timeZone }),
     plainDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }),
     shortDay: new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }),
     number: new Intl.NumberFormat(locale),
@@ -96,6 +110,12 @@ function createFormats(locale: string, timeZone: string) {
     either: new Intl.ListFormat(locale, { type: 'disjunction' }),
     three: new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
   }
+}
+
+function sayUntil(formats: ReturnType<typeof createFormats>, moment: Date, now: Date): string {
+  if (formats.midnight.format(moment) === '00:00:00') return formats.dayOfYear.format(moment)
+  const isToday = formats.day.format(moment) === formats.day.format(now)
+  return (isToday ? formats.timeOfDay : formats.dayAndTime).format(moment)
 }
 
 function relative(format: Intl.RelativeTimeFormat, seconds: number): string {

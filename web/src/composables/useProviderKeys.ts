@@ -1,7 +1,7 @@
 // The provider keys of the signed-in person: the list, what each paid for this week, the providers they belong to, and
 // what can be done with one.
 import { useQuery, useQueryCache } from '@pinia/colada'
-import { computed } from 'vue'
+import { computed, watch } from 'vue'
 import type { EditProviderKeyBody, ProviderKey, ProviderKeyList } from '../../../contract/provider-keys.ts'
 import type { LeaseAnswer } from '../../../contract/teams.ts'
 import { readInstallation } from '../services/api/accounts.ts'
@@ -23,7 +23,12 @@ export interface KeySection {
   readonly keys: readonly PageKey[]
   /** Keys of others that serve after them. */
   readonly borrowed: readonly LeaseAnswer[]
+  /** Models for which the provider does not answer just now. */
+  readonly down: readonly { readonly model: string; readonly until: string }[]
 }
+
+/** How often it is looked whether a provider that is down is back. */
+const LOOK_AGAIN_MS = 15_000
 
 export function useProviderKeys() {
   const cache = useQueryCache()
@@ -44,6 +49,7 @@ export function useProviderKeys() {
         hasServerKey: provider?.has_server_key === true && installation.data.value?.server_fallback.length !== 0,
         keys: (byProvider.get(id) ?? []).toSorted((one, other) => one.position - other.position),
         borrowed: borrowed.get(id) ?? [],
+        down: (list.data.value?.down ?? []).filter(({ provider: of }) => of === id),
       }
     })
   })
@@ -52,6 +58,13 @@ export function useProviderKeys() {
   const isComplete = wasOnce(
     () => hasCome(list) && hasCome(week) && (sections.value.length === 0 || hasCome(installation)),
   )
+
+  // Nothing tells that a provider is back.
+  watch(list.data, (page, _before, onCleanup) => {
+    if (!page?.down?.length) return
+    const timer = setTimeout(() => void list.refetch(), LOOK_AGAIN_MS)
+    onCleanup(() => clearTimeout(timer))
+  })
 
   const refresh = (): Promise<unknown> => cache.invalidateQueries({ key: LIST })
 

@@ -4,6 +4,7 @@
 // When a session ends under somebody's hands, calls wait for the sign-in that opens over the page, so no draft is lost.
 import type { SessionAnswer, User } from '../../../contract/accounts.ts'
 import { ApiError, send } from './api/send.ts'
+import { forgetUnsaved } from './unsaved.ts'
 
 /**
  * unknown: not asked yet · expired: was signed in on this page, and has to prove it again · enrolling: signed in, and has
@@ -16,11 +17,16 @@ type Message = { readonly kind: 'signed-in'; readonly answer: SessionAnswer } | 
 /** Not a secret: spares a browser that was never signed in here a call that must fail. */
 const MARK = 'uniroute-signed-in'
 const LOCK = 'uniroute-refresh'
+/** What does not answer by then is told; the other tabs wait for their turn no longer than this. */
+const LONGEST_REFRESH_MS = 15_000
+const LONGEST_TURN_MS = 20_000
 
 let state: SessionState = 'unknown'
 let token: string | null = null
 let user: User | null = null
 let refreshing: Promise<boolean> | null = null
+/** Counts log-outs: what was under way before one is of nobody any more. */
+let era = 0
 let again: { promise: Promise<void>; resolve: () => void; reject: (reason: Error) => void } | null = null
 const listeners = new Set<Listener>()
 const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('uniroute-session')
@@ -28,8 +34,7 @@ const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastCh
 channel?.addEventListener('message', ({ data }: MessageEvent<Message>) => {
   if (data.kind === 'signed-out') leave()
   else if (user === null || user.id === data.answer.user.id) accept(data.answer)
-  // Another account in another tab has replaced the cookie: what stands on this page is not theirs to see.
-  else location.reload()
+  else startOver()
 })
 
 export const readToken = (): string | null => token
@@ -43,7 +48,7 @@ export function watchSession(listener: Listener): void {
 
 /** Takes over what a sign-in, set-up or refresh answered, here and in the other tabs. */
 export function signIn(answer: SessionAnswer): void {
-  if (user !== null && user.id !== answer.user.id) return location.reload()
+  if (user !== null && user.id !== answer.user.id) return startOver()
   accept(answer)
   tell({ kind: 'signed-in', answer })
 }
@@ -68,22 +73,28 @@ export async function restoreSession(): Promise<void> {
 
 /** A new access token; false where there is no session any more. `stale`: the token that was refused. */
 export function refreshSession(stale: string | null): Promise<boolean> {
+  if (state === 'out') return Promise.resolve(false)
   refreshing ??= withLock(() => refreshNow(stale)).finally(() => (refreshing = null))
   return refreshing
 }
 
 /** Waits until somebody has signed in over the page; throws when they leave instead. */
 export function waitForSignIn(): Promise<void> {
+  // What was still being read for somebody who has left asks nobody to sign in.
+  if (state === 'out') return Promise.reject(signedOut())
   if (!again) again = Promise.withResolvers<void>()
   change('expired')
   return again.promise
 }
 
 export async function signOut(): Promise<void> {
-  await send('POST', 'auth/logout').catch((error: unknown) => {
-    // Whoever has no session any more is signed out already.
-    if (!(error instanceof ApiError) || error.status !== 401) throw error
-  })
+  // In turn with the refreshes of all tabs: none of them brings back what ends here.
+  await withLock(() =>
+    send('POST', 'auth/logout').catch((error: unknown) => {
+      // Whoever has no session any more is signed out already.
+      if (!(error instanceof ApiError) || error.status !== 401) throw error
+    }),
+  )
   endSession()
 }
 
@@ -102,8 +113,12 @@ function tell(message: Message): void {
 async function refreshNow(stale: string | null): Promise<boolean> {
   // While this tab waited for its turn another one may have told it a new token.
   if (token !== null && token !== stale) return true
+  const before = era
   try {
-    signIn(await send<SessionAnswer>('POST', 'auth/refresh'))
+    const signal = AbortSignal.timeout(LONGEST_REFRESH_MS)
+    const answer = await send<SessionAnswer>('POST', 'auth/refresh', { signal })
+    if (era !== before) return false
+    signIn(answer)
     return true
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return false
@@ -111,9 +126,25 @@ async function refreshNow(stale: string | null): Promise<boolean> {
   }
 }
 
-function withLock(work: () => Promise<boolean>): Promise<boolean> {
+/** One tab after the other; a tab that never gives its turn back is passed over. */
+function withLock<Result>(work: () => Promise<Result>): Promise<Result> {
   // Plain http has no locks.
-  return navigator.locks ? navigator.locks.request(LOCK, work) : work()
+  if (!navigator.locks) return work()
+  let isOurs = false
+  const turn = navigator.locks.request(LOCK, { signal: AbortSignal.timeout(LONGEST_TURN_MS) }, () => {
+    isOurs = true
+    return work()
+  })
+  return turn.catch((error: unknown) => {
+    if (isOurs) throw error
+    return work()
+  })
+}
+
+/** Another account has replaced the cookie: what stands on this page is not theirs to see. */
+function startOver(): void {
+  forgetUnsaved()
+  location.reload()
 }
 
 function accept(answer: SessionAnswer): void {
@@ -126,13 +157,17 @@ function accept(answer: SessionAnswer): void {
 }
 
 function leave(): void {
+  era++
   token = null
   user = null
   setMark(false)
-  again?.reject(new ApiError({ status: 401, code: 'signed_out', message: 'You are signed out.' }))
+  forgetUnsaved()
+  again?.reject(signedOut())
   again = null
   change('out')
 }
+
+const signedOut = (): ApiError => new ApiError({ status: 401, code: 'signed_out', message: 'You are signed out.' })
 
 function change(next: SessionState): void {
   state = next

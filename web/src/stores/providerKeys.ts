@@ -1,7 +1,7 @@
 // What this tab knows of provider keys besides their metadata: which is being tested, and what its last test said. No
 // secret ever comes here.
 import { defineStore } from 'pinia'
-import { reactive } from 'vue'
+import { ref } from 'vue'
 import type { ProviderKeyTest } from '../../../contract/provider-keys.ts'
 
 export interface TestState {
@@ -12,13 +12,13 @@ export interface TestState {
 }
 
 export const useProviderKeyStore = defineStore('provider-keys', () => {
-  const tests = reactive<Record<string, TestState>>({})
+  const tests = ref<Record<string, TestState>>({})
 
   function setTest(id: string, state: TestState): void {
-    tests[id] = state
+    tests.value[id] = state
   }
   function forget(id: string): void {
-    delete tests[id]
+    delete tests.value[id]
   }
   return { tests, setTest, forget }
 })

@@ -57,10 +57,24 @@ test('what the browser fills in by itself is not taken', async () => {
   expect(input.element.value).toBe('')
 })
 
+test('what is filled in after a key was pressed is not taken either, and does not stay in the field', async () => {
+  const { wrapper, input } = open()
+  await input.trigger('keydown', { key: 'Tab' })
+  for (const inputType of [undefined, 'insertReplacementText']) {
+    input.element.value = 'a password the browser remembered'
+    await input.trigger('input', { inputType })
+    expect(input.element.value).toBe('')
+    input.element.value = 'a password the browser remembered'
+    await input.trigger('change')
+    expect(wrapper.vm.read()).toBeNull()
+    expect(input.element.value).toBe('')
+  }
+})
+
 test('typing works, and Clear drops the secret', async () => {
   const { wrapper, input } = open()
-  await input.trigger('keydown', { key: 's' })
   input.element.value = KEY
+  await input.trigger('input', { inputType: 'insertText' })
   await input.trigger('change')
   expect(wrapper.vm.read()).toBe(KEY)
   await wrapper.get('button').trigger('click')

@@ -1,7 +1,9 @@
 // What the form of an API key holds, from the key and back to what is sent.
 import type { ApiKey, UpdateApiKeyBody } from '../../../../contract/api-keys.ts'
 import type { FallbackPolicy, Payer } from '../../../../contract/common.ts'
+import { preferredZone } from '../../composables/usePreferences.ts'
 import type { TextKey } from '../../i18n.ts'
+import { endOfDay } from '../../ui/timeRange.ts'
 import { checkLimits, draftLimits, type LimitName, limitsOf, type LimitsDraft } from './limitDraft.ts'
 
 export type Expiry = 'keep' | 'never' | 'day' | '30' | '90' | '365'
@@ -42,7 +44,7 @@ export type DraftField = 'name' | 'expiryDay' | LimitName | 'budget' | 'payers'
 export function checkDraft(draft: KeyDraft, now = Date.now()): Partial<Record<DraftField, TextKey>> {
   const problems: Partial<Record<DraftField, TextKey>> = {}
   if (draft.name.trim() === '') problems.name = 'apiKeys.form.needsName'
-  if (draft.expiry === 'day' && !(Date.parse(`${draft.expiryDay}T23:59:59`) > now)) {
+  if (draft.expiry === 'day' && !(Date.parse(readDay(draft) ?? '') > now)) {
     problems.expiryDay = 'apiKeys.form.needsDay'
   }
   Object.assign(problems, checkLimits(draft))
@@ -64,8 +66,11 @@ export function bodyOf(draft: KeyDraft, now = Date.now()): UpdateApiKeyBody & { 
   }
 }
 
+/** The end of the chosen day where the reader is. */
+const readDay = (draft: KeyDraft): string | null => endOfDay(draft.expiryDay, preferredZone())
+
 function readExpiry(draft: KeyDraft, now: number): string | null {
   if (draft.expiry === 'never') return null
-  if (draft.expiry === 'day') return new Date(`${draft.expiryDay}T23:59:59`).toISOString()
+  if (draft.expiry === 'day') return readDay(draft)
   return new Date(now + Number(draft.expiry) * DAY_MS).toISOString()
 }

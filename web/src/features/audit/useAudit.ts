@@ -3,19 +3,21 @@ import { useQuery } from '@pinia/colada'
 import { computed } from 'vue'
 import { useAddressState } from '../../composables/useAddressState.ts'
 import { useNames } from '../../composables/useNames.ts'
+import { preferredZone } from '../../composables/usePreferences.ts'
 import { useText } from '../../i18n.ts'
 import { type AuditEntryAnswer, type AuditQuestion, listAudit } from '../../services/api/audit.ts'
 import { useSessionStore } from '../../stores/session.ts'
+import { addDays, startOfDay } from '../../ui/timeRange.ts'
 
 const FILTERS = { actor: '', action: '', target: '', from: '', to: '' }
 const DEFAULTS = { ...FILTERS, own: '', cursor: '', entry: '' }
 type Filters = Partial<typeof FILTERS & { own: string }>
 const PAGE_LENGTH = 50
 
-/** A day of this browser's zone as the moment it begins; `next`: the one after it. */
-function startOf(day: string, next = 0): string {
-  const [year, month, date] = day.split('-').map(Number)
-  return new Date(year!, month! - 1, date! + next).toISOString()
+/** When a day begins where the reader is, or one after it; empty where the address names no day. */
+function momentOf(day: string, later = 0): string {
+  if (Number.isNaN(Date.parse(`${day}T00:00:00Z`))) return ''
+  return startOfDay(addDays(day, later), preferredZone()).toISOString()
 }
 
 export function useAudit() {
@@ -32,8 +34,8 @@ export function useAudit() {
       action,
       target,
       own,
-      from: from && startOf(from),
-      to: to && startOf(to, 1),
+      from: momentOf(from),
+      to: momentOf(to, 1),
     }
   })
   const page = useQuery({

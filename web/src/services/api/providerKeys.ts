@@ -21,9 +21,9 @@ const one = (id: string): string => `admin/provider-keys/${encodeURIComponent(id
 
 export const listProviderKeys = async (): Promise<ProviderKey[]> =>
   (await call<{ keys: ProviderKey[] }>('GET', 'admin/provider-keys')).keys
-/** With what stood in for those that do not serve, and with the keys of others. */
+/** With what stood in for those that do not serve, the keys of others, and which providers do not answer. */
 export const readProviderKeyPage = (): Promise<ProviderKeyList> =>
-  call('GET', 'admin/provider-keys?include=stand_in,borrowed')
+  call('GET', 'admin/provider-keys?include=stand_in,borrowed,ended,down')
 export const testUnsavedKey = (body: TestProviderKeyBody): Promise<ProviderKeyTest> =>
   call('POST', 'admin/provider-keys/test', { body })
 export const addProviderKey = (body: AddProviderKeyBody): Promise<Answer> =>

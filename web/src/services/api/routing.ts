@@ -2,18 +2,15 @@
 // what they may still pay today, and what would happen to a request.
 import type { User } from '../../../../contract/accounts.ts'
 import type { FallbackPolicy } from '../../../../contract/common.ts'
-import type { Allowance } from '../../../../contract/limits.ts'
 import type { RouteExplanation, Simulate } from '../../../../contract/route.ts'
-import type { RoutingBody, RoutingView } from '../../../../contract/routing.ts'
+import type { FallbackView, RoutingBody, RoutingView } from '../../../../contract/routing.ts'
 import { call } from './client.ts'
 
 export const readRouting = (): Promise<RoutingView> => call('GET', 'admin/routing')
 export const saveRouting = (body: RoutingBody): Promise<{ routing: RoutingView }> =>
   call('PUT', 'admin/routing', { body })
 export const resetRouting = (): Promise<unknown> => call('DELETE', 'admin/routing')
-export const readAllowance = async (): Promise<Allowance['allowance']> =>
-  (await call<Allowance>('GET', 'admin/allowance')).allowance
-export const readAccount = async (): Promise<User> => (await call<{ user: User }>('GET', 'auth/profile')).user
+export const readFallback = (): Promise<FallbackView> => call('GET', 'admin/fallback')
 export const saveFallback = async (fallback: FallbackPolicy): Promise<User> =>
   (await call<{ user: User }>('PUT', 'auth/profile', { body: { fallback } })).user
 /** Nothing is sent to anybody. */

@@ -2,11 +2,14 @@
 import type {
   CreateLeaseBody,
   CreateTeamInviteBody,
+  DepartureImpact,
+  EndedLeaseAnswer,
   LeaseAnswer,
   LeaseImpact,
   LeaseUsage,
   Team,
   TeamDetails,
+  TeamList,
   TeamRole,
   UpdateLeaseBody,
   UpdateTeamBody,
@@ -22,12 +25,13 @@ export interface NewInvite {
 export interface Leases {
   readonly lent: readonly LeaseAnswer[]
   readonly borrowed: readonly LeaseAnswer[]
+  readonly ended: readonly EndedLeaseAnswer[]
 }
 
 const one = (id: string): string => `admin/teams/${encodeURIComponent(id)}`
 const lease = (id: string): string => `admin/leases/${encodeURIComponent(id)}`
 
-export const listTeams = async (): Promise<Team[]> => (await call<{ teams: Team[] }>('GET', 'admin/teams')).teams
+export const listTeams = (): Promise<TeamList> => call('GET', 'admin/teams')
 export const createTeam = (name: string): Promise<Team> => call('POST', 'admin/teams', { body: { name } })
 export const renameTeam = (id: string, name: string): Promise<Team> => call('PATCH', one(id), { body: { name } })
 export const limitTeam = (id: string, limits: UpdateTeamBody): Promise<Team> => call('PATCH', one(id), { body: limits })
@@ -36,6 +40,9 @@ export const readTeam = (id: string): Promise<TeamDetails> => call('GET', one(id
 export const setRole = (id: string, user: string, role: TeamRole): Promise<unknown> =>
   call('PUT', `${one(id)}/members/${user}`, { body: { role } })
 export const removeMember = (id: string, user: string): Promise<unknown> => call('DELETE', `${one(id)}/members/${user}`)
+export const readDeparture = (id: string, user: string): Promise<DepartureImpact> =>
+  call('GET', `${one(id)}/members/${user}/impact`)
+export const readDissolution = (id: string): Promise<DepartureImpact> => call('GET', `${one(id)}/impact`)
 export const inviteToTeam = (id: string, body: CreateTeamInviteBody): Promise<NewInvite> =>
   call('POST', `${one(id)}/invites`, { body })
 export const withdrawInvite = (id: string, invite: string): Promise<unknown> =>

@@ -1,0 +1,116 @@
+// The manifests for Kubernetes, without a cluster: no field that its API does not have where it stands, and every name in
+// them leads to something that is there.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { z } from 'zod'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
+const labels = z.record(name, name)
+const metadata = z.strictObject({ name, labels: labels.optional() })
+const quantity = z.string().regex(/^\d+(?:m|Ki|Mi|Gi)?$/)
+const resources = z.strictObject({ cpu: quantity, memory: quantity, storage: quantity }).partial()
+const needs = z.strictObject({ requests: resources, limits: resources }).partial()
+const probe = z.strictObject({
+  httpGet: z.strictObject({ path: z.string().startsWith('/'), port: name }),
+  periodSeconds: z.int().positive(),
+  failureThreshold: z.int().positive(),
+})
+const container = z.strictObject({
+  name,
+  image: z.string().regex(/^\S+:\S+$/),
+  ports: z.array(z.strictObject({ name: name.max(15), containerPort: z.int().max(65_535) })),
+  env: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+  livenessProbe: probe,
+  readinessProbe: probe,
+  lifecycle: z.strictObject({ preStop: z.strictObject({ sleep: z.strictObject({ seconds: z.int().positive() }) }) }),
+  resources: needs,
+  securityContext: z.strictObject({
+    allowPrivilegeEscalation: z.literal(false),
+    readOnlyRootFilesystem: z.literal(true),
+    capabilities: z.strictObject({ drop: z.tuple([z.literal('ALL')]) }),
+  }),
+  volumeMounts: z.array(z.strictObject({ name, mountPath: z.string(), readOnly: z.boolean().optional() })),
+})
+const pod = z.strictObject({
+  terminationGracePeriodSeconds: z.int(),
+  automountServiceAccountToken: z.literal(false),
+  securityContext: z.strictObject({
+    runAsNonRoot: z.literal(true),
+    runAsUser: z.int().positive(),
+    fsGroup: z.int().positive(),
+    seccompProfile: z.strictObject({ type: z.literal('RuntimeDefault') }),
+  }),
+  containers: z.tuple([container]),
+  volumes: z.array(
+    z.union([
+      z.strictObject({ name, secret: z.strictObject({ secretName: name, defaultMode: z.int() }) }),
+      z.strictObject({ name, emptyDir: z.strictObject({}) }),
+    ]),
+  ),
+})
+const claim = z.strictObject({ accessModes: z.array(z.literal('ReadWriteOnce')), resources: needs })
+const servicePort = z.strictObject({ name, port: z.int().max(65_535), targetPort: name })
+const service = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Service'),
+  metadata,
+  spec: z.strictObject({ selector: labels, ports: z.array(servicePort), clusterIP: z.literal('None').optional() }),
+})
+const selector = z.strictObject({ matchLabels: labels })
+const budget = z.strictObject({
+  apiVersion: z.literal('policy/v1'),
+  kind: z.literal('PodDisruptionBudget'),
+  metadata,
+  spec: z.strictObject({ maxUnavailable: z.int().positive(), selector }),
+})
+const set = z.strictObject({
+  apiVersion: z.literal('apps/v1'),
+  kind: z.literal('StatefulSet'),
+  metadata,
+  spec: z.strictObject({
+    serviceName: name,
+    replicas: z.int().min(2),
+    podManagementPolicy: z.enum(['Parallel', 'OrderedReady']),
+    selector,
+    template: z.strictObject({ metadata: z.strictObject({ labels }), spec: pod }),
+    volumeClaimTemplates: z.array(z.strictObject({ metadata, spec: claim })),
+  }),
+})
+const manifest = z.discriminatedUnion('kind', [service, budget, set])
+
+test('have only fields that there are, and lead only to what there is', () => {
+  const text = readFileSync(join(ROOT, 'deploy/kubernetes/uniroute.yaml'), 'utf8')
+  // As Kubernetes reads it: 0440 is octal.
+  const documents = parseAllDocuments(text, { version: '1.1' })
+  const all = documents.map((document) => manifest.parse(document.toJS()))
+  const services = all.filter((one) => one.kind === 'Service')
+  const workload = all.find((one) => one.kind === 'StatefulSet')!.spec
+  const { spec, metadata: made } = workload.template
+  const [only] = spec.containers
+
+  const selectors = [...services.map((one) => one.spec.selector), workload.selector.matchLabels]
+  for (const one of all) if (one.kind === 'PodDisruptionBudget') selectors.push(one.spec.selector.matchLabels)
+  for (const chosen of selectors) expect(made.labels).toMatchObject(chosen)
+  const headless = services.filter((one) => one.spec.clusterIP === 'None').map((one) => one.metadata.name)
+  expect(headless).toEqual([workload.serviceName])
+
+  const ports = only.ports.map((port) => port.name)
+  const meant = services.flatMap((one) => one.spec.ports.map((port) => port.targetPort))
+  meant.push(only.livenessProbe.httpGet.port, only.readinessProbe.httpGet.port)
+  expect(meant.filter((port) => !ports.includes(port))).toEqual([])
+  const volumes = [...spec.volumes, ...workload.volumeClaimTemplates.map((one) => one.metadata)].map((one) => one.name)
+  expect(only.volumeMounts.map((mount) => mount.name).toSorted()).toEqual(volumes.toSorted())
+  const mounts = only.volumeMounts.map((mount) => `${mount.mountPath}/`)
+  const files = only.env.filter((one) => one.name.endsWith('_FILE')).map((one) => one.value)
+  expect(files.filter((file) => !mounts.some((mount) => file.startsWith(mount)))).toEqual([])
+  // Whoever runs the container reads the secrets by its group.
+  for (const volume of spec.volumes) if ('secret' in volume) expect(volume.secret.defaultMode).toBe(0o440)
+
+  // What still runs ends before it is killed: 600 s of draining, after the pause.
+  const pause = only.lifecycle.preStop.sleep.seconds
+  expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(600 + pause)
+})
