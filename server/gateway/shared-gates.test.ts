@@ -79,6 +79,8 @@ describeRedis('breakers shared through Redis', () => {
   const failForAll = (breakers: Breakers): void => {
     for (const owner of ['ada', 'bob']) fail(breakers, { ...KEY, owner }, 10)
   }
+  /** A connection's commands are done in order, so what was said before is done now. */
+  const untilSaid = () => Promise.all(opened.map((redis) => redis.send(['PING'])))
   const untilHeard = (work: () => unknown) => vi.waitFor(work, { timeout: 8_000, interval: 10 })
   const leftAt = (all: readonly Breakers[], key = KEY) => all.map((one) => one.openFor(key))
   const askAll = async (all: readonly Breakers[], key = KEY): Promise<number> => {
@@ -263,6 +265,7 @@ describeRedis('breakers shared through Redis', () => {
       expect(await one.allows(KEY)).toBe(true)
       expect(await two.allows(KEY)).toBe(false)
       one.release(KEY)
+      await untilSaid()
       clock.advance(1_000)
       expect(await two.allows(KEY)).toBe(true)
       expect(await one.allows(KEY)).toBe(false)
@@ -272,6 +275,7 @@ describeRedis('breakers shared through Redis', () => {
       const [one, two] = (await halfOpen(2)) as [Breakers, Breakers]
       expect(await one.allows(KEY)).toBe(true)
       two.release(KEY)
+      await untilSaid()
       clock.advance(1_000)
       expect(await two.allows(KEY)).toBe(false)
     })
@@ -285,6 +289,7 @@ describeRedis('breakers shared through Redis', () => {
       expect([await one.breakers.allows(KEY), await two.breakers.allows(KEY)]).toEqual([true, true])
       one.way.isCut = false
       one.breakers.release(KEY)
+      await untilSaid()
       expect(await one.breakers.allows(KEY)).toBe(false)
     })
 

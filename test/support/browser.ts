@@ -94,15 +94,6 @@ export async function meetOnce(page: Sdk, address: string | RegExp, meet: (route
   })
 }
 
-/** What fades in or out has its last colours afterwards; what stands still in the middle for longer keeps nobody. */
-async function waitForTransitions(): Promise<void> {
-  const page = globalThis as Sdk
-  const running: Sdk[] = page.document.getAnimations()
-  const ending = running.filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
-  const patience = new Promise((resolve) => page.setTimeout(resolve, 300))
-  await Promise.race([Promise.allSettled(ending.map(({ finished }) => finished)), patience])
-}
-
 /** All that came and went while a page was open. */
 interface Seen {
   readonly problems: string[]
@@ -154,7 +145,6 @@ async function openPage(browser: Sdk, axe: string, url: string, options: OpenOpt
     async runAxe() {
       // Run by the debugger, which the page's policy does not bind; once a document, since reading it takes longest.
       if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(axe)
-      await page.evaluate(waitForTransitions)
       const { violations } = await page.evaluate(() =>
         (globalThis as Sdk).axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }),
       )
