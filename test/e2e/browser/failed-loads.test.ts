@@ -54,6 +54,8 @@ const tell = (suite: DashboardSuite): void => {
       const told = page.getByRole('alert').filter({ hasText: REQUEST_ID })
       for (const path of PAGES) {
         failing = null
+        // The page before may ask until it is left, and what it asks is not this one's.
+        await page.goto('about:blank')
         calls.clear()
         await page.goto(`${suite.uniroute.url}${path}`)
         await waitUntilSettled(suite.tab)

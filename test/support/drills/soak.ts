@@ -1,16 +1,18 @@
 // Mixed traffic for as long as one likes, at a pace the server has time for: whole answers, streams, clients that go away,
 // translated calls, and the control plane. What leaks shows as memory or descriptors that grow, or as an event loop that is
 // late. Measured is what comes after the server has warmed up.
-import { mkdtempSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { startChild } from '../../../bench/peers/child.ts'
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import { readResident } from '../faults/memory.ts'
 import { createRandom, type Random } from '../random.ts'
-import { startUniRoute, type UniRoute } from '../uniroute-process.ts'
+import { startUniRoute } from '../uniroute-process.ts'
 import { Broken, connectLean, writeChatRequest, type LeanConnection } from './lean-client.ts'
 import type { ProviderFigures } from './provider-peer.ts'
 
@@ -21,9 +23,14 @@ export interface SoakFigures {
   /** The first of them in words. */
   readonly failed: readonly string[]
   readonly failures: number
-  /** Of resident memory: what it grew by, along the line through all samples, of its mean. */
+  /**
+   * Of resident memory: what it grew by, along the line through the samples taken right after a collection, of their mean.
+   * Between two of them the collector lets the heap rise and fall by a fifth for minutes, which hides a leak or feigns one.
+   */
   readonly growth: number
   readonly meanBytes: number
+  /** The same of samples taken each second, whatever the collector did before. */
+  readonly uncollected: { readonly growth: number; readonly meanBytes: number }
   /** In the first and in the last quarter of what was measured: the median. */
   readonly descriptors: { readonly first: number; readonly last: number }
   readonly loopDelayMs: { readonly p99: number; readonly most: number }
@@ -36,6 +43,8 @@ interface Sample {
 }
 
 const SAMPLE_MS = 1_000
+/** Of what is measured. */
+const COLLECTIONS = 20
 const PAUSE_MS = 40
 const LANES = { whole: 6, streamed: 8, aborted: 4, translated: 4, control: 1 } as const
 type Kind = keyof typeof LANES
@@ -68,7 +77,7 @@ export async function runSoakDrill(options: {
   stack.defer(() => provider.stop())
   await provider.ask('behave', { delayMs: 20, events: 20, gapMs: 20 })
   const url = `http://127.0.0.1:${provider.start.port}`
-  const teller = useDelayTeller(stack)
+  const teller = useTeller(stack)
   const uniroute = await startUniRoute({
     env: {
       OPENAI_BASE_URL: url,
@@ -98,6 +107,8 @@ export async function runSoakDrill(options: {
   )
   const from = performance.now()
   const samples: Sample[] = []
+  const collected: Pick<Sample, 'at' | 'bytes'>[] = []
+  const collectEvery = ((minutes - warmUpMinutes) * 60) / COLLECTIONS
   const pid = uniroute.child.pid!
   let measuredFrom = Infinity
   while (performance.now() - from < minutes * 60_000 && uniroute.child.exitCode === null) {
@@ -105,28 +116,30 @@ export async function runSoakDrill(options: {
     const at = (performance.now() - from) / 1000
     if (measuredFrom === Infinity && at >= warmUpMinutes * 60) {
       measuredFrom = at
-      teller.restart(uniroute)
+      await teller.begin()
     }
+    if (at >= measuredFrom + collected.length * collectEvery) collected.push({ at, bytes: await teller.collect() })
     const sample = { at, bytes: readResident(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length }
     if (at >= measuredFrom) samples.push(sample)
     if (Math.round(at) % 60 === 0) say(describeSample(sample, soak))
     if (Math.round(at) % RENEWAL_SECONDS === 0) soak.token = await uniroute.login(caller.email, caller.password)
   }
-  const loopDelayMs = await teller.read(uniroute)
+  const loopDelayMs = await teller.readDelay()
   soak.isOver = true
   await Promise.all(lanes)
   if (uniroute.child.exitCode !== null) note(soak, `the server ended with ${uniroute.child.exitCode}`)
   const quarter = Math.max(1, Math.floor(samples.length / 4))
   const medianOf = (some: readonly Sample[]): number => median(some.map(({ descriptors }) => descriptors))
-  const { growth, mean } = fitGrowth(samples)
+  const [after, each] = [fitGrowth(collected), fitGrowth(samples)]
   return {
     seconds: (performance.now() - from) / 1000,
     measuredSeconds: (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0),
     counts: soak.counts,
     failed: soak.failed,
     failures: soak.failures,
-    growth,
-    meanBytes: mean,
+    growth: after.growth,
+    meanBytes: after.mean,
+    uncollected: { growth: each.growth, meanBytes: each.mean },
     descriptors: { first: medianOf(samples.slice(0, quarter)), last: medianOf(samples.slice(-quarter)) },
     loopDelayMs,
   }
@@ -211,36 +224,47 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
-/** How late the server's loop is, by Node's own measure inside it: begun anew by one signal, told after the next. */
-function useDelayTeller(stack: AsyncDisposableStack) {
+/** What the server tells of itself, through a socket of its own that a module opens inside it. */
+function useTeller(stack: AsyncDisposableStack) {
   const folder = mkdtempSync(join(tmpdir(), 'uniroute-soak-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  const [module, answer] = [join(folder, 'tell.mjs'), join(folder, 'told')]
-  writeFileSync(
-    module,
-    `import { writeFileSync } from 'node:fs'
-     import { monitorEventLoopDelay } from 'node:perf_hooks'
-     import { isMainThread } from 'node:worker_threads'
-     if (isMainThread) {
-       const delay = monitorEventLoopDelay({ resolution: 1 })
-       let running = false
-       process.on('SIGWINCH', () => {
-         if (!running) running = delay.enable()
-         else writeFileSync(${JSON.stringify(answer)}, JSON.stringify({ p99: delay.percentile(99) / 1e6, most: delay.max / 1e6 }))
-       })
-     }\n`,
-  )
+  const [module, socket] = [join(folder, 'tell.mjs'), join(folder, 'socket')]
+  writeFileSync(module, TELLER.replace('SOCKET', JSON.stringify(socket)))
+  async function ask<Told>(what: 'begin' | 'collect' | 'delay'): Promise<Told> {
+    const asking = connect(socket)
+    asking.write(what)
+    return JSON.parse(await text(asking)) as Told
+  }
   return {
     option: `--import=${pathToFileURL(module).href}`,
-    restart: ({ child }: UniRoute): void => void child.kill('SIGWINCH'),
-    async read({ child }: UniRoute): Promise<SoakFigures['loopDelayMs']> {
-      child.kill('SIGWINCH')
-      for (let tries = 0; tries < 100; tries++) {
-        await sleep(100)
-        const told = existsSync(answer) ? readFileSync(answer, 'utf8') : ''
-        if (told.endsWith('}')) return JSON.parse(told)
-      }
-      throw new Error('the server does not tell how late its loop is')
-    },
+    /** How late the loop is counts from here. */
+    begin: () => ask('begin'),
+    /** Resident bytes once everything that nobody holds has been given back. */
+    collect: () => ask<number>('collect'),
+    readDelay: () => ask<SoakFigures['loopDelayMs']>('delay'),
   }
 }
+
+const TELLER = `
+import { createServer } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { isMainThread } from 'node:worker_threads'
+if (isMainThread) {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc')
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  const answers = {
+    begin: () => delay.enable(),
+    collect() {
+      const isMeasuring = delay.disable()
+      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+      if (isMeasuring) delay.enable()
+      return process.memoryUsage.rss()
+    },
+    delay: () => ({ p99: delay.percentile(99) / 1e6, most: delay.max / 1e6 }),
+  }
+  createServer((asking) => asking.once('data', (what) => asking.end(JSON.stringify(answers[what]())))).listen(SOCKET).unref()
+}
+`
