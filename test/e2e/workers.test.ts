@@ -26,11 +26,13 @@ afterAll(async () => {
   await fake?.close()
 })
 
+const ask = (apiKey: string): Promise<{ status: number; text: string }> =>
+  post(uniroute.url + CHAT.path(QUESTION.model, false), CHAT.auth(apiKey), JSON.stringify(QUESTION))
+
 /** On a connection of its own, so that the workers take turns. */
-function ask(apiKey: string): Promise<{ status: number; text: string }> {
+function post(url: string, auth: Record<string, string>, body: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', ...CHAT.auth(apiKey) }
-    const url = uniroute.url + CHAT.path(QUESTION.model, false)
+    const headers = { 'content-type': 'application/json', ...auth }
     const sent = request(url, { method: 'POST', agent: false, headers }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (piece: string) => (text += piece))
@@ -38,7 +40,7 @@ function ask(apiKey: string): Promise<{ status: number; text: string }> {
       response.on('error', reject)
     })
     sent.on('error', reject)
-    sent.end(JSON.stringify(QUESTION))
+    sent.end(body)
   })
 }
 
@@ -59,6 +61,20 @@ test('are told of once, and both serve', async () => {
   const { instances, limits } = (await uniroute.call('GET', '/admin/health', { token })).body
   expect(instances).toHaveLength(2)
   expect(limits).toEqual({ rates: 'memory', budgets: 'database' })
+})
+
+test('take the set-up link that one of them printed, whichever a browser reaches', async () => {
+  const fresh = await startUniRoute({ env: { WORKERS: '2' }, admin: false })
+  try {
+    const code = await vi.waitUntil(() => /^Set up: http\S+\/setup#(\S+)\n/m.exec(fresh.stdout())?.[1])
+    // A password that is refused uses no code up.
+    const body = JSON.stringify({ code, email: 'first@example.com', password: 'fourteen chars' })
+    const tries = Array.from({ length: 8 }, () => post(`${fresh.url}/auth/setup`, {}, body))
+    expect((await Promise.all(tries)).map(({ status }) => status)).toEqual(Array(8).fill(400))
+  } finally {
+    await fresh.stop()
+    fresh.remove()
+  }
 })
 
 test('let in together what a rate limit allows', async () => {

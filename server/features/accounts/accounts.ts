@@ -25,6 +25,7 @@ import { createFactorRoutes } from './factor-routes.ts'
 import { createSecondFactor } from './second-factor.ts'
 import { createSessionStore } from './session-store.ts'
 import { createSessions, EVERYBODY, type Sessions } from './sessions.ts'
+import { createSetupCodes } from './setup-code.ts'
 import { createSignIn } from './sign-in.ts'
 import { createSignInRules } from './sign-in-rules.ts'
 import { createSignInRulesRoutes } from './sign-in-rules-routes.ts'
@@ -58,7 +59,7 @@ export interface Accounts {
   authenticateSession(token: string, mayLackFactor?: boolean): Promise<Principal>
   /** The same for a token that was accepted a while ago and may be over meanwhile: does its session still stand? */
   recheckSession(token: string): Promise<Principal>
-  /** A fresh set-up code to print; null where none is needed. The code before it stops working. */
+  /** A fresh set-up code to print; null where none is needed. Every instance takes it. */
   issueSetupCode(): Promise<string | null>
   /** No administrator exists yet. */
   isSetupNeeded(): Promise<boolean>
@@ -105,7 +106,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const rules = createSignInRules(context, () => context.changed(EVERYBODY))
   const signIn = createSignIn(context, sessions, secondFactor)
   const oidc = createOidcWith(context, sessions, options)
-  const registration = createRegistration(context, sessions)
+  const registration = createRegistration(context, sessions, createSetupCodes(key, clock))
   const users = createUsers(context)
   const deletion = createDeletion(context, options.leaving ?? (() => []))
 

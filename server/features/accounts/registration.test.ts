@@ -1,8 +1,15 @@
 // How accounts come to be: set-up and registration, over HTTP, on both databases.
+import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { userAnswerSchema } from '../../../contract/accounts.ts'
 import { inviteSchema } from '../../../contract/admin-users.ts'
-import { ADMIN, type AccountRooms, useAccountRooms, type RoomOptions } from '../../../test/support/account-rooms.ts'
+import {
+  ADMIN,
+  type AccountRooms,
+  createMovableClock,
+  useAccountRooms,
+  type RoomOptions,
+} from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
 import { Secret } from '../../kernel/secret.ts'
 
@@ -32,16 +39,31 @@ describeOnEachDatabase('set-up', (open) => {
     expect(await rooms.accounts.issueSetupCode()).toBeNull()
   })
 
-  test('a wrong code, an old code and a replaced code are refused, and nobody is made', async () => {
+  test('a wrong code, a changed one, an old one and one of another installation are refused, and nobody is made', async () => {
     const rooms = await start(open, { admin: false })
-    const first = await rooms.accounts.issueSetupCode()
-    const second = await rooms.accounts.issueSetupCode()
-    for (const code of ['x', `${second}x`, first]) {
-      expect(await setUp(rooms, code)).toMatchObject({ status: 403, body: { code: 'invalid_setup_code' } })
+    const code = (await rooms.accounts.issueSetupCode())!
+    const other = (await start(open, { admin: false, clock: rooms.clock })).accounts
+    const later = `${code.startsWith('A') ? 'B' : 'A'}${code.slice(1)}`
+    for (const wrong of ['x', `${code}x`, code.slice(1), later, await other.issueSetupCode()]) {
+      expect(await setUp(rooms, wrong)).toMatchObject({ status: 403, body: { code: 'invalid_setup_code' } })
     }
     rooms.clock.advance(3_600_000)
-    expect((await setUp(rooms, second)).status).toBe(403)
+    expect((await setUp(rooms, code)).status).toBe(403)
     expect(await rooms.database.query.selectFrom('users').selectAll().execute()).toEqual([])
+  })
+
+  test('the code that one instance printed is good at another, and once at all of them', async () => {
+    const [database, key, clock] = [await open(), randomBytes(32), createMovableClock()]
+    const [one, other] = [
+      await openRooms(database, { admin: false, key, clock }),
+      await openRooms(database, { admin: false, key, clock }),
+    ]
+    const codes = [await one.accounts.issueSetupCode(), await other.accounts.issueSetupCode()]
+    expect(codes[0]).not.toBe(codes[1])
+    expect((await setUp(other, codes[0]!)).status).toBe(201)
+    for (const rooms of [one, other]) {
+      for (const code of codes) expect((await setUp(rooms, code!)).status).toBe(409)
+    }
   })
 
   test('without any code issued no code is right', async () => {

@@ -1,9 +1,9 @@
 // How accounts come to be: registration (closed, by invitation, open), invitations, and the first administrator, by a
 // one-time code printed at start or from the environment. Where registration is open and mail is sent, whoever registers
 // gets an invitation by mail, so that no account exists whose address was never confirmed.
-// Invariants: the set-up code lives in memory only, works once and for an hour, and never once an administrator
-// exists; of two people who set up at the same moment one becomes the administrator; an invitation makes one account.
-import { hash, timingSafeEqual } from 'node:crypto'
+// Invariants: the set-up code is stored nowhere, works once and for an hour, at every instance, and never once an
+// administrator exists; of two people who set up at the same moment one becomes the administrator; an invitation makes
+// one account.
 import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { revealSecret, type Secret } from '../../kernel/secret.ts'
@@ -14,9 +14,9 @@ import { writeConfirmationMail, writeInviteMail } from './mails.ts'
 import { insertUser } from './new-user.ts'
 import { assertAcceptablePassword, findPasswordFault } from './password-rules.ts'
 import type { Sessions, SignedIn } from './sessions.ts'
+import type { SetupCodes } from './setup-code.ts'
 import type { UserRow } from './user-store.ts'
 
-const SETUP_LIFETIME_MS = 3_600_000
 const CONFIRMATION_LIFETIME_MS = 24 * 3_600_000
 /** The first administrator's password opens everything. */
 const SETUP_PASSWORD_MIN_LENGTH = 15
@@ -49,20 +49,18 @@ export interface Registration {
   }): Promise<{ created: boolean; warning: string | null }>
 }
 
-export function createRegistration(context: AccountsContext, sessionService: Sessions): Registration {
+export function createRegistration(
+  context: AccountsContext,
+  sessionService: Sessions,
+  setupCodes: SetupCodes,
+): Registration {
   const { database, clock, audit, settings, users, codes, passwords, throttle, mail } = context
-  let setup: { digest: Buffer; expiresAt: number } | undefined
   // Administrators never vanish (the last one cannot be removed), so a yes stays a yes.
   let adminSeen = false
 
   async function hasAdmin(): Promise<boolean> {
     adminSeen ||= await users.hasAdmin()
     return adminSeen
-  }
-
-  function matchesSetupCode(code: string): boolean {
-    if (!setup || clock.monotonic() >= setup.expiresAt) return false
-    return timingSafeEqual(hash('sha256', code, 'buffer'), setup.digest)
   }
 
   async function findInvite(code: string | undefined, email: string): Promise<string | null> {
@@ -178,17 +176,14 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
     },
 
     async issueSetupCode() {
-      if (settings.environmentAdmin || (await hasAdmin())) return null
-      const code = generateCode()
-      setup = { digest: hash('sha256', code, 'buffer'), expiresAt: clock.monotonic() + SETUP_LIFETIME_MS }
-      return code
+      return settings.environmentAdmin || (await hasAdmin()) ? null : setupCodes.issue()
     },
 
     async setUp(code, { email, password, name }, origin) {
       if (settings.environmentAdmin) throw new GatewayError('not_found')
       throttle.countSetup(origin.ip)
       if (await hasAdmin()) throw new GatewayError('setup_done')
-      if (!matchesSetupCode(code)) throw new GatewayError('invalid_setup_code')
+      if (!setupCodes.isGood(code)) throw new GatewayError('invalid_setup_code')
       const minLength = Math.max(SETUP_PASSWORD_MIN_LENGTH, settings.passwordMinLength)
       const rules = { ...passwordRulesOf(settings), minLength }
       assertAcceptablePassword(password, rules, { person: { email, name } })
@@ -212,7 +207,6 @@ export function createRegistration(context: AccountsContext, sessionService: Ses
         )
         return { user, begun }
       })
-      setup = undefined
       return sessionService.issue(done.user, done.begun)
     },
 
