@@ -17,6 +17,7 @@ const needs = z.strictObject({ requests: resources, limits: resources }).partial
 const probe = z.strictObject({
   httpGet: z.strictObject({ path: z.string().startsWith('/'), port: name }),
   periodSeconds: z.int().positive(),
+  timeoutSeconds: z.int().positive(),
   failureThreshold: z.int().positive(),
 })
 const container = z.strictObject({
@@ -24,6 +25,7 @@ const container = z.strictObject({
   image: z.string().regex(/^\S+:\S+$/),
   ports: z.array(z.strictObject({ name: name.max(15), containerPort: z.int().max(65_535) })),
   env: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+  startupProbe: probe,
   livenessProbe: probe,
   readinessProbe: probe,
   lifecycle: z.strictObject({ preStop: z.strictObject({ sleep: z.strictObject({ seconds: z.int().positive() }) }) }),
@@ -100,7 +102,7 @@ test('have only fields that there are, and lead only to what there is', () => {
 
   const ports = only.ports.map((port) => port.name)
   const meant = services.flatMap((one) => one.spec.ports.map((port) => port.targetPort))
-  meant.push(only.livenessProbe.httpGet.port, only.readinessProbe.httpGet.port)
+  meant.push(...[only.startupProbe, only.livenessProbe, only.readinessProbe].map((one) => one.httpGet.port))
   expect(meant.filter((port) => !ports.includes(port))).toEqual([])
   const volumes = [...spec.volumes, ...workload.volumeClaimTemplates.map((one) => one.metadata)].map((one) => one.name)
   expect(only.volumeMounts.map((mount) => mount.name).toSorted()).toEqual(volumes.toSorted())
@@ -109,6 +111,14 @@ test('have only fields that there are, and lead only to what there is', () => {
   expect(files.filter((file) => !mounts.some((mount) => file.startsWith(mount)))).toEqual([])
   // Whoever runs the container reads the secrets by its group.
   for (const volume of spec.volumes) if ('secret' in volume) expect(volume.secret.defaultMode).toBe(0o440)
+
+  // A migration has its time; who serves from memory while the database is away is asked on, for the minute that it does.
+  const patience = (one: typeof only.startupProbe): number => one.periodSeconds * one.failureThreshold
+  expect(only.startupProbe.httpGet.path).toBe('/health')
+  expect(patience(only.startupProbe)).toBeGreaterThanOrEqual(600)
+  expect(patience(only.readinessProbe)).toBeGreaterThanOrEqual(60)
+  // One that is overloaded was seen to answer after two seconds.
+  expect(only.livenessProbe.timeoutSeconds).toBeGreaterThanOrEqual(5)
 
   // What still runs ends before it is killed: 600 s of draining, after the pause.
   const pause = only.lifecycle.preStop.sleep.seconds

@@ -2,7 +2,7 @@
 // by the programs that read them where those are here, and that they name nothing that does not exist.
 import { execSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -92,6 +92,48 @@ describe('the image', () => {
     const flags = last.find((line) => line.startsWith('ENTRYPOINT'))!.match(/--[a-z0-9-]+/g)!
     expect(flags.length).toBeGreaterThan(0)
     for (const flag of flags) expect(read('scripts/runtime.mjs')).toContain(flag)
+  })
+})
+
+describe('what the guide makes', () => {
+  /** The commands of one chapter. */
+  const commandsOf = (chapter: string): string =>
+    new RegExp(`^## ${chapter}\n[^]*?\`\`\`sh\n([^]*?)\`\`\``, 'm').exec(read('docs/deploy.md'))![1]!
+
+  test('for Compose: the secrets that the file wants, in a folder that neither git nor an image takes up', () => {
+    const folder = useScratch()
+    const commands = commandsOf('Compose').split('\n')
+    const made = commands.slice(
+      0,
+      commands.findIndex((line) => line.startsWith('cd ../')),
+    )
+    execSync(made.join('\n'), { cwd: folder, shell: '/bin/sh' })
+    const secrets = join(folder, 'deploy/compose/secrets')
+    const wanted = Object.values(readCompose().secrets) as { file: string }[]
+    expect(readdirSync(secrets).toSorted()).toEqual(wanted.map(({ file }) => basename(file)).toSorted())
+    expect(statSync(secrets).mode & 0o077).toBe(0)
+    const url = new URL(readFileSync(join(secrets, 'database_url'), 'utf8'))
+    expect(url.password).toBe(readFileSync(join(secrets, 'postgres_password'), 'utf8').trim())
+    expect(read('.gitignore').split('\n')).toEqual(expect.arrayContaining(['deploy/compose/secrets/', '*.env']))
+    expect(read('.dockerignore').split('\n')).toEqual(expect.arrayContaining(['deploy/compose/secrets', '**/*.env']))
+  })
+
+  test('for Kubernetes and systemd: the secrets that the files read', () => {
+    const manifest = read('deploy/kubernetes/uniroute.yaml')
+    const wanted = [...manifest.matchAll(/value: \/run\/secrets\/uniroute\/(\w+)/g)].map((found) => found[1])
+    const made = [...commandsOf('Kubernetes').matchAll(/--from-literal=(\w+)=/g)].map((found) => found[1])
+    expect(made.toSorted()).toEqual(wanted.toSorted())
+    const loaded = [...read(UNIT).matchAll(/^LoadCredential=\w+:(\S+)$/gm)].map((found) => found[1])
+    const written = [...commandsOf('As a service').matchAll(/> (\/etc\/uniroute\/\w+)$/gm)].map((found) => found[1])
+    expect(written.toSorted()).toEqual(loaded.toSorted())
+  })
+
+  test('is of this version, and lies where the files say', () => {
+    const { version } = JSON.parse(read('package.json')) as { version: string }
+    expect(read('deploy/kubernetes/uniroute.yaml')).toContain(`image: uniroute:${version}\n`)
+    const unit = read(UNIT)
+    const installed = /^ExecStart=(.*)\/\.bin\/uniroute /m.exec(unit)![1]
+    expect(unit).toContain(`Documentation=file://${installed}/uniroute/README.md\n`)
   })
 })
 
