@@ -10,7 +10,7 @@ export interface JsonScan {
   readonly complete: boolean
   /** Deepest nesting of objects and arrays seen. */
   readonly depth: number
-  /** Absolute byte range [start, end) of each wanted key's value, surrounding white space excluded. */
+  /** Absolute byte range [start, end) of each wanted key's last value, surrounding white space excluded. */
   readonly values: ReadonlyMap<string, { readonly start: number; readonly end: number }>
   /** A wanted key that stands there twice, if any. */
   readonly duplicate: string | null
@@ -75,7 +75,7 @@ export function scanJsonObject(chunks: readonly Uint8Array[], wanted: ReadonlySe
     // What is malformed has no value, wherever the reads were cut.
     if (broken || valueOf === null) return
     if (values.has(valueOf)) duplicate ??= valueOf
-    else values.set(valueOf, { start: valueStart, end: valueEnd })
+    values.set(valueOf, { start: valueStart, end: valueEnd })
     valueOf = null
   }
   const endScalar = (): void => {
