@@ -316,7 +316,9 @@ async function isKnownModel(tools: WalkTools, exchange: Exchange, { key }: Targe
   const { model } = exchange
   if (isPriced(tools, exchange)) return true
   if (!key || model === '') return false
-  return tools.servedModels.has(healthName(key), model) || (await tools.keys.listsModel(key, model))
+  if (tools.servedModels.has(healthName(key), model)) return true
+  // Where the database cannot say, nobody knows; a call that was made is settled all the same.
+  return tools.keys.listsModel(key, model).catch(() => false)
 }
 
 function isPriced({ prices }: WalkTools, { provider, model }: Exchange): boolean {

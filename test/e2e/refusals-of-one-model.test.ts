@@ -1,5 +1,6 @@
 // What a provider refuses to a key in one place is no verdict on the key: a missing scope, a network it may not be used
 // from, one model's quota, a model it served before. The next key serves, and the key itself stays as it was.
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startInProcess, type InProcessApp } from '../support/in-process-app.ts'
@@ -120,6 +121,19 @@ test('a model that a key has served is known, whatever the catalogue says: its l
   expect(calls.length).toBe(before)
   // A name that nobody ever had an answer from stays unknown.
   expect((await chat(caller, 'openai/invented')).body.error.code).toBe('model_not_found')
+})
+
+test('where the database cannot say whether a model exists, the call is settled all the same, and has its row', async () => {
+  const own = createFakeKey('openai')
+  const caller = await app.createCaller({ keys: { openai: own }, accountFallback: 'never' })
+  refusals.set(own, () =>
+    openaiError(404, 'The model does not exist or you do not have access to it.', 'model_not_found'),
+  )
+  await sql`DROP TABLE provider_key_checks`.execute(app.database.query)
+  const reply = await chat(caller, 'openai/invented')
+  expect([reply.status, reply.body.error.code]).toEqual([404, 'model_not_found'])
+  const { attempts } = await app.readReceipt(caller.apiKey, reply.headers.get('x-request-id')!)
+  expect(attempts).toMatchObject([{ status: 404, outcome: 'refused' }])
 })
 
 test.each([
