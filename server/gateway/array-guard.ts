@@ -27,27 +27,30 @@ export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts,
   /** Inside an element too long to hold. */
   let passing = false
   let elements = 0
-  let firstError: UpstreamError | null = null
-  let endedInError = false
 
   /** May this element go on? What stands before it in the array (brackets, commas) is part of `bytes`. */
   function judge(bytes: Buffer): boolean {
-    endedInError = false
+    guard.endedInError = false
     if (!bytes.includes('"error"')) return true
     // No JSON string holds a bare line end, so an element is one line of data.
     const text = bytes.toString('utf8').replace(/^[\s,[]+/, '')
     const event = `data: ${text.replace(/[\r\n]+/g, ' ')}\n\n`
     const error = stream.readError(parseSseEvent(event))
-    endedInError = error !== null
-    if (elements === 0) firstError = error
+    guard.endedInError = error !== null
+    if (elements === 0) guard.firstError = error
     return scan.mayRelayEvent(stream, event)
   }
 
-  return {
-    push(chunk) {
+  // Not getters: V8 puts those of object literals into old space, and one is made for every stream.
+  const guard = {
+    firstError: null as UpstreamError | null,
+    endedInError: false,
+    closed: false,
+    push(chunk: Buffer) {
       const before = held?.length ?? 0
       const bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk])
       const ends = follower.push(chunk).map((end) => end + before)
+      guard.closed = follower.closed
       held = null
       let start = 0
       for (const end of ends) {
@@ -72,16 +75,8 @@ export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts,
       // A torn error cannot be read as one, so nothing torn may repeat the credential.
       return rest !== null && scan.isClean(rest) ? rest : null
     },
-    get firstError() {
-      return firstError
-    },
-    get endedInError() {
-      return endedInError
-    },
-    get closed() {
-      return follower.closed
-    },
   }
+  return guard
 }
 
 const QUOTE = 0x22
@@ -94,13 +89,13 @@ const OPEN_BRACKET = 0x5b
 function createFollower(): { push(chunk: Buffer): number[]; readonly closed: boolean } {
   let isArray = false
   let begun = false
-  let closed = false
   let depth = 0
   let inString = false
   let escaped = false
 
-  return {
-    push(chunk) {
+  const follower = {
+    closed: false,
+    push(chunk: Buffer) {
       const ends: number[] = []
       for (let index = 0; index < chunk.length; index++) {
         const byte = chunk[index]!
@@ -115,14 +110,12 @@ function createFollower(): { push(chunk: Buffer): number[]; readonly closed: boo
           depth++
         } else if (CLOSERS.has(byte) && depth > 0) {
           depth--
-          if (depth === 0 && isArray) closed = true
+          if (depth === 0 && isArray) follower.closed = true
           else if (depth === (isArray ? 1 : 0)) ends.push(index + 1)
         }
       }
       return ends
     },
-    get closed() {
-      return closed
-    },
   }
+  return follower
 }

@@ -277,7 +277,7 @@ function createAnswering(
     streamUsage: request.streamUsage,
     request,
     losses,
-    get served() {
+    served: () => {
       const { usdNanos } = tools.prices.priceUsage({ provider: provider.id, model, usage: known.usage() })
       return {
         provider: provider.id,

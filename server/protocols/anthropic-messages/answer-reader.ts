@@ -32,7 +32,6 @@ interface OpenBlock {
 }
 
 export interface AnswerReader {
-  readonly started: boolean
   start(message: JsonObject): void
   open(key: string, block: JsonObject): void
   has(key: string): boolean
@@ -149,9 +148,6 @@ export function createAnswerReader(decoding: ResponseDecoding): AnswerReader {
   }
 
   return {
-    get started() {
-      return started
-    },
     start,
     open,
     has: (key) => blocks.has(key),

@@ -35,7 +35,6 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
   let index = 0
   let part: Part | null = null
   let calls = 0
-  let refusal = false
   /** State behind a text, until another block follows; behind the last one the gateway alone keeps it. */
   let waiting: Signature[] = []
 
@@ -56,6 +55,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
     if (meta.kind === 'reasoning') start({ type: 'thinking', thinking: '', signature: '' })
     else if (meta.kind === 'call') {
       calls++
+      writer.calls = true
       const id = meta.id === '' ? `toolu_${requestId.replace(/^req_/, '')}_${calls}` : meta.id
       start({ type: 'tool_use', id, name: nameOf(meta), input: {}, ...ownExtra(meta.extra) })
     } else start({ type: 'text', text: '' })
@@ -70,7 +70,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
     if (kind === 'args') say({ type: 'input_json_delta', partial_json: text })
     else if (kind === 'reasoning') say({ type: 'thinking_delta', thinking: text })
     else say({ type: 'text_delta', text })
-    if (kind === 'refusal') refusal = true
+    if (kind === 'refusal') writer.refusal = true
   }
 
   function writeCited(current: Part, citation: Citation): void {
@@ -143,14 +143,11 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
     stop()
   }
 
-  return {
-    get calls() {
-      return calls > 0
-    },
-    get refusal() {
-      return refusal
-    },
-    push(event) {
+  // Not getters: V8 puts those of object literals into old space, and one is made for every answer.
+  const writer = {
+    calls: false,
+    refusal: false,
+    push(event: Parameters<BlockWriter['push']>[0]): WireEvent[] {
       if (event.type === 'part-start') part = { meta: event.part, open: false, text: '', state: null }
       else if (part && event.type === 'part-end') {
         endPart(part)
@@ -166,6 +163,7 @@ export function createBlockWriter({ requestId, sealEnvelope, losses }: Encoding)
       return events
     },
   }
+  return writer
 }
 
 function nameOf({ name, namespace }: Extract<PartMeta, { kind: 'call' }>): string {

@@ -17,7 +17,8 @@ const MESSAGE = fieldNames(
 export interface AnswerFields {
   /** Takes the fields of a whole answer or of one chunk; later values replace earlier ones, texts and lists go on. */
   add(body: JsonObject): void
-  readonly extensions: Extras
+  /** What came that the middle model has no place for. */
+  extensions(): Extras
 }
 
 export function createAnswerFields(): AnswerFields {
@@ -41,7 +42,7 @@ export function createAnswerFields(): AnswerFields {
         message = join(message, audible(restOf(said, MESSAGE)), ['audio'])
       }
     },
-    get extensions() {
+    extensions() {
       const fields: Record<string, unknown> = { ...top }
       if (!isEmpty(choice)) fields['choice'] = choice
       if (!isEmpty(message)) fields['message'] = message

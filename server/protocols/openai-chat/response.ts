@@ -44,7 +44,7 @@ export function decodeChatResponse(body: JsonObject, decoding: ResponseDecoding)
         ? readFinish(choice['finish_reason'], choice['stop_reason'], said)
         : { unified: 'malformed', raw: '' },
     usage: readChatUsage(body['usage'], body['service_tier']),
-    extensions: fields.extensions,
+    extensions: fields.extensions(),
   }
 }
 

@@ -109,7 +109,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.#parts.endAll()
     const said = { calls: this.#calls.any, refusal: this.#refused }
     const finish = readFinish(this.#reason, this.#met, said)
-    const { extensions } = this.#fields
+    const extensions = this.#fields.extensions()
     const more = Object.keys(extensions).length > 0 ? { extensions } : {}
     return [...this.#take(), { type: 'finish', finish, ...more }]
   }

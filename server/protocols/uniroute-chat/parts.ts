@@ -56,7 +56,8 @@ export function answerId({ requestId }: Pick<ResponseEncoding, 'requestId'>): st
 }
 
 /** Who served, at what cost, how fast; what the client gave to be handed back. */
-export function encodeServed({ served, request }: ResponseEncoding): Record<string, unknown> {
+export function encodeServed({ served: askServed, request }: ResponseEncoding): Record<string, unknown> {
+  const served = askServed?.()
   const facts = served ? { provider: served.provider, cost: served.costUsd, latency_ms: served.latencyMs } : {}
   return { ...facts, ...request.echo }
 }

@@ -17,13 +17,20 @@ export function createStreamEncoder(encoding: ResponseEncoding): StreamEncoder {
   const id = answerId(encoding)
   const citations: Citation[] = []
   let usage: Usage = UNKNOWN_USAGE
+  /** The same in every event of a stream. */
+  let served: { provider?: string } | null = null
+
+  function readServed(): { provider?: string } {
+    const provider = encoding.served?.().provider
+    return provider === undefined ? {} : { provider }
+  }
 
   function encodeDelta(event: Extract<StreamEvent, { type: 'part-delta' }>): string {
     const { delta } = event
     if (delta.kind === 'citation') citations.push(delta.citation)
     if (delta.kind !== 'text' && delta.kind !== 'refusal') return ''
-    const provider = encoding.served ? { provider: encoding.served.provider } : {}
-    return delta.text === '' ? '' : write({ id, content: delta.text, done: false, ...provider })
+    served ??= readServed()
+    return delta.text === '' ? '' : write({ id, content: delta.text, done: false, ...served })
   }
 
   return {

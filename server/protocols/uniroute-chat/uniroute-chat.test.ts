@@ -136,7 +136,7 @@ function encodingOf(fields: Partial<ResponseEncoding> = {}): ResponseEncoding {
     streamUsage: true,
     request: REQUEST,
     losses: createLossReport(),
-    served: { provider: 'openai', costUsd: 0.001, latencyMs: 1200 },
+    served: () => ({ provider: 'openai', costUsd: 0.001, latencyMs: 1200 }),
     ...fields,
   }
 }
@@ -205,11 +205,8 @@ describe('answers', () => {
 
   test('the cost is read when the stream ends, for it is not known before', () => {
     let cost: number | null = null
-    const encoding = encodingOf()
-    const lazy: ResponseEncoding = Object.defineProperty({ ...encoding }, 'served', {
-      get: () => ({ provider: 'openai', costUsd: cost, latencyMs: 1 }),
-    })
-    const encoder = unirouteChatCodec.streamEncoder(lazy)
+    const encoding = encodingOf({ served: () => ({ provider: 'openai', costUsd: cost, latencyMs: 1 }) })
+    const encoder = unirouteChatCodec.streamEncoder(encoding)
     const events = [...eventsOf(RESPONSE)]
     events.slice(0, -1).forEach((event) => encoder.push(event))
     cost = 0.25
