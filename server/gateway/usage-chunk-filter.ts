@@ -7,6 +7,7 @@ const LF = 0x0a
 const CR = 0x0d
 const BLANK_LINE = Buffer.from('\n\n')
 const LONGEST_USAGE_EVENT = 64 * 1024
+const NOTHING = Buffer.alloc(0)
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
 
 export interface UsageChunkFilter {
@@ -19,7 +20,7 @@ export interface UsageChunkFilter {
 }
 
 export function createUsageChunkFilter(): UsageChunkFilter {
-  let held: Buffer = Buffer.alloc(0)
+  let held: Buffer = NOTHING
   // Not a getter: V8 puts those of object literals into old space, and one is made for every stream.
   const filter = {
     usageEvent: '',
@@ -28,8 +29,8 @@ export function createUsageChunkFilter(): UsageChunkFilter {
       // Nearly every read: whole events, none of which can be the chunk.
       const plain = endOfPlainEvents(bytes)
       if (plain > 0 && !EMPTY_CHOICES.test(bytes.toString('latin1', 0, plain))) {
-        held = bytes.subarray(plain)
-        return [bytes.subarray(0, plain)]
+        held = restOf(bytes, plain)
+        return [plain === bytes.length ? bytes : bytes.subarray(0, plain)]
       }
       const out: Buffer[] = []
       let from = 0 // first byte not yet decided to forward or drop
@@ -48,12 +49,12 @@ export function createUsageChunkFilter(): UsageChunkFilter {
       // Line ends stay behind: they may be half of the blank line that ends the event.
       if (bytes.length - start > LONGEST_USAGE_EVENT) start = Math.max(start, endOfText(bytes))
       if (start > from) out.push(bytes.subarray(from, start))
-      held = bytes.subarray(start)
+      held = restOf(bytes, start)
       return out
     },
     flush(): Buffer[] {
       const rest = held
-      held = Buffer.alloc(0)
+      held = NOTHING
       if (rest.length === 0) return []
       // A CR that waited for its LF is a line end of its own now.
       const text = rest.toString('utf8')
@@ -63,6 +64,11 @@ export function createUsageChunkFilter(): UsageChunkFilter {
     },
   }
   return filter
+}
+
+/** Nothing of it would keep all of it in memory. */
+function restOf(bytes: Buffer, start: number): Buffer {
+  return start === bytes.length ? NOTHING : bytes.subarray(start)
 }
 
 /** Where the last whole event ends; 0 where none does, where a line may end in CR, or too much is left behind it. */

@@ -78,7 +78,8 @@ export class SseTap {
   atBoundary = true
   #lineBytes = 0 // bytes on the current line
   #afterCr = false
-  readonly #head = Buffer.allocUnsafe(HEAD_BYTES)
+  /** Made where a read first ends within an event: a part of a common buffer would keep all of that in memory. */
+  #head: Buffer = NOTHING
   #headBytes = 0
   #lastHead = ''
   /** A copy: reads kept as they came would each stay in memory with all that belongs to a buffer. */
@@ -209,6 +210,7 @@ export class SseTap {
   }
 
   #keepHead(chunk: Buffer, from: number, to: number): void {
+    if (this.#head.length === 0) this.#head = Buffer.allocUnsafeSlow(HEAD_BYTES)
     const end = Math.min(to, from + HEAD_BYTES - this.#headBytes)
     for (let index = from; index < end; index++) this.#head[this.#headBytes++] = chunk[index]!
   }
