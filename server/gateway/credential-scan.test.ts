@@ -76,6 +76,15 @@ describe('createCredentialScan', () => {
     }
   })
 
+  test('a key and an error made for each other cost no more than the length of the error', () => {
+    const piece = (at: number): string => `abcdef${letters[26 + (at % 36)]}`
+    const key = Array.from({ length: 570 }, (_, at) => piece(at)).join('')
+    const made = createCredentialScan(new Secret(key))
+    const error = Buffer.from('abcdef'.repeat(160_000))
+    for (let round = 0; round < 4; round++) expect(made.isClean(error)).toBe(true)
+    expect(made.isClean(Buffer.concat([error, Buffer.from(piece(7) + piece(8))]))).toBe(false)
+  })
+
   test("passes the vendors' masks, of this key and of others, and another key", () => {
     const other = 'sk-proj-9aB8cD7eF6gH5iJ4kL3mN2oP1qR0sT'
     for (const text of [

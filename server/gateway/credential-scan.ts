@@ -60,8 +60,8 @@ function repeats(text: string, credential: string, keyPrefixes: readonly string[
   )
   const body = key.slice(prefix.length)
   if (body.length >= LONGEST_PIECE && hasNoRoom(text, key)) return false
-  const pieces = body.length < LONGEST_PIECE ? [] : [collectBlocks(body, LONGEST_PIECE)]
-  const encoded = pieces.length === 0 ? [] : encodeBase64(body).map((each) => collectBlocks(each, LONGEST_BASE64_PIECE))
+  const pieces = body.length < LONGEST_PIECE ? [] : [collectRuns(body, LONGEST_PIECE)]
+  const encoded = pieces.length === 0 ? [] : encodeBase64(body).map((each) => collectRuns(each, LONGEST_BASE64_PIECE))
   for (const view of viewsOf(text)) {
     if (view.includes(key) || pieces.some((piece) => sharesRun(view, piece))) return true
     const base64 = view.replace(/[-_]/g, (char) => (char === '-' ? '+' : '/'))
@@ -123,44 +123,32 @@ function encodeBase64(characters: string): string[] {
   })
 }
 
-interface Blocks {
-  readonly source: string
-  readonly run: number
-  /** Where in the source each of its blocks begins. */
-  readonly places: ReadonlyMap<string, readonly number[]>
+interface Runs {
+  /** Characters in a row that are too many. */
+  readonly length: number
+  /** All pieces of the source of half that length, and of the whole. */
+  readonly halves: ReadonlySet<string>
+  readonly wholes: ReadonlySet<string>
 }
 
 // Any run of n characters contains a whole block of n/2 that begins at a multiple of n/2: so only those places of a long
-// text are looked up, and a hit is then followed in both directions.
-function collectBlocks(source: string, run: number): Blocks {
-  const size = run / 2
-  const places = new Map<string, number[]>()
-  for (let at = 0; at + size <= source.length; at++) {
-    const block = source.slice(at, at + size)
-    const known = places.get(block)
-    if (known) known.push(at)
-    else places.set(block, [at])
-  }
-  return { source, run, places }
+// text are looked up, and round a hit the few runs that hold it. What it costs depends on the text's length alone: whoever
+// chooses key and text could make a hit of every place.
+function collectRuns(source: string, length: number): Runs {
+  const piecesOf = (size: number): Set<string> =>
+    new Set(Array.from({ length: Math.max(0, source.length - size + 1) }, (_, at) => source.slice(at, at + size)))
+  return { length, halves: piecesOf(length / 2), wholes: piecesOf(length) }
 }
 
-function sharesRun(text: string, { source, run, places }: Blocks): boolean {
-  const size = run / 2
+function sharesRun(text: string, { length, halves, wholes }: Runs): boolean {
+  const size = length / 2
   for (let at = 0; at + size <= text.length; at += size) {
-    for (const place of places.get(text.slice(at, at + size)) ?? []) {
-      let before = 0
-      while (before < run && at > before && place > before && text[at - before - 1] === source[place - before - 1])
-        before++
-      let length = before + size
-      while (length < run && isSame(text[at - before + length], source[place - before + length])) length++
-      if (length >= run) return true
+    if (!halves.has(text.slice(at, at + size))) continue
+    for (let start = Math.max(0, at - size); start <= at; start++) {
+      if (wholes.has(text.slice(start, start + length))) return true
     }
   }
   return false
-}
-
-function isSame(one: string | undefined, other: string | undefined): boolean {
-  return one !== undefined && one === other
 }
 
 /** What may go on to the client now, and whether the provider's error behind it must not. */

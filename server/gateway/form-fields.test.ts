@@ -52,6 +52,8 @@ describe('an irregular form is not believed', () => {
       part('Content-Disposition: form-data; name="model"\r\nContent-Transfer-Encoding: base64', 'YQ==') + END,
     ],
     ['a folded head', part('Content-Disposition: form-data;\r\n name="model"', 'b') + END],
+    ['a line end of half', part('Content-Type: a\nContent-Disposition: form-data; name="model"', 'b') + END],
+    ['another kind of blank', part('Content-Disposition:\xa0form-data; name="model"', 'b') + END],
     ['no name at all', part('Content-Type: text/plain', 'b') + END],
     ['something before the first part', `x\r\n${field('model', 'a')}${END}`],
     ['something behind the last', `${field('model', 'a')}--b0--\r\n--b0\r\n${field('model', 'b')}`],
@@ -70,6 +72,13 @@ describe('an irregular form is not believed', () => {
     'multipart/form-data; boundary=',
   ])('the content type %s', (type) => {
     expect(scan(field('model', 'a') + END, type)).toEqual({ model: null, regular: false })
+  })
+
+  test('a head of a million blanks costs no more than its length', () => {
+    const blanks = ' '.repeat(1_000_000)
+    const typed = part(`Content-Disposition: form-data; name="file"\r\nContent-Type: a${blanks}b`, 'x')
+    expect(scan(typed + field('model', 'a') + END).model?.text).toBe('a')
+    expect(scan(part(`Content-Disposition: form-data;${blanks}name="model"`, 'x') + END).regular).toBe(false)
   })
 
   test('no bytes make it throw or run on', () => {

@@ -16,6 +16,7 @@ export interface ScannedForm {
 const IRREGULAR: ScannedForm = { model: null, regular: false }
 const BOUNDARY = /^multipart\/form-data\s*;\s*boundary=(?:"([^"\\]{1,70})"|([^\s"\\;]{1,70}))\s*$/i
 const PLAIN_NAME = /^form-data; name="([^"\\%\r\n]*)"(?:; filename="[^"\r\n]*")?(?:; filename\*=[^\s;]+)?$/i
+const FIELD = /^[A-Za-z-]+$/
 const LONGEST_NAME = 256
 const HEAD_END = '\r\n\r\n'
 
@@ -53,12 +54,24 @@ export function findFormModel(body: Buffer, contentType: string): ScannedForm {
 function readName(head: string): string | null {
   let name: string | null = null
   for (const line of head.split('\r\n')) {
-    const [, field, value] = /^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? []
-    if (field === undefined || value === undefined) return null
+    const colon = line.indexOf(':')
+    const field = line.slice(0, colon)
+    if (colon === -1 || !FIELD.test(field) || /[\r\n]/.test(line)) return null
     if (field.toLowerCase() === 'content-type') continue
+    const value = withoutBlanks(line.slice(colon + 1))
     const found = field.toLowerCase() === 'content-disposition' ? PLAIN_NAME.exec(value)?.[1] : undefined
     if (found === undefined || name !== null) return null
     name = found
   }
   return name
 }
+
+/** Without spaces and tabs at its ends. Not by a pattern, which would begin anew at each of a million blanks. */
+function withoutBlanks(text: string): string {
+  let [from, to] = [0, text.length]
+  while (isBlank(text[from])) from++
+  while (to > from && isBlank(text[to - 1])) to--
+  return text.slice(from, to)
+}
+
+const isBlank = (char: string | undefined): boolean => char === ' ' || char === '\t'

@@ -67,6 +67,13 @@ describe('the client behind proxies', () => {
   })
 })
 
+test('a prefix of many slashes costs no more than its length', () => {
+  const prefixOf = (header: string): string =>
+    peers.readPeer('10.0.0.1', false, { 'x-forwarded-prefix': header }).prefix
+  expect(prefixOf(`${'/'.repeat(1_000_000)}x`)).toBe('')
+  expect(prefixOf(`/a/b${'/'.repeat(1_000_000)}`)).toBe('/a/b')
+})
+
 test('addresses are brought to one form', () => {
   expect(normaliseAddress('::ffff:1.2.3.4')).toBe('1.2.3.4')
   expect(normaliseAddress('fe80::1%eth0')).toBe('fe80::1')

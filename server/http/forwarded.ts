@@ -57,7 +57,11 @@ export function createPeerReader(isTrusted: (address: string) => boolean): PeerR
 
 /** What is no plain path counts as none. */
 function readPrefix(header: string | undefined): string {
-  const prefix = header?.split(',').at(-1)?.trim().replace(/\/+$/, '') ?? ''
+  const shown = header?.split(',').at(-1)?.trim() ?? ''
+  // Not by a pattern, which would begin anew at each of many slashes.
+  let end = shown.length
+  while (shown[end - 1] === '/') end--
+  const prefix = shown.slice(0, end)
   return /^(?:\/[A-Za-z0-9._~-]+)+$/.test(prefix) && !/\/\.{1,2}(?:\/|$)/.test(prefix) ? prefix : ''
 }
 

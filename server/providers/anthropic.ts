@@ -72,7 +72,7 @@ export const anthropic: Omit<Provider, 'origin' | 'basePath'> = {
     {
       statuses: [400, 403],
       message:
-        /(?:your )?credit balance is too low|(?:you have )?reached your .*?usage limits?|usage limits?\b.*?reached/i,
+        /(?:your )?credit balance is too low|(?:you have )?reached your .{0,200}?usage limits?|usage limits?\b.{0,200}?reached/i,
       verdict: 'exhausted',
     },
     { statuses: [400, 402, 403], signal: 'billing_error', verdict: 'exhausted' },

@@ -35,7 +35,7 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
     { statuses: [403], message: /unregistered callers/i, verdict: 'invalid' },
     // What Google does to a key that leaked: it never comes back.
     { statuses: [403], signal: 'consumer_suspended', verdict: 'invalid' },
-    { statuses: [403], message: /consumer .*has been suspended/i, verdict: 'invalid' },
+    { statuses: [403], message: /consumer .{0,200}has been suspended/i, verdict: 'invalid' },
     { statuses: [403], signal: 'billing_disabled', verdict: 'exhausted' },
     // Of the region in which the free tier is not to be had: another account may be paid for. The region itself is not.
     {
@@ -46,7 +46,7 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
     {
       statuses: [400, 403, 429],
       message:
-        /billing (?:account|details)?.*?(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
+        /billing (?:account|details)?.{0,200}?(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
       verdict: 'exhausted',
     },
     // The same sentence stands for a minute's limit and a day's, the project's and one model's: the quota's id tells. None

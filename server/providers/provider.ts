@@ -88,7 +88,11 @@ const COMMON_RULES: readonly ErrorRule[] = [
   { statuses: [400, 403], message: /(?:incorrect|invalid|missing) api[ -]key/i, verdict: 'invalid' },
   // OpenRouter's word for a spending cap on the key itself.
   { statuses: [403], message: /\bkey limit exceeded/i, verdict: 'exhausted' },
-  { statuses: [403], message: /not allowed to .*\bmodel\b|access to (?:this |the )?model/i, verdict: 'restricted' },
+  {
+    statuses: [403],
+    message: /not allowed to .{0,200}\bmodel\b|access to (?:this |the )?model/i,
+    verdict: 'restricted',
+  },
   { statuses: [403], verdict: 'forbidden' },
   { statuses: [404], message: /do(?:es)? not have access|not have permission/i, verdict: 'restricted' },
   { statuses: [404], verdict: 'model_not_found' },

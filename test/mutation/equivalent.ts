@@ -221,16 +221,4 @@ export const EQUIVALENT: readonly (Mutant & { readonly reason: string })[] = [
     instead: '{}',
     reason: 'what is looked for in full is found or not found all the same; asked first, it costs less',
   },
-  {
-    file: 'server/gateway/credential-scan.ts',
-    line: 'while (length < run && isSame(text[at - before + length], source[place - before + length])) length++',
-    instead: 'length <= run',
-    reason: 'so long a run is enough already',
-  },
-  {
-    file: 'server/gateway/credential-scan.ts',
-    line: 'while (before < run && at > before && place > before && text[at - before - 1] === source[place - before - 1])',
-    instead: 'before <= run',
-    reason: 'so long a run is enough already',
-  },
 ]
