@@ -32,7 +32,7 @@ import { createPassExchange } from './pass-exchange.ts'
 import { takesBody } from './pass-table.ts'
 import { describeException, JSON_TYPE } from '../http/answers.ts'
 import { readKeyHeader, type Planner, type PlanRequest } from './plan.ts'
-import { PASSED_POLICY } from './relay-bytes.ts'
+import { PASSED_POLICY, setRelayedType } from './relay-bytes.ts'
 import type { Revocation } from './revocation.ts'
 import type { WalkEnd, WalkTools } from './walk.ts'
 import { walkCandidates, type CandidateWalk } from './walk-candidates.ts'
@@ -307,7 +307,7 @@ function finishExchange(tools: PipelineTools, exchange: Exchange, end: WalkEnd):
       setPlanHeaders(exchange)
       setForwardedHeaders(exchange, end.result.headers)
       response.setHeader('x-uniroute-error-source', 'upstream')
-      response.setHeader('content-type', end.result.headers['content-type'] ?? 'application/json')
+      setRelayedType(response, end.result.headers['content-type'])
       if (exchange.pass) response.setHeader('content-security-policy', PASSED_POLICY)
       response.setHeader('content-length', String(end.body.length))
       response.writeHead(status)

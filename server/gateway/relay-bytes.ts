@@ -9,7 +9,7 @@ import type { Answer, PushResult } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 
 export const PASSED_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
-const SHOWN_AS_IT_IS = /^(?:application\/json|text\/event-stream)\b/i
+const SHOWN_AS_IT_IS = /^(?:application\/json|text\/event-stream)[\t ]*(?:;|$)/i
 const EVENTS = /^text\/event-stream\b/i
 const HEADER_SAFE = /^[\x20-\x7e]{1,1024}$/
 /** A longer answer goes on as it is. */
@@ -113,6 +113,16 @@ export class ByteRelay implements Answer {
     const plain = encoding === undefined || encoding === 'identity'
     return plain && typeof length === 'string' && /^\d{1,15}$/.test(length) ? Number(length) : null
   }
+}
+
+/**
+ * What kind of data a relayed answer is, in the provider's words. Of anything but plain data a browser may make a page: it
+ * must not be one of ours, whoever sent the form that asked for it.
+ */
+export function setRelayedType(response: ServerResponse, sent: UpstreamHeaders[string]): void {
+  const type = typeof sent === 'string' && HEADER_SAFE.test(sent) ? sent : 'application/json'
+  response.setHeader('content-type', type)
+  if (!SHOWN_AS_IT_IS.test(type)) response.setHeader('content-security-policy', PASSED_POLICY)
 }
 
 function setKind(response: ServerResponse, headers: UpstreamHeaders): void {

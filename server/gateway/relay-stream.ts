@@ -11,6 +11,7 @@ import { createUsageChunkFilter, type UsageChunkFilter } from './usage-chunk-fil
 import type { ToldUsage } from '../protocols/canonical.ts'
 import { setForwardedHeaders, setPlanHeaders, setStreamHeaders } from './answer-headers.ts'
 import type { Exchange } from './exchange.ts'
+import { setRelayedType } from './relay-bytes.ts'
 import { createUsageTap, type StateTap } from './state-tap.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 
@@ -141,7 +142,7 @@ export class StreamRelay implements Answer {
     setPlanHeaders(this.#exchange)
     setForwardedHeaders(this.#exchange, this.#headers)
     if (this.#framed) setStreamHeaders(response)
-    response.setHeader('content-type', String(this.#headers['content-type']))
+    setRelayedType(response, this.#headers['content-type'])
     this.#body = new StreamBody(response, this.#status)
     this.#held = []
   }

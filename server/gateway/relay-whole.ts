@@ -9,6 +9,7 @@ import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import { setForwardedHeaders, setPlanHeaders } from './answer-headers.ts'
 import type { Answer, PushResult, Refusal } from './answer.ts'
 import type { Exchange } from './exchange.ts'
+import { setRelayedType } from './relay-bytes.ts'
 import { createUsageTap, type StateTap } from './state-tap.ts'
 
 const MOST_HELD = 16 * 1024 * 1024
@@ -168,8 +169,7 @@ export class WholeRelay implements Answer {
     const { response } = this.#exchange
     setPlanHeaders(this.#exchange)
     setForwardedHeaders(this.#exchange, this.#headers)
-    const type = this.#headers['content-type']
-    response.setHeader('content-type', typeof type === 'string' ? type : 'application/json')
+    setRelayedType(response, this.#headers['content-type'])
     if (length !== null) response.setHeader('content-length', String(length))
     response.writeHead(this.#status)
     this.#begun = true

@@ -134,6 +134,23 @@ describe('going out', () => {
   })
 })
 
+describe('a page in the place of data', () => {
+  const page = { error: { message: '<script>fetch("/auth/refresh", {method: "POST"})</script>', code: 'odd' } }
+
+  // A form of another site can ask, with `?key=`, and its browser shows what comes back under our address.
+  test.each([
+    ['an error to chat', 'chat', 'gpt-5', 400, 'text/html'],
+    ['an error to messages', 'messages', 'claude-sonnet-5', 400, 'image/svg+xml'],
+    ['an answer to chat', 'chat', 'gpt-5', 200, 'text/html; as=json'],
+  ] as const)('%s (%s of %s, %i %s) never runs as one of ours', async (_what, client, model, status, type) => {
+    const body = status === 400 ? page : { said: page, choices: [] }
+    const reply = await gateway.ask(client, model, { answers: [{ status, headers: { 'content-type': type }, body }] })
+    expect([reply.status, reply.text]).toEqual([status, JSON.stringify(body)])
+    expect(reply.headers.get('content-security-policy')).toContain('sandbox')
+    expect(reply.headers.get('x-content-type-options')).toBe('nosniff')
+  })
+})
+
 describe('errors', () => {
   const limited = (seconds: string): UpstreamAnswer => ({
     status: 429,
