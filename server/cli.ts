@@ -117,7 +117,8 @@ Usage: uniroute [command] [options]
 ${lines.join('\n')}
 
 uniroute <command> --help says more. Settings come from the environment and from .env, as for the server:
-docs/configuration.md. Exit codes: 0 done, 1 failed, 2 called wrongly, 78 wrong configuration.`
+docs/configuration.md. Exit codes: 0 done, 1 failed, 2 called wrongly, 75 the database
+does not answer now, 78 wrong configuration.`
 }
 
 function describeOne(name: string, { summary }: Listed, command: Command): string {

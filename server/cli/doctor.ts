@@ -1,21 +1,23 @@
 // `uniroute doctor`: looks at everything an installation needs, one line each: ok, warn or fail, and what to do about it.
 import { count, type Command, print } from './command.ts'
 import { checkDataFolder, checkDisk, checkJournal, checkNode } from './doctor-machine.ts'
-import { checkProviders } from './doctor-providers.ts'
+import { checkProviders, checkRedis, checkServices } from './doctor-network.ts'
 import { checkAudit, checkClock, checkRotation, checkSchemaVersion, checkSecrets } from './doctor-records.ts'
 import type { Config } from '../config/config.ts'
 import { type Database, openDatabase } from '../database/database.ts'
+import { GatewayError } from '../kernel/errors.ts'
 import { StartRefused } from '../kernel/start-refused.ts'
 import type { Finding } from './finding.ts'
 import { databaseOptionsOf, readConfig } from './installation.ts'
 
 export const doctor: Command = {
   usage: '[--offline]',
-  help: `Looks at Node, configuration, data folder, disk, database, schema, secrets, rotation, audit log, clock and providers,
+  help: `Looks at Node, configuration, data folder, disk, database, schema, secrets, rotation, audit log, clock (beside that
+of PostgreSQL), Redis, mail server, collector of traces, sign-in provider and providers, as far as they are set,
 and prints a line for each: ok, warn or fail, with what to do. Changes nothing; the server may run.
 Exit code 1 if anything fails.
 
-  --offline   does not ask whether the providers can be reached`,
+  --offline   of the last four asks none whether it can be reached`,
   options: { offline: { type: 'boolean' } },
   words: [0, 0],
   async run({ options }) {
@@ -33,7 +35,8 @@ Exit code 1 if anything fails.
       report(checkDataFolder(config))
       report([checkDisk(config), checkJournal(config)])
       await examineDatabase(config, report)
-      if (options['offline'] !== true) report(await checkProviders(config))
+      report((await attempt('redis', report, () => checkRedis(config))) ?? [])
+      if (options['offline'] !== true) report([...(await checkServices(config)), ...(await checkProviders(config))])
     }
     print(`${levels.ok} ok, ${count(levels.warn, 'warning')}, ${count(levels.fail, 'failure')}`)
     return levels.fail > 0 ? 1 : 0
@@ -42,7 +45,7 @@ Exit code 1 if anything fails.
 
 type Report = (findings: readonly Finding[]) => void
 
-/** What a step gives; where it refuses, its sentence is the finding. */
+/** What a step gives; where it refuses, or the database stops answering, the sentence is the finding. */
 async function attempt<Result>(
   subject: string,
   report: Report,
@@ -51,7 +54,7 @@ async function attempt<Result>(
   try {
     return await step()
   } catch (error) {
-    if (!(error instanceof StartRefused)) throw error
+    if (!(error instanceof StartRefused || error instanceof GatewayError)) throw error
     report([{ level: 'fail', subject, message: error.message.replaceAll(/\n\s*/g, ' ') }])
     return undefined
   }
@@ -78,7 +81,10 @@ async function examineDatabase(config: Config, report: Report): Promise<void> {
     if (state.level !== 'ok') return
     const secrets = await attempt('secrets', report, () => checkSecrets(config, database))
     if (secrets !== undefined) report(secrets)
-    report([await checkRotation(database), await checkAudit(database), await checkClock(database)])
+    for (const check of [checkRotation, checkAudit, checkClock]) {
+      const finding = await attempt('database', report, () => check(database))
+      if (finding) report([finding])
+    }
   } finally {
     await database.close()
   }

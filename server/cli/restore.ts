@@ -1,6 +1,6 @@
 // `uniroute restore <file>`: a backup takes the place of the database, after it was checked and every key in it opened. What
 // stood there before is moved aside, never deleted.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openDatabase } from '../database/database.ts'
 import { checkSchema } from '../database/migrator.ts'
@@ -53,6 +53,7 @@ Keys that were deleted since the backup are back afterwards; so are passwords an
         )
       }
       await prepareStaged(staged, keyring, { manifest, acceptsUnreadable: options['accept-unreadable'] === true })
+      giveAway(staged, config.dataDir)
       const aside = putInPlace(staged, join(config.dataDir, DATABASE_FILE))
       print(`Restored the state of ${manifest.created_at}.`)
       if (aside !== null) print(`What was there before is now ${aside}. Delete it when you are sure.`)
@@ -92,6 +93,13 @@ async function prepareStaged(
   } finally {
     await database.close()
   }
+}
+
+/** What root restores belongs to whom the folder does, as the server that will open it. */
+function giveAway(file: string, folder: string): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(folder)
+  chownSync(file, uid, gid)
 }
 
 /** Where the database before was moved to, or null if there was none. */

@@ -1,8 +1,18 @@
 // The command line as people run it, on SQLite and on PostgreSQL, beside a running server and without one.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -21,6 +31,8 @@ import { scanForSecrets } from '../support/canary-scan.ts'
 import { type CommandResult, runCommandLine } from '../support/command-line.ts'
 import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
 import { ask, CHAT_DIALECTS } from '../support/dialects.ts'
+import { describeRedis } from '../support/redis.ts'
+import { findFreePort, startRedis } from '../support/redis-server.ts'
 import { type Caller } from '../support/uniroute-client.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
 
@@ -150,6 +162,29 @@ describe('on SQLite, with generated secrets', () => {
     expect((await request()).status).toBe(200)
   })
 
+  test('doctor tells what cannot be reached, or does not take its password, and shows none', async () => {
+    const nowhere = `127.0.0.1:${await findFreePort()}`
+    const password = createOtherSecret()
+    const services = {
+      ...env,
+      REDIS_URL: `redis://:${password}@${nowhere}`,
+      SMTP_URL: `smtp://me%40example.com:${password}@${nowhere}?tls=off`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://me:${password}@${nowhere}`,
+      OIDC_ISSUER: `http://${nowhere}`,
+      OIDC_CLIENT_ID: 'uniroute',
+      PUBLIC_URL: 'http://localhost:8084',
+    }
+    const { code, stdout } = await run(['doctor'], services)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^warn redis +does not answer/m)
+    for (const subject of ['mail', 'traces', 'sign-in']) {
+      expect(stdout).toMatch(new RegExp(`^warn ${subject} .*${nowhere} cannot be reached \\(ECONNREFUSED\\)`, 'm'))
+    }
+    expect(stdout).not.toContain(password)
+    expect(stdout).toMatch(/ 4 warnings, 0 failures\n$/)
+    expect((await run(['doctor', '--offline'], services)).stdout).toMatch(/ 1 warning, 0 failures\n$/)
+  })
+
   test('what needs the server stopped says so, and leaves everything as it is', async () => {
     const before = readFileSync(join(dataDir, 'master.key'), 'utf8')
     await run(['backup', join(root, 'running.db')], env)
@@ -218,9 +253,12 @@ describe('on SQLite, with generated secrets', () => {
     uniroute = await start()
     expect((await request()).status).toBe(200)
     await uniroute.stop()
-    // Over one that is there: it is kept aside.
+    // Over one that is there: it is kept aside. What root restores is the server's, as the folder is.
+    if (process.getuid?.() === 0) chownSync(dataDir, 12_345, 12_346)
     expect((await run(['restore', file], env)).stdout).toContain('uniroute.db.before-')
     expect(readdirSync(dataDir).some((name) => name.startsWith('uniroute.db.before-'))).toBe(true)
+    const ownerOf = (path: string): number[] => [statSync(path).uid, statSync(path).gid]
+    expect(ownerOf(join(dataDir, 'uniroute.db'))).toEqual(ownerOf(dataDir))
     uniroute = await start()
     expect((await request()).status).toBe(200)
   })
@@ -358,6 +396,7 @@ describePostgres('on PostgreSQL, with given secrets', () => {
       })
       expect(await run(['rotate'], env)).toMatchObject({ code: 1, stderr: expect.stringContaining('docs/rotation.md') })
       await uniroute.stop()
+      if (spawnSync('pg_dump', ['--version']).error === undefined) await drillWith(databaseUrl, env)
       const wrong = { ...env, PROVIDER_KEY_ENCRYPTION_KEY: createOtherSecret() }
       expect(await run(['verify'], wrong)).toMatchObject({ code: 1, stdout: expect.stringContaining('kek_unknown') })
       expect(await run(['doctor'], wrong)).toMatchObject({
@@ -377,6 +416,39 @@ describePostgres('on PostgreSQL, with given secrets', () => {
     }
   })
 })
+
+describeRedis('doctor asks Redis', () => {
+  test('and tells a password that it does not take', async () => {
+    const [password, wrong] = [createOtherSecret(), createOtherSecret()]
+    const redis = await startRedis(['--requirepass', password])
+    const ask = (secret: string) =>
+      run(['doctor', '--offline'], {
+        DATA_DIR: join(root, 'nothing-yet'),
+        REDIS_URL: `redis://:${secret}@127.0.0.1:${redis.port}`,
+      })
+    expect((await ask(password)).stdout).toMatch(/^ok {3}redis +answers$/m)
+    expect((await ask(wrong)).stdout).toMatch(/^warn redis +does not answer, or does not take/m)
+    await redis.kill()
+  })
+})
+
+/** The commands of operations.md: dumped, restored into an empty database, every key opens. */
+async function drillWith(databaseUrl: string, env: Record<string, string>): Promise<void> {
+  const guide = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const commands = /^pg_dump [^]*?(?=^DATABASE_URL=)/m.exec(guide)![0]
+  const empty = await createPostgresDatabase()
+  try {
+    const variables = { PATH: process.env['PATH'] ?? '', DATABASE_URL: databaseUrl, EMPTY_DATABASE_URL: empty }
+    const { status, stderr } = spawnSync('sh', ['-ec', commands], { cwd: root, env: variables, encoding: 'utf8' })
+    if (stderr.includes('version mismatch')) return void process.stderr.write(`NOT RUN: the dump: ${stderr}`)
+    expect([status, stderr]).toEqual([0, ''])
+    for (const words of [['verify'], ['verify-audit']]) {
+      expect(await run(words, { ...env, DATABASE_URL: empty })).toMatchObject({ code: 0 })
+    }
+  } finally {
+    await dropPostgresDatabase(empty)
+  }
+}
 
 function createOtherSecret(): string {
   return rememberSecret(`CANARY${randomText(48)}`)
