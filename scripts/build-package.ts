@@ -24,6 +24,9 @@ const COPIED = [
   'CHANGELOG.md',
   'SECURITY.md',
   'THREAT_MODEL.md',
+  // What the program refers to in its own words, and what a service is made of.
+  'docs',
+  'deploy/systemd',
 ]
 /** `pg` asks for its native twin and goes on without it. */
 const ABSENT = ['pg-native']
@@ -39,9 +42,10 @@ const { ensureWebBuilt } = (await import(new URL('web-build.mjs', import.meta.ur
   ensureWebBuilt: () => Promise<void>
 }
 await ensureWebBuilt()
+if (!existsSync(join(ROOT, 'dist', 'web', 'index.html'))) throw new Error('The dashboard is not built.')
 rmSync(OUT, { recursive: true, force: true })
 mkdirSync(OUT, { recursive: true })
-// What is missing is an error here: a package without its dashboard is none.
+// What is missing is an error here.
 const bundled = await bundle()
 for (const path of COPIED) cpSync(join(ROOT, path), join(OUT, path), { recursive: true })
 writeFileSync(join(OUT, 'package.json'), `${JSON.stringify(describePackage(), null, 2)}\n`)
@@ -119,19 +123,41 @@ function describeLicences(inside: readonly Inside[]): string {
     .join(`\n${'-'.repeat(80)}\n`)
 }
 
+interface Component {
+  readonly name: string
+  readonly version: string
+  readonly [field: string]: unknown
+}
 interface Materials {
-  readonly components: readonly { readonly name: string; readonly version: string }[]
+  readonly metadata: { readonly component: Component }
+  readonly components: readonly Component[]
   readonly [field: string]: unknown
 }
 
-/** npm's bill of materials of the lockfile, narrowed to what is in the package. */
+/** npm's bill of materials of the lockfile, narrowed to what is in the package and to the Node that npm may put beside it. */
 function listMaterials(inside: readonly Inside[]): Materials {
   const text = npm(['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], ROOT)
   const { dependencies: _tools, ...all } = JSON.parse(text) as Materials
-  const names = new Set(inside.map(({ name, version }) => `${name}@${version}`))
-  const components = all.components.filter(({ name, version }) => names.has(`${name}@${version}`))
-  if (components.length !== names.size) throw new Error('The lockfile does not hold all that was bundled.')
-  return { ...all, components }
+  const { name, optionalDependencies } = readPackage(ROOT)
+  const bundled = new Set(inside.map(nameVersion))
+  const beside = new Set(Object.entries(optionalDependencies).map(([one, version]) => `${one}@${version}`))
+  const components = all.components
+    .filter((one) => bundled.has(nameVersion(one)) || beside.has(nameVersion(one)))
+    // For the lockfile the dashboard's packages are tools; in the package they are parts.
+    .map(({ properties: _place, ...one }) => ({
+      ...one,
+      scope: bundled.has(nameVersion(one)) ? 'required' : 'optional',
+    }))
+  if (components.length !== bundled.size + beside.size) {
+    throw new Error('The lockfile does not hold all that was bundled.')
+  }
+  // npm calls it by the folder that it lies in.
+  const { properties: _private, ...own } = all.metadata.component
+  return { ...all, metadata: { ...all.metadata, component: { ...own, name } }, components }
+}
+
+function nameVersion({ name, version }: { readonly name: string; readonly version: string }): string {
+  return `${name}@${version}`
 }
 
 function pack(): string {
