@@ -85,6 +85,37 @@ describeRedis('what is looked at', () => {
     for (const label of labelsIn(expr)) expect(known).toContain(label)
   })
 
+  test('no label is of a client’s choosing: models, keys, headers and addresses make no further series', async () => {
+    const caller = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+    const readSeries = async (): Promise<string[]> =>
+      [...(await uniroute.call('GET', '/metrics')).text.matchAll(/^(uniroute_request\S*\{.*\}) \S+$/gm)].map(
+        (found) => found[1]!,
+      )
+    const askFor = async (name: string): Promise<void> => {
+      const headers = {
+        'x-uniroute-models': name,
+        'x-uniroute-fallback': name,
+        'x-request-id': name,
+        'user-agent': name,
+      }
+      for (const sent of [{}, headers]) {
+        const body = { model: name, messages: [{ role: 'user', content: 'Hi' }] }
+        await uniroute.call('POST', '/v1/chat/completions', { token: caller.apiKey, headers: sent, body })
+      }
+      await uniroute.call('POST', `/v1beta/models/${name}:generateContent`, {
+        token: caller.apiKey,
+        body: { contents: [{ parts: [{ text: 'Hi' }] }] },
+      })
+      await uniroute.call('GET', `/v1/files/${name}`, { token: caller.apiKey })
+    }
+    await askFor('wonderful-0')
+    const before = await readSeries()
+    expect(before.length).toBeGreaterThan(10)
+    for (let at = 1; at <= 5; at++) await askFor(`wonderful-${at}`)
+    expect(await readSeries()).toEqual(before)
+    expect((await uniroute.call('GET', '/metrics')).text).not.toContain('wonderful')
+  })
+
   test('each figure of ours is looked at', () => {
     const all = asked.map(([, expr]) => expr).join(' ')
     const own = [...families].filter((name) => !/^uniroute_(?:process|nodejs)_/.test(name))

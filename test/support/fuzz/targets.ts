@@ -1,4 +1,5 @@
 // All that is fuzzed without a server: the explicit list.
+import { ANSWER_TARGETS } from './answers.ts'
 import { CIPHERTEXT_TARGETS } from './ciphertexts.ts'
 import { HEAD_TARGETS } from './heads.ts'
 import { PARSER_TARGETS } from './parsers.ts'
@@ -12,4 +13,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...CIPHERTEXT_TARGETS,
   ...RECORD_TARGETS,
   ...HEAD_TARGETS,
+  ...ANSWER_TARGETS,
 ]
