@@ -43,8 +43,13 @@ export interface BudgetStore {
   /** Opens an account, or raises what it says was spent to at least this. */
   open(account: { name: string; endsAt: number | null; spent: number }, now: number): Promise<void>
   find(name: string): Promise<Account | undefined>
-  /** This instance lives: what it holds stays held. */
-  renew(): Promise<void>
+  /**
+   * Lets go of what dead instances held of an account, where the ledger knows by now what it came to: whoever opens the
+   * account next reads it there.
+   */
+  forgetFound(account: string): Promise<void>
+  /** This instance lives: what it holds stays held. The ids of that, some perhaps several times. */
+  renew(): Promise<string[]>
   /** Settles from the ledger, or lets go of, what dead instances held; how many. */
   releaseAbandoned(now: number): Promise<number>
   /** Forgets accounts whose period is long over. */
@@ -158,12 +163,30 @@ export function createBudgetStore(database: Database, options: { instance: strin
         .where('name', '=', name)
         .executeTakeFirst(),
 
-    async renew() {
+    async forgetFound(account) {
       await query
+        .deleteFrom('budget_reservations')
+        .where('account', '=', account)
+        .where('usd_nanos', '=', 0)
+        .where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('attempts')
+              .select('attempt')
+              .whereRef('attempts.request_id', '=', 'budget_reservations.request_id')
+              .whereRef('attempts.attempt', '>=', 'budget_reservations.first_attempt'),
+          ),
+        )
+        .execute()
+    },
+
+    async renew() {
+      const rows = await query
         .updateTable('budget_reservations')
         .set({ held_until: inMs(HOLD_MS) })
         .where('instance', '=', instance)
+        .returning('id')
         .execute()
+      return rows.map(({ id }) => id)
     },
 
     releaseAbandoned: (at) =>

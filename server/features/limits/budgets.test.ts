@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { describeOnEachDatabase, silentLog } from '../../../test/support/databases.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { endOfPeriod, startOfPeriod } from '../../kernel/periods.ts'
 import type { Budgets, ReservedCall, SpendingLimit } from './budgets.ts'
@@ -235,6 +236,106 @@ describeOnEachDatabase('budgets of several processes', (open) => {
     await die(database)
     await one.care()
     expect(await two.read(limit)).toEqual({ spent: 0, reserved: 1_000 })
+  })
+
+  test('what a dead process spent counts once, also where its account is read from the ledger before it is found there', async () => {
+    const { database, clock, one, two } = await makeTwo()
+    await one.reserve([limit], 500, { requestId: 'RLATE', firstAttempt: 1 })
+    await die(database)
+    await two.care()
+    // Folded late, after which nobody asks for a while.
+    await spend(database, NOON, 200, { request_id: 'RLATE', attempt: 1 })
+    clock.time += 120_000
+    expect((await two.reserve([limit], 800, call)).ok).toBe(true)
+    await database.query.updateTable('budget_reservations').set({ held_until: 1 }).where('usd_nanos', '=', 0).execute()
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 200, reserved: 800 })
+  })
+
+  /** A process whose transactions are seen, and may be changed, before they begin. */
+  async function makeWatched(around: (begin: () => Promise<unknown>) => Promise<unknown>) {
+    const database = await open()
+    const watched: Database = {
+      ...database,
+      transaction: (work, options) => around(() => database.transaction(work, options)) as never,
+    }
+    const clock = clockAt(NOON)
+    const budgets = createSharedBudgets({
+      database: watched,
+      clock,
+      log: silentLog,
+      flushLedger: async () => undefined,
+    })
+    onTestFinished(() => budgets.close())
+    return { database, budgets }
+  }
+
+  test('a process that is never idle says that it lives all the same', async () => {
+    let asked = 0
+    let isOver = true
+    const asking: Promise<unknown>[] = []
+    const { database, budgets } = await makeWatched(async (begin) => {
+      // While this batch is written, the next gathers.
+      await Promise.resolve()
+      if (!isOver && asked++ < 300) asking.push(budgets.reserve([limit], 1, call))
+      return begin()
+    })
+    await budgets.reserve([limit], 1, call)
+    await die(database)
+    isOver = false
+    asking.push(budgets.reserve([limit], 1, call))
+    await budgets.care()
+    isOver = true
+    await Promise.all(asking)
+    expect(asked).toBeLessThan(300)
+    expect((await budgets.read(limit)).reserved).toBe(1 + asking.length)
+  })
+
+  test('what was reserved by a transaction that was given up, and carried out later, is let go of', async () => {
+    let given: (() => Promise<unknown>) | null = null
+    let isAway = false
+    const { budgets } = await makeWatched((begin) => {
+      if (!isAway) return begin()
+      isAway = false
+      given = begin
+      return Promise.reject(new GatewayError('storage_unavailable'))
+    })
+    await budgets.reserve([limit], 100, call)
+    isAway = true
+    await expect(budgets.reserve([limit], 500, call)).rejects.toThrow()
+    // The taking back is told with the next batch; only then what it takes back arrives.
+    const other = await budgets.reserve([limit], 100, call)
+    expect(other.ok).toBe(true)
+    await given!()
+    expect(await budgets.read(limit)).toEqual({ spent: 0, reserved: 700 })
+    await budgets.care()
+    await expect.poll(() => budgets.read(limit)).toEqual({ spent: 0, reserved: 200 })
+  })
+
+  test('after the database was away nobody is taken for dead before they could say that they live', async () => {
+    const { database, clock, one } = await makeTwo()
+    let isAway = false
+    const watched: Database = {
+      ...database,
+      transaction: (work, options) =>
+        isAway ? Promise.reject(new GatewayError('storage_unavailable')) : database.transaction(work, options),
+    }
+    const two = createSharedBudgets({ database: watched, clock, log: silentLog, flushLedger: async () => undefined })
+    onTestFinished(() => two.close())
+    await one.reserve([limit], 400, call)
+    isAway = true
+    await expect(two.care()).rejects.toThrow()
+    await die(database)
+    isAway = false
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 0, reserved: 400 })
+    await one.care()
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 0, reserved: 400 })
+    // One that is dead indeed says nothing.
+    await die(database)
+    await two.care()
+    expect(await two.read(limit)).toEqual({ spent: 0, reserved: 0 })
   })
 
   test('accounts of periods long over are forgotten', async () => {

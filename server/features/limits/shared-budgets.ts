@@ -43,7 +43,12 @@ export function createSharedBudgets(options: {
   const opening = new Map<string, Promise<void>>()
   let waiting: Waiting[] = []
   let settlements: Settlement[] = []
-  let held = 0
+  /** Ids of what this process holds. */
+  const held = new Set<string>()
+  /** Somebody waits until it is said that this process lives. */
+  let renewal: PromiseWithResolvers<void> | undefined
+  /** Did the last look after budgets come to its end? */
+  let wasCaredFor = true
   let running: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
@@ -62,7 +67,7 @@ export function createSharedBudgets(options: {
   function run(): Promise<void> {
     running ??= drain().finally(() => {
       running = undefined
-      if (waiting.length > 0) void run()
+      if (waiting.length > 0 || renewal !== undefined) void run()
       else if (settlements.length > 0) plan(RETRY_MS)
     })
     return running
@@ -70,6 +75,8 @@ export function createSharedBudgets(options: {
 
   async function drain(): Promise<void> {
     do {
+      if (renewal !== undefined) await renew(renewal)
+      if (waiting.length === 0 && settlements.length === 0) continue
       const batch = waiting.slice(0, MOST_AT_ONCE)
       const settled = settlements.slice(0, MOST_AT_ONCE)
       waiting = waiting.slice(batch.length)
@@ -77,7 +84,10 @@ export function createSharedBudgets(options: {
       const holds = batch.map(({ hold }) => hold)
       try {
         const outcomes = await store.apply(settled, holds, clock.now())
-        for (const [index, one] of batch.entries()) one.resolve(outcomes[index]!)
+        for (const [index, one] of batch.entries()) {
+          if (outcomes[index]!.kind === 'held') held.add(one.hold.id)
+          one.resolve(outcomes[index]!)
+        }
       } catch (error) {
         // It may have been carried out all the same.
         const undone = holds.map(({ id }) => ({ id, spentUsdNanos: 0 }))
@@ -86,11 +96,26 @@ export function createSharedBudgets(options: {
         if (batch.length === 0) log.error({ err: error }, 'what calls cost could not be told to their budgets yet')
         return
       }
-    } while (waiting.length > 0 || settlements.length > 0)
+    } while (waiting.length > 0 || settlements.length > 0 || renewal !== undefined)
+  }
+
+  /** In turn with the batches, since both change the rows of this process, and between two of them however many come. */
+  async function renew(asked: PromiseWithResolvers<void>): Promise<void> {
+    renewal = undefined
+    try {
+      const stored = await store.renew()
+      const told = new Set(settlements.map(({ id }) => id))
+      // Reserved by a transaction that was given up, and carried out all the same after that was taken back.
+      const unknown = [...new Set(stored)].filter((id) => !held.has(id) && !told.has(id))
+      settlements.push(...unknown.map((id) => ({ id, spentUsdNanos: 0 })))
+      asked.resolve()
+    } catch (error) {
+      asked.reject(error)
+    }
   }
 
   function settle(settlement: Settlement): void {
-    held--
+    held.delete(settlement.id)
     settlements.push(settlement)
     if (running === undefined) plan(SETTLE_MS)
   }
@@ -117,6 +142,7 @@ export function createSharedBudgets(options: {
 
   async function openNow(limit: Asked, name: string): Promise<void> {
     await flushLedger()
+    await store.forgetFound(name)
     const now = clock.now()
     const spent = await readSpent(database, limit, startOfPeriod(limit.period, now))
     await store.open({ name, endsAt: endOfPeriod(limit.period, now), spent }, now)
@@ -137,10 +163,7 @@ export function createSharedBudgets(options: {
     for (;;) {
       const id = createUlid(clock.now())
       const outcome = await ask({ id, limits: accounts, usdNanos, requestId, firstAttempt })
-      if (outcome.kind === 'held') {
-        held++
-        return { ok: true, reservation: createReservation(id, usdNanos) }
-      }
+      if (outcome.kind === 'held') return { ok: true, reservation: createReservation(id, usdNanos) }
       const limit = byName.get(outcome.account)!
       if (outcome.kind === 'refused') return { ok: false, limit, resetsAt: endOfPeriod(limit.period, clock.now()) }
       await open(limit, outcome.account)
@@ -162,23 +185,20 @@ export function createSharedBudgets(options: {
     for (let last = running; last !== undefined; last = running) await last
   }
 
-  async function renewInTurn(): Promise<void> {
-    const renewing = store.renew()
-    running = renewing
-      .catch(() => undefined)
-      .finally(() => {
-        running = undefined
-        if (waiting.length > 0 || settlements.length > 0) void run()
-      })
-    await renewing
+  function renewInTurn(): Promise<void> {
+    const { promise } = (renewal ??= Promise.withResolvers<void>())
+    void run()
+    return promise
   }
 
   async function care(): Promise<void> {
-    // In turn with the batches: both change the rows of this instance.
-    await untilIdle()
-    if (held > 0) await renewInTurn()
-    await store.releaseAbandoned(clock.now())
+    const mayRelease = wasCaredFor
+    wasCaredFor = false
+    if (held.size > 0) await renewInTurn()
+    // After the database was away the others get as long as this one to say that they live.
+    if (mayRelease) await store.releaseAbandoned(clock.now())
     await store.removeEnded(clock.now())
+    wasCaredFor = true
   }
 
   async function careQuietly(): Promise<void> {

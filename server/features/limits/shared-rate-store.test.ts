@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { RUNS } from '../../../test/support/properties.ts'
 import { startRedis, type RedisServer } from '../../../test/support/redis-server.ts'
 import { describeRedis } from '../../../test/support/redis.ts'
-import { openRedis, type Redis } from '../../database/redis.ts'
+import { openRedis, RedisAway, type Redis } from '../../database/redis.ts'
 import { systemClock, type Clock } from '../../kernel/clock.ts'
 import { Secret } from '../../kernel/secret.ts'
 import { createMemoryRateStore, type RateStore, type RateWindow, type TakeVerdict } from './rate-store.ts'
@@ -183,4 +183,38 @@ describeRedis('rate limits shared through Redis', () => {
       states: wanted.states.map(({ remaining, resetMs }) => ({ remaining, resetMs: near(resetMs) })),
     })
   }
+})
+
+test('what a call gives back goes where it was taken, also where that was found out while it waited', async () => {
+  const clock = movableClock()
+  const corrected: string[] = []
+  const local: RateStore = {
+    take: () => ({ ok: true, states: [{ remaining: 1, resetMs: 0 }] }),
+    correct: () => void corrected.push('here'),
+  }
+  const asked: PromiseWithResolvers<unknown>[] = []
+  const run = (_script: unknown, _keys: unknown, [, takenAt]: readonly string[]): Promise<unknown> => {
+    const answer = Promise.withResolvers<unknown>()
+    if (takenAt === '') asked.push(answer)
+    else corrected.push('there')
+    return answer.promise
+  }
+  const shared = createSharedRateStore({ redis: { isUp: true, run }, local, clock })
+  const takes = [{ window: { name: 'm', most: 10, per: 'minute' as const }, cost: 5 }]
+  const began: { at: number; verdict: TakeVerdict | Promise<TakeVerdict> }[] = []
+  const take = () => {
+    began.push({ at: clock.now(), verdict: shared.take(takes) })
+    clock.advance(1)
+  }
+  for (let calls = 0; calls < 3; calls++) take()
+  clock.advance(100)
+  for (const answer of asked.splice(0)) answer.reject(new RedisAway('no answer'))
+  await Promise.all(began.map(({ verdict }) => verdict))
+  take()
+  take()
+  clock.advance(50)
+  for (const answer of asked.splice(0)) answer.resolve(['-1', '0', '5', '0'])
+  await Promise.all(began.map(({ verdict }) => verdict))
+  for (const { at } of began) shared.correct(takes, at)
+  expect(corrected).toEqual(['here', 'here', 'here', 'there', 'there'])
 })

@@ -34,9 +34,11 @@ export function createSharedRateStore(options: {
     return redis.run(RATE_SCRIPT, keys, [now, takenAt === null ? '' : String(takenAt), ...args])
   }
 
-  function note(isHere: boolean): void {
-    if ((switches.at(-1)?.isHere ?? false) === isHere) return
-    switches.push({ at: clock.now(), isHere })
+  /** `askedAt`: when the call was made that found it out. Those that were under way with it went the same way. */
+  function note(isHere: boolean, askedAt: number): void {
+    const last = switches.at(-1)
+    if ((last?.isHere ?? false) === isHere) return
+    switches.push({ at: Math.max(askedAt, last?.at ?? askedAt), isHere })
     if (switches.length > MOST_SWITCHES) switches.shift()
   }
 
@@ -45,22 +47,23 @@ export function createSharedRateStore(options: {
     return switches.findLast(({ at }) => at <= takenAt)?.isHere ?? false
   }
 
-  function takeHere(takes: readonly Take[]): TakeVerdict | Promise<TakeVerdict> {
-    note(true)
+  function takeHere(takes: readonly Take[], askedAt: number): TakeVerdict | Promise<TakeVerdict> {
+    note(true, askedAt)
     decidedHere++
     return local.take(takes)
   }
 
   return {
     take(takes) {
-      if (!redis.isUp) return takeHere(takes)
+      const askedAt = clock.now()
+      if (!redis.isUp) return takeHere(takes, askedAt)
       return ask(takes, null).then(
         (answer) => {
-          note(false)
+          note(false, askedAt)
           return readVerdict(answer as readonly string[])
         },
         (error: unknown) => {
-          if (error instanceof RedisAway) return takeHere(takes)
+          if (error instanceof RedisAway) return takeHere(takes, askedAt)
           throw error
         },
       )
