@@ -16,6 +16,8 @@ export interface Connections {
   open(socket: Socket): boolean
   /** Registers a request until its response closes. */
   begin(exchange: Exchange): void
+  /** Lets go of clients that take nothing of an answer which is written to its end, after twice so long at most. */
+  hurryReaders(stalledMs: number): void
   /** The exchange a socket is busy with. */
   exchangeOn(socket: Socket): Exchange | undefined
   readonly inFlight: number
@@ -68,6 +70,8 @@ export function createConnections(options: {
     exchanges.remove(place)
     connection.exchanges.splice(connection.exchanges.indexOf(exchange), 1)
     connection.lastUse = ++uses
+    // The next answer on it may take its time.
+    if (connection.exchanges.length > 0) exchange.request.socket.setTimeout(0)
     if (exchanges.size > 0) return
     for (const resolve of waiting) resolve()
     waiting = []
@@ -101,6 +105,15 @@ export function createConnections(options: {
       connection.exchanges.push(exchange)
       const place = exchanges.add(exchange)
       exchange.response.once('close', () => end(exchange, connection, place))
+    },
+    hurryReaders(stalledMs) {
+      for (const { request, response } of exchanges) {
+        const { socket } = request
+        const isUnread = response.writableEnded && !response.writableFinished
+        // One that was overtaken waits for the answer before it. The socket knows whether anything went out meanwhile.
+        if (!isUnread || socket.timeout || connectionOf(socket).exchanges[0]?.response !== response) continue
+        socket.setTimeout(stalledMs)
+      }
     },
     exchangeOn: (socket) => known.get(socket)?.exchanges[0],
     get inFlight() {

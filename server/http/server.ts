@@ -30,6 +30,8 @@ export interface HttpLimits {
   readonly requestMs: number
   readonly keepAliveMs: number
   readonly bodyIdleMs: number
+  /** Half of how long a client may take nothing of an answer that is written to its end. */
+  readonly unreadMs: number
   readonly headerBytes: number
   readonly connectionsPerAddress: number
 }
@@ -39,6 +41,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   requestMs: 600_000,
   keepAliveMs: 75_000,
   bodyIdleMs: 60_000,
+  unreadMs: 60_000,
   headerBytes: 16 * 1024,
   connectionsPerAddress: 4_096,
 }
@@ -124,7 +127,11 @@ export function createHttp(options: HttpOptions): Http {
     server,
     listen(port, host) {
       overload.start()
-      server.once('close', () => overload.stop())
+      const readers = setInterval(() => connections.hurryReaders(limits.unreadMs), limits.unreadMs / 6).unref()
+      server.once('close', () => {
+        overload.stop()
+        clearInterval(readers)
+      })
       return listen(server, port, host)
     },
     drain: (seconds) => (drained ??= drain(server, connections, seconds)),
