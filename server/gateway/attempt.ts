@@ -127,7 +127,11 @@ class Attempt implements UpstreamSink, Watched {
     if (response.destroyed) return this.#finish({ kind: 'client-closed', sent: false })
     // Not assigned as it is written: V8 puts a function that stands to the right of a property into old space, as if for
     // good, and all that it holds with it.
-    const cut = (error: GatewayError): void => this.#guard(() => this.#cut(error))
+    const cut = (error: GatewayError): boolean => {
+      if (this.#over) return false
+      this.#guard(() => this.#cut(error))
+      return true
+    }
     this.#exchange.cut = cut
     response.on('close', this.#onClose)
     response.on('drain', this.#onDrain)
@@ -311,7 +315,6 @@ class Attempt implements UpstreamSink, Watched {
 
   /** The caller is let in no more: what runs is ended in words of the dialect. */
   #cut(error: GatewayError): void {
-    if (this.#over) return
     this.#call?.abort()
     if (!this.#answer?.begun) return this.#finish({ kind: 'crashed', error })
     const { code, status, origin, publicMessage: message } = error

@@ -74,8 +74,8 @@ export interface Exchange extends Endpoint {
   target: Target | null
   /** Spoken to the provider last asked. */
   upstreamDialect: ProtocolId | null
-  /** Ends what runs for this exchange; set while a try is under way. */
-  cut: ((error: GatewayError) => void) | null
+  /** Ends the try under way; false where it is over already. Set from the first try on. */
+  cut: ((error: GatewayError) => boolean) | null
   /** Called at the first real event of an answer; set while a try is under way. */
   answered: (() => void) | null
   /** What an earlier 400 changed, by name. */

@@ -134,8 +134,9 @@ function watchCaller(tools: PipelineTools, { match }: Exchange, running: () => E
   const { route, headers, query } = match
   const shown = readCredential(route.credential, headers, query)
   if (!shown) return null
-  return tools.revocation.watch(new Secret(shown.kind === 'session' ? shown.token : shown.key), (error) =>
-    running()?.cut?.(error),
+  return tools.revocation.watch(
+    new Secret(shown.kind === 'session' ? shown.token : shown.key),
+    (error) => running()?.cut?.(error) ?? false,
   )
 }
 

@@ -20,7 +20,10 @@ function start() {
   })
   const cuts: string[] = []
   const watch = (key: string, name = key) =>
-    revocation.watch(new Secret(key), (error) => cuts.push(`${name} ${error.code} ${error.publicMessage}`))
+    revocation.watch(new Secret(key), (error) => {
+      cuts.push(`${name} ${error.code} ${error.publicMessage}`)
+      return true
+    })
   return { revocation, refused, asked, cuts, watch, goAway: (value: boolean) => (away = value) }
 }
 
@@ -44,8 +47,30 @@ describe('createRevocation', () => {
   test('the timer sweeps by itself while something runs', async () => {
     const { revocation, refused } = start()
     refused.add('a')
-    const error = await new Promise<GatewayError>((resolve) => void revocation.watch(new Secret('a'), resolve))
-    expect(error.code).toBe('invalid_api_key')
+    const { promise, resolve } = Promise.withResolvers<GatewayError>()
+    revocation.watch(new Secret('a'), (error) => {
+      resolve(error)
+      return true
+    })
+    expect((await promise).code).toBe('invalid_api_key')
+  })
+
+  test('what has nothing to cut at that moment is cut as soon as it has', async () => {
+    const { revocation, refused } = start()
+    const asked: boolean[] = []
+    let isUnderWay = false
+    refused.add('a')
+    revocation.watch(new Secret('a'), () => {
+      asked.push(isUnderWay)
+      return isUnderWay
+    })
+    await revocation.sweep()
+    expect(revocation.size).toBe(1)
+    isUnderWay = true
+    await revocation.sweep()
+    await revocation.sweep()
+    expect(asked.filter(Boolean)).toEqual([true])
+    expect(revocation.size).toBe(0)
   })
 
   test('a database that is away cuts nothing, and a revocation shows once it is back', async () => {

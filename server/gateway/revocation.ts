@@ -7,8 +7,11 @@ import { GatewayError } from '../kernel/errors.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
 
 export interface Revocation {
-  /** Watches one running answer; call what is returned when it is over. `cut` is called at most once. */
-  watch(key: Secret, cut: (error: GatewayError) => void): () => void
+  /**
+   * Watches one running answer; call what is returned when it is over. `cut` is called until it says that it has cut:
+   * between two tries, and before the first, there is nothing yet.
+   */
+  watch(key: Secret, cut: (error: GatewayError) => boolean): () => void
   /** Looks at all that run; what the timer does. Never rejects. */
   sweep(): Promise<void>
   stop(): void
@@ -17,7 +20,7 @@ export interface Revocation {
 
 interface Running {
   readonly key: Secret
-  readonly cut: (error: GatewayError) => void
+  readonly cut: (error: GatewayError) => boolean
   checking: boolean
   /** null once it is over. */
   place: number | null
@@ -34,12 +37,10 @@ export function createRevocation(options: {
   const all = createBag<Running>()
   let timer: NodeJS.Timeout | null = null
 
-  /** False where it was over before. */
-  function end(running: Running): boolean {
-    if (running.place === null) return false
+  function end(running: Running): void {
+    if (running.place === null) return
     all.remove(running.place)
     running.place = null
-    return true
   }
 
   async function findRefusal(key: string): Promise<GatewayError | null> {
@@ -68,7 +69,7 @@ export function createRevocation(options: {
         for (const running of sharing) {
           running.checking = false
           // Those that ended meanwhile are no longer ours to cut.
-          if (refusal !== null && end(running)) running.cut(refusal)
+          if (refusal !== null && running.place !== null && running.cut(refusal)) end(running)
         }
         stopWhenIdle()
       }),

@@ -1,4 +1,7 @@
 // Streams that must not go on: the caller's key is revoked, or the provider's error repeats the key it was asked with.
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
@@ -6,6 +9,8 @@ import { CHAT_DIALECTS } from '../support/dialects.ts'
 import { openStream } from '../support/open-stream.ts'
 import { startScriptedUpstream } from '../support/scripted-upstream.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
+
+const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489', 'hex')
 
 let fake: FakeProvider
 let uniroute: UniRoute
@@ -40,6 +45,38 @@ test.each(CHAT_DIALECTS.map((dialect) => [dialect.name, dialect] as const))(
     await expect.poll(() => fake.requestsOf(key).map(({ state }) => state)).toEqual(['aborted'])
   },
 )
+
+test('a key that is revoked before its stream has begun cuts it as soon as it has', async () => {
+  const asked: ServerResponse[] = []
+  const files = createServer((_request, response) => void asked.push(response)).listen(0, '127.0.0.1')
+  await once(files, 'listening')
+  const at = `http://127.0.0.1:${(files.address() as AddressInfo).port}`
+  const server = await startUniRoute({ fake, env: { MEDIA_FETCH_ORIGINS: at } })
+  const keys = { openai: createFakeKey('openai', 'hang-midstream'), google: createFakeKey('google', 'hang-midstream') }
+  const caller = await server.createCaller({ keys })
+  const open = (model: string, content: unknown) =>
+    openStream(`${server.url}/v1/chat/completions`, CHAT_DIALECTS[0]!.auth(caller.apiKey), {
+      model,
+      stream: true,
+      messages: [{ role: 'user', content }],
+    })
+  const other = await open('gpt-4o', 'hello')
+  await other.until((text) => text.includes('data:'))
+  // It waits for a picture before anything is asked of the provider.
+  const opening = open('gemini-3.5-flash', [{ type: 'image_url', image_url: { url: `${at}/cat.png` } }])
+  await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(1)
+  await server.call('DELETE', `/auth/api-keys/${caller.apiKeyId}`, { token: caller.token })
+  // The same look has found nothing to cut of the one that waits.
+  await other.end()
+  asked[0]!.writeHead(200, { 'content-type': 'image/png' }).end(PNG)
+  const { text } = await (await opening).end()
+  expect(text).toMatch(/invalid_api_key/)
+  expect(text).not.toContain('[DONE]')
+  await server.stop()
+  files.closeAllConnections()
+  files.close()
+  expect(server.scanAndRemove()).toEqual([])
+})
 
 test('an error event that repeats the key stops the stream before it', async () => {
   const key = createFakeKey('openai')
