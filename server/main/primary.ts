@@ -1,7 +1,7 @@
 // WORKERS=n: the process that serves nobody itself. It starts n workers that share the port, passes on what one tells the
 // others, counts the rate limits of all, and starts a new worker where one died.
 // SIGTERM and SIGINT end it: every worker finishes what it serves. SIGUSR2 replaces the workers one after the other, a new
-// one serving before the old one stops.
+// one serving before the old one stops. A second SIGTERM ends all at once.
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -13,13 +13,17 @@ import type { Figures, FromPrimary, FromWorker } from './messages.ts'
 /** A worker that dies again and again is not started again at once. */
 const AGAIN_MS = 1_000
 const FIGURES_MS = 2_000
+/** A signal to the whole process group comes twice where a launcher passes it on; that is no second wish. */
+const ECHO_MS = 1_000
 
 // size: the workers and what becomes of them; one process has one such state.
 export async function runPrimary({ workers, log }: { workers: number; log: Log }): Promise<void> {
   const rates = createMemoryRateStore({ clock: systemClock })
   const serving = new Set<Worker>()
+  /** The exit codes of those that were told to end. */
+  const ending = new WeakMap<Worker, Promise<number>>()
   const figures = createFigures()
-  let isStopping = false
+  let stoppingSince: number | null = null
   let isStarted = false
 
   const say = (worker: Worker, message: FromPrimary): void =>
@@ -55,42 +59,56 @@ export async function runPrimary({ workers, log }: { workers: number; log: Log }
     worker.once('exit', (code: number | null, signal: string | null) => {
       serving.delete(worker)
       reject(new WorkerEnded(code ?? 1))
-      if (isStarted && !isStopping && !replaced.has(worker)) void replaceDead(code, signal)
+      if (!isStarted || stoppingSince !== null || serving.size >= workers) return
+      log.error({ code, signal }, 'a worker ended; a new one takes its place')
+      refill()
     })
     return promise
   }
 
-  const replaced = new WeakSet<Worker>()
-
-  async function replaceDead(code: number | null, signal: string | null): Promise<void> {
-    log.error({ code, signal }, 'a worker ended; a new one takes its place')
-    await wait(AGAIN_MS)
-    if (isStopping) return
-    // One that does not come up ends, and that is noticed like any end.
-    await begin().catch(() => undefined)
+  let refilling: Promise<void> | undefined
+  function refill(): void {
+    refilling ??= startMissing().finally(() => (refilling = undefined))
   }
 
+  /** One that does not come up ends, is told of like any other, and is tried again. */
+  async function startMissing(): Promise<void> {
+    while (serving.size < workers) {
+      await wait(AGAIN_MS)
+      if (stoppingSince !== null) return
+      await Promise.allSettled(Array.from({ length: workers - serving.size }, begin))
+    }
+  }
+
+  /** Whoever says so twice does not wait for what is under way. */
   async function stop(): Promise<void> {
-    if (isStopping) return
-    isStopping = true
+    const now = performance.now()
+    if (stoppingSince !== null) {
+      if (now - stoppingSince > ECHO_MS) for (const worker of serving) worker.process.kill('SIGTERM')
+      return
+    }
+    stoppingSince = now
     const codes = await Promise.all([...serving].map(end))
     process.exit(codes.find((code) => code !== 0) ?? 0)
   }
 
-  async function end(worker: Worker): Promise<number> {
-    const ended = once(worker, 'exit') as Promise<[number | null]>
+  /** One that is ending already is not told again: it would take that for a second wish. */
+  function end(worker: Worker): Promise<number> {
+    const known = ending.get(worker)
+    if (known) return known
+    const ended = once(worker, 'exit').then(([code]) => (code as number | null) ?? 1)
+    ending.set(worker, ended)
     worker.process.kill('SIGTERM')
-    return (await ended)[0] ?? 1
+    return ended
   }
 
   let replacing: Promise<void> | undefined
   async function replaceAll(): Promise<void> {
     const before = [...serving]
     for (const old of before) {
-      if (isStopping) return
-      replaced.add(old)
+      if (stoppingSince !== null) return
       await begin()
-      await end(old)
+      if (serving.has(old)) await end(old)
     }
     log.info({ workers: serving.size }, 'all workers were replaced')
   }
@@ -109,7 +127,7 @@ export async function runPrimary({ workers, log }: { workers: number; log: Log }
     say(first, { kind: 'present' })
   } catch (error) {
     if (!(error instanceof WorkerEnded)) throw error
-    isStopping = true
+    stoppingSince = performance.now()
     await Promise.all([...serving].map(end))
     process.exit(error.code)
   }
