@@ -59,6 +59,13 @@ describePostgres('PostgreSQL', () => {
     await database.ping()
   })
 
+  test('a connection to a server that takes no writes any more is given up, and the next one writes', async () => {
+    await sql`SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY`.execute(database.query)
+    const write = () => database.transaction((tx) => sql`CREATE TABLE written_after_all (x INTEGER)`.execute(tx))
+    expect(await failure(write())).toMatchObject(unavailable)
+    await write()
+  })
+
   test('numbers beyond 2^53 are an error, never a rounded sum', async () => {
     expect(await failure(sql`SELECT 9007199254740993::bigint AS x`.execute(database.query))).toBeInstanceOf(RangeError)
     const { rows } = await sql`SELECT 9007199254740991::bigint AS x, 1.5::numeric AS y`.execute(database.query)

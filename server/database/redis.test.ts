@@ -89,6 +89,24 @@ describeRedis('the connection to Redis', () => {
     }, 20_000)
   })
 
+  test('a server that has become the follower of another is left for the one its address leads to now', async () => {
+    const [first, second] = [await start(), await start()]
+    const line = await startLine(first.port)
+    lines.push(line)
+    const { redis } = await open(`redis://127.0.0.1:${line.port}`)
+    const { redis: direct } = await open(first.url)
+    await untilUp(redis)
+    await untilUp(direct)
+    await direct.send(['REPLICAOF', '127.0.0.1', String(second.port)])
+    await expect(redis.send(['SET', 'a', 'b'])).rejects.toThrow('READONLY')
+    expect(redis.isUp).toBe(false)
+    expect(line.connections).toBe(1)
+    await vi.waitFor(() => expect(line.connections).toBeGreaterThan(1), 20_000)
+    await untilUp(redis)
+    await direct.send(['REPLICAOF', 'NO', 'ONE'])
+    await vi.waitFor(async () => expect(await redis.send(['SET', 'a', 'b'])).toBe('OK'), 20_000)
+  })
+
   test('a subscriber hears again after the server was away', async () => {
     const server = await start()
     const { redis } = await open(server.url)

@@ -75,6 +75,8 @@ function createRedis({ open, log, timeoutMs }: { open: () => Client; log: Log; t
   let failures = 0
   let toldAt: number | undefined
   let isAwayTold = false
+  /** It refused a write because it follows another server: a new connection may lead to that one. */
+  let isFollower = false
   let probe: NodeJS.Timeout | undefined
 
   function connect(): Client {
@@ -89,6 +91,7 @@ function createRedis({ open, log, timeoutMs }: { open: () => Client; log: Log; t
   function reconnect(): void {
     for (const one of opened) one.destroy()
     opened = []
+    isFollower = false
     client = connect()
     for (const one of subscriptions) listen(one)
   }
@@ -105,7 +108,7 @@ function createRedis({ open, log, timeoutMs }: { open: () => Client; log: Log; t
   function goAway(error: unknown): void {
     if (isClosed) return
     isUp = false
-    probe ??= setTimeout(() => void ask(), PROBE_MS).unref()
+    probe ??= setTimeout(() => void ask(), isFollower ? LONGEST_PAUSE_MS : PROBE_MS).unref()
     const now = performance.now()
     if (isAwayTold || (toldAt !== undefined && now - toldAt < LOG_EVERY_MS)) return
     toldAt = now
@@ -115,6 +118,7 @@ function createRedis({ open, log, timeoutMs }: { open: () => Client; log: Log; t
 
   /** One PING to a connection that is there but silent. One that is gone comes back by itself. */
   async function ask(): Promise<void> {
+    if (isFollower) reconnect()
     const asked = client
     try {
       if (asked.isReady) {
@@ -134,6 +138,7 @@ function createRedis({ open, log, timeoutMs }: { open: () => Client; log: Log; t
     } catch (error) {
       if (isUnknownScript(error)) throw error
       failures++
+      if (isReadOnly(error)) isFollower = true
       goAway(error)
       throw error instanceof RedisAway ? error : new RedisAway(messageOf(error))
     }
@@ -215,6 +220,10 @@ async function answerWithin<Reply>(limitMs: number, work: Promise<Reply>): Promi
 
 function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT')
+}
+
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('READONLY')
 }
 
 function messageOf(error: unknown): string {

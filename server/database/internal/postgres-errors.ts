@@ -9,6 +9,8 @@ const DISK_FULL = '53100'
 const TRY_AGAIN: ReadonlySet<string> = new Set(['57014', '55P03', '40P01', '40001'])
 // Connection exceptions, insufficient resources, operator intervention (shutdown, starting up), system errors.
 const UNAVAILABLE_CLASSES: ReadonlySet<string> = new Set(['08', '53', '57', '58'])
+/** What a server says that was the first one and now follows another. */
+const READ_ONLY = '25006'
 const CANNOT_STORE: ReadonlySet<string> = new Set(['22021', '22P05'])
 
 export function fromPostgresError(error: unknown): unknown {
@@ -18,11 +20,17 @@ export function fromPostgresError(error: unknown): unknown {
   return storageUnavailable('The database cannot be reached. Try again.', new Error(messageOf(error)))
 }
 
+/** Does this connection lead to a server that takes no writes? A new one may lead to one that does. */
+export function isReadOnly(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === READ_ONLY
+}
+
 function fromServerError(error: pg.DatabaseError): Error {
   const code = error.code ?? ''
   const storageError = new StorageError(error.message, code, error.constraint)
   if (code === DISK_FULL) return storageFull(storageError)
   if (CANNOT_STORE.has(code)) return new GatewayError('bad_request', { message: 'The text cannot be stored.' })
+  if (code === READ_ONLY) return storageUnavailable('The database takes no changes now. Try again.', storageError)
   if (TRY_AGAIN.has(code)) return storageUnavailable('The database is busy. Try again.', storageError)
   if (UNAVAILABLE_CLASSES.has(code.slice(0, 2))) {
     return storageUnavailable('The database cannot be reached. Try again.', storageError)

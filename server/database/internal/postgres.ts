@@ -8,7 +8,7 @@ import type { Database } from './database-handle.ts'
 import { DatabaseOpenError, refuseUnstorable, storageUnavailable } from '../errors.ts'
 import type { Schema } from '../schema.ts'
 import { prepareBatches, quoteName } from './insert-batches.ts'
-import { fromPostgresError } from './postgres-errors.ts'
+import { fromPostgresError, isReadOnly } from './postgres-errors.ts'
 import { runTransaction } from './run-transaction.ts'
 import { createTransactionScopes, type TransactionScopes } from './transaction-scope.ts'
 
@@ -176,6 +176,7 @@ function guardClient(
       lookout.noteAnswer()
       return answer
     } catch (error) {
+      if (isReadOnly(error)) broken = true
       throw fromPostgresError(error)
     } finally {
       clearTimeout(timer)
