@@ -9,7 +9,7 @@ import { CHAT_DIALECTS } from '../support/dialects.ts'
 import { createRandom, runMany } from '../support/random.ts'
 import { startUniRoute } from '../support/uniroute-process.ts'
 
-const REQUESTS = Number(process.env['UNIROUTE_ISOLATION_REQUESTS'] ?? 10_000)
+const REQUESTS = Number(process.env['UNIROUTE_ISOLATION_REQUESTS'] ?? 3_000)
 const TENANTS = ['tenant1', 'tenant2'] as const
 
 test(`${REQUESTS} interleaved requests, one in five aborted: no mix-up`, { timeout: 1_800_000 }, async () => {
