@@ -1,5 +1,5 @@
-// Results that are no processor time: one figure for each target and round, some more beside it, ratios of the same round.
-// Printed and written down like all others.
+// Results that are no processor time: one figure for each target and round, some more beside it, ratios of the same
+// round. Printed and written down like all others.
 import { alignColumns, describeMachine, readLoad, saveResult, writeMachine, writeRange } from './report.ts'
 import { summarise, summariseRatios } from './statistics.ts'
 

@@ -1,5 +1,5 @@
-// A bare proxy on the parts UniRoute stands on, node:http and undici, with one map from client keys to provider keys and
-// nothing else: what Node costs before the product does anything. Started as
+// A bare proxy on the parts UniRoute stands on, node:http and undici, with one map from client keys to provider keys
+// and nothing else: what Node costs before the product does anything. Started as
 // `node-proxy.ts <port of the upstream> <client's credential> <provider's credential>`.
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

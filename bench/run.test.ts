@@ -1,4 +1,5 @@
-// The benchmark must not be fooled: a fast target that answers wrongly, or serves what nobody asked for, has no figures.
+// The benchmark must not be fooled: a fast target that answers wrongly, or serves what nobody asked for, has no
+// figures.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'

@@ -1,5 +1,5 @@
-// A target: a process to start between the load and the fake provider. What is measured is its processor time, with that
-// of all its threads and children.
+// A target: a process to start between the load and the fake provider. What is measured is its processor time, with
+// that of all its threads and children.
 import type { Scenario } from './scenario.ts'
 
 export interface Target {

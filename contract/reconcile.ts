@@ -56,7 +56,10 @@ export const reconcileAnswerSchema = z
     from: timestampSchema,
     to: timestampSchema,
     time_zone: z.literal('UTC'),
-    /** By day and model, without the dates that name a model's version; days and models that neither side knows are left out. */
+    /**
+     * By day and model, without the dates that name a model's version; days and models that neither side knows are left
+     * out.
+     */
     rows: z.array(z.object({ day: z.iso.date(), model: z.string(), ...sides }).meta({ id: 'ReconcileRow' })),
     total: z.object(sides).meta({ id: 'ReconcileTotal' }),
     /** Every figure that both sides tell is the same. */

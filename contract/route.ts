@@ -35,9 +35,9 @@ export const explanationSchema = z
         billed_to: payerSchema,
         decision: z.enum(['try', 'skip']),
         /**
-         * `own_key`, or for the server's key the fallback reasons under which it serves, or `last_resort`: asked though its
-         * provider is left alone, since nobody else is; of a key that is skipped, why: `too_many_calls` where six calls
-         * are made before its turn; of all keys of a model that is passed over, `model_not_allowed`,
+         * `own_key`, or for the server's key the fallback reasons under which it serves, or `last_resort`: asked though
+         * its provider is left alone, since nobody else is; of a key that is skipped, why: `too_many_calls` where six
+         * calls are made before its turn; of all keys of a model that is passed over, `model_not_allowed`,
          * `model_switched_off`, `no_image_input` or `names_stored_things`; `budget_exceeded` and `rate_limit_exceeded`
          * where a limit of the caller has no room.
          */

@@ -2,7 +2,10 @@
 // from and take effect at the next start; the dashboard shows them and their origin.
 import { z } from 'zod'
 
-/** environment: a variable of the process · .env: the file of the working directory · file: a `_FILE` or the service manager's credentials. */
+/**
+ * environment: a variable of the process · .env: the file of the working directory · file: a `_FILE` or the service
+ * manager's credentials.
+ */
 export const SETTING_ORIGINS = ['environment', '.env', 'file', 'default'] as const
 
 export const effectiveSettingSchema = z
@@ -10,7 +13,9 @@ export const effectiveSettingSchema = z
     name: z.string(),
     group: z.string(),
     origin: z.enum(SETTING_ORIGINS),
-    /** As it would be written in the environment. null: nothing is set and there is no default; always null for secrets. */
+    /**
+     * As it would be written in the environment. null: nothing is set and there is no default; always null for secrets.
+     */
     value: z.string().nullable(),
     /** Its value is never told, only whether there is one. */
     secret: z.boolean(),

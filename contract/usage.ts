@@ -13,7 +13,9 @@ export const USAGE_RANGE_DAYS = 400
 
 const MOMENT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/
 
-/** A day (in the time zone asked for; as `to` it is the last one included) or a moment (as `to` the first one left out). */
+/**
+ * A day (in the time zone asked for; as `to` it is the last one included) or a moment (as `to` the first one left out).
+ */
 export const usageMomentSchema = z
   .string()
   .max(40)
@@ -67,7 +69,10 @@ export const usageExportOfAllQuerySchema = z
 export type UsageExportQuery = z.infer<typeof usageExportOfAllQuerySchema>
 
 const figures = {
-  /** Where they ended: by the model, key and payer tried last. What UniRoute answers itself (model lists, receipts) is not counted. */
+  /**
+   * Where they ended: by the model, key and payer tried last. What UniRoute answers itself (model lists, receipts) is
+   * not counted.
+   */
   requests: z.int(),
   /** Answered with a status of 400 or more, or broken off. */
   errors: z.int(),
@@ -97,8 +102,8 @@ const figures = {
   /** Of it, what was worked out from tokens and price; the rest is what providers said. */
   computed_usd_nanos: z.int(),
   /**
-   * Of it, what was estimated: an answer broke off, or it searched, at the fee that Google publishes or, where nobody knows
-   * one, without any.
+   * Of it, what was estimated: an answer broke off, or it searched, at the fee that Google publishes or, where nobody
+   * knows one, without any.
    */
   estimated_usd_nanos: z.int(),
   /** Requests that reached a provider at a cost nobody knows. */

@@ -1,5 +1,5 @@
-// docs/asvs.md keeps to its word: every requirement of levels 1 and 2 stands in it once, every test that it names is there,
-// and its sums are those of its table.
+// docs/asvs.md keeps to its word: every requirement of levels 1 and 2 stands in it once, every test that it names is
+// there, and its sums are those of its table.
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -92,7 +92,10 @@ const wanted = Object.entries(SECTIONS).flatMap(([section, [count, ...level3]]) 
   ),
 )
 
-/** What does not apply, ranges spelled out; sections without a row (servers of OAuth, WebRTC) are not in `wanted` either. */
+/**
+ * What does not apply, ranges spelled out; sections without a row (servers of OAuth, WebRTC) are not in `wanted`
+ * either.
+ */
 function listLeftOut(): string[] {
   const sentence = /^Does not apply:([^]*?)\n\n/m.exec(text)![1]!
   return [...sentence.matchAll(/(\d+\.\d+)\.(\d+)(?:–\d+\.\d+\.(\d+))?/g)].flatMap(([, section, from, to]) =>

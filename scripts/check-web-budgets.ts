@@ -1,5 +1,5 @@
-// What the built dashboard may weigh: what a first visit loads, and what each page and dialog adds. Gzip, as proxies and
-// the server send it; fonts have a place of their own.
+// What the built dashboard may weigh: what a first visit loads, and what each page and dialog adds. Gzip, as proxies
+// and the server send it; fonts have a place of their own.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,9 @@ function collect(name: string, found: Set<string> = new Set()): Set<string> {
   return found
 }
 
-/** What is there for certain when a part is asked for: the first visit's, and what all have loaded that can ask for it. */
+/**
+ * What is there for certain when a part is asked for: the first visit's, and what all have loaded that can ask for it.
+ */
 function findLoaded(name: string): Set<string> {
   const askers = Object.keys(manifest).filter((key) => manifest[key]!.dynamicImports?.includes(name))
   const [first = initial, ...others] = askers.map((asker) => new Set([...initial, ...collect(asker)]))

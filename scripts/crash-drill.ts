@@ -1,6 +1,6 @@
-// `npm run drill:crash -- [--kills 500] [--minutes 60]`: kill -9 under load, again and again on the same SQLite data, then
-// the provider's count against the records. Fails where one is lost or doubled, or the load was under 500 requests a
-// second. Ends early, and says so, where the minutes are up.
+// `npm run drill:crash -- [--kills 500] [--minutes 60]`: kill -9 under load, again and again on the same SQLite data,
+// then the provider's count against the records. Fails where one is lost or doubled, or the load was under 500 requests
+// a second. Ends early, and says so, where the minutes are up.
 import { parseArgs } from 'node:util'
 import { runCrashDrill } from '../test/support/drills/crash.ts'
 import { describeMachine } from '../test/support/drills/machine.ts'

@@ -1,5 +1,5 @@
-// `npm run dev:mocked`: UniRoute in front of a fake provider, with an administrator, a key per vendor and an API key, so
-// that everything can be tried without an account anywhere. Nothing is kept: the data is gone when it ends.
+// `npm run dev:mocked`: UniRoute in front of a fake provider, with an administrator, a key per vendor and an API key,
+// so that everything can be tried without an account anywhere. Nothing is kept: the data is gone when it ends.
 import { createFakeKey } from '../test/fake-provider/fake-keys.ts'
 import { startFakeProvider } from '../test/fake-provider/fake-provider.ts'
 import { startUniRoute } from '../test/support/uniroute-process.ts'

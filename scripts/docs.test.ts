@@ -1,4 +1,5 @@
-// What the documents point to is there: files, headings, npm scripts, commands of `uniroute`; and JSON that is shown is JSON.
+// What the documents point to is there: files, headings, npm scripts, commands of `uniroute`; and JSON that is shown is
+// JSON.
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'

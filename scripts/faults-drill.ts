@@ -1,6 +1,6 @@
-// `npm run drill:faults -- [--only R7] [--no-tests]`: the table of failures, R1 to R24, against real processes: stopped,
-// reset, killed and locked ones, full disks, damaged files, jumping clocks. One line for each: what was measured, and
-// whether the promise holds. Where tests of the suite hold it already, they are run and counted.
+// `npm run drill:faults -- [--only R7] [--no-tests]`: the table of failures, R1 to R24, against real processes:
+// stopped, reset, killed and locked ones, full disks, damaged files, jumping clocks. One line for each: what was
+// measured, and whether the promise holds. Where tests of the suite hold it already, they are run and counted.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,6 +1,6 @@
-// `npm run fuzz -- [--cases 100000] [--seed 1] [--only sse,wire] [--minutes 60]`: changed inputs for every reader of what
-// others write, and changed requests to a real server. A fifth of the cases go over sockets. An input that breaks a
-// promise is kept under test/corpora, where `npm test` tries it again; the seed repeats the run.
+// `npm run fuzz -- [--cases 100000] [--seed 1] [--only sse,wire] [--minutes 60]`: changed inputs for every reader of
+// what others write, and changed requests to a real server. A fifth of the cases go over sockets. An input that breaks
+// a promise is kept under test/corpora, where `npm test` tries it again; the seed repeats the run.
 import { parseArgs } from 'node:util'
 import { describeMachine } from '../test/support/drills/machine.ts'
 import { watchCoverage } from '../test/support/fuzz/coverage.ts'

@@ -1,8 +1,8 @@
-// `npm run drill:overload -- [--seconds 20] [--requests 5000]`: what a server can do, then twice as much, for as long; and a
-// provider that fails always. Kept is only what is promised, all of it: at twice the peak 80 % of it is served, every
-// other request is refused with 503 and Retry-After within 50 ms, nobody waits in vain, streams that run
-// end whole, and health and the control plane answer within a second; a failing provider is called 1.1 times a request at
-// most. Figures of a machine that does other things as well say little.
+// `npm run drill:overload -- [--seconds 20] [--requests 5000]`: what a server can do, then twice as much, for as long;
+// and a provider that fails always. Kept is only what is promised, all of it: at twice the peak 80 % of it is served,
+// every other request is refused with 503 and Retry-After within 50 ms, nobody waits in vain, streams that run
+// end whole, and health and the control plane answer within a second; a failing provider is called 1.1 times a request
+// at most. Figures of a machine that does other things as well say little.
 import { parseArgs } from 'node:util'
 import { describeMachine } from '../test/support/drills/machine.ts'
 import { type OverloadFigures, runFailureDrill, runOverloadDrill } from '../test/support/drills/overload.ts'

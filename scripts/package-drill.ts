@@ -1,6 +1,6 @@
-// Installs the package as a stranger would, in an empty folder, and starts it by `npx uniroute`: how long until it is ready,
-// and whether it answers. With the optional Node left out on each Node that people may have, and on the system's own, which
-// may be too old for the server, with the Node that comes along, on which the server must then run.
+// Installs the package as a stranger would, in an empty folder, and starts it by `npx uniroute`: how long until it is
+// ready, and whether it answers. With the optional Node left out on each Node that people may have, and on the system's
+// own, which may be too old for the server, with the Node that comes along, on which the server must then run.
 // `npm run drill:package [-- --node 24 --node 26]`. The other Nodes come from the registry, by their platform packages.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
-// `npm run bench:publish`: the kept results (`npm run bench -- --runs 3 --keep`, `npm run bench:curves -- --runs 3 --keep`) as
-// the tables of docs/benchmark.md and the pictures beside it: of each scenario, the newest three runs of one commit on one
-// machine.
+// `npm run bench:publish`: the kept results (`npm run bench -- --runs 3 --keep`, `npm run bench:curves -- --runs 3
+// --keep`) as the tables of docs/benchmark.md and the pictures beside it: of each scenario, the newest three runs of
+// one commit on one machine.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { listPoint, mergeRuns, readKept } from '../bench/publish/kept.ts'

@@ -1,7 +1,8 @@
 // `npm run drill:revocation -- [--trials 100] [--watch 30]`: how long a UniRoute API key that was revoked at one of two
-// instances is still served at the other, under load: with the bus through PostgreSQL and Redis, through PostgreSQL alone,
-// and with every way cut, when only reading again helps. Then whether any of them comes back, and how long streams run on
-// that were begun before. Fails where a promise is broken: 1 s with the bus, 5 s without, 5 s for streams, nothing back.
+// instances is still served at the other, under load: with the bus through PostgreSQL and Redis, through PostgreSQL
+// alone, and with every way cut, when only reading again helps. Then whether any of them comes back, and how long
+// streams run on that were begun before. Fails where a promise is broken: 1 s with the bus, 5 s without, 5 s for
+// streams, nothing back.
 import { setTimeout as wait } from 'node:timers/promises'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'

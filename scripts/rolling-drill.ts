@@ -1,7 +1,8 @@
-// `npm run drill:rolling -- [--requests 10000] [--callers 16]`: two instances on PostgreSQL behind nginx, with the files of
-// docs/recipes/nginx. Whole and streamed requests run all the while, some of them longer than a restart, and the instances
-// are restarted in turn until all requests are answered, each at least once. Fails where one of them was not answered whole.
-// Every request has a connection of its own: an idle one may be closed by a reload of nginx just when it is used again.
+// `npm run drill:rolling -- [--requests 10000] [--callers 16]`: two instances on PostgreSQL behind nginx, with the
+// files of docs/recipes/nginx. Whole and streamed requests run all the while, some of them longer than a restart, and
+// the instances are restarted in turn until all requests are answered, each at least once. Fails where one of them was
+// not answered whole. Every request has a connection of its own: an idle one may be closed by a reload of nginx just
+// when it is used again.
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

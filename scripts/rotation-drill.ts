@@ -1,5 +1,5 @@
-// `npm run drill:rotation -- --keys 100000 [--postgres] [--kills 10] [--rollback]`: changes the master key of a real server
-// with that many stored keys, under load and through kill -9, and prints the figures.
+// `npm run drill:rotation -- --keys 100000 [--postgres] [--kills 10] [--rollback]`: changes the master key of a real
+// server with that many stored keys, under load and through kill -9, and prints the figures.
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createPostgresDatabase, dropPostgresDatabase } from '../test/support/databases.ts'

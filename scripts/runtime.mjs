@@ -1,7 +1,7 @@
-// What a fresh clone needs before anything can run: the packages of the lockfile and, among them, the Node that UniRoute
-// is made for. Used by start, test and with-node, and by the published package, which is whole as it is.
-// Invariant: plain JavaScript and Node's own modules only, since it runs on whatever Node the system has, before anything
-// is installed. Nothing it does ever writes to stdout, which belongs to the program it starts.
+// What a fresh clone needs before anything can run: the packages of the lockfile and, among them, the Node that
+// UniRoute is made for. Used by start, test and with-node, and by the published package, which is whole as it is.
+// Invariant: plain JavaScript and Node's own modules only, since it runs on whatever Node the system has, before
+// anything is installed. Nothing it does ever writes to stdout, which belongs to the program it starts.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -128,8 +128,8 @@ export function createEnvironment(node) {
 }
 
 /**
- * Runs UniRoute itself. Its memory holds keys, so nothing may write it to disk: no core dumps (ulimit), no environment in
- * diagnostic reports, and no debugger by signal.
+ * Runs UniRoute itself. Its memory holds keys, so nothing may write it to disk: no core dumps (ulimit), no environment
+ * in diagnostic reports, and no debugger by signal.
  */
 export async function runUniRoute(entry, args) {
   await ensureInstalled()

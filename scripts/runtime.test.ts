@@ -1,5 +1,5 @@
-// The launcher, run as it runs on a fresh clone: by the system's Node where there is an older one, with an npm that only
-// notes how it was called.
+// The launcher, run as it runs on a fresh clone: by the system's Node where there is an older one, with an npm that
+// only notes how it was called.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {

@@ -1,6 +1,6 @@
-// `npm run drill:streams -- [--streams 9000] [--gap 5000]`: so many streams at once through one process, silent first, then
-// one event each so many milliseconds. Fails where one does not come whole, or costs more memory than is promised. Every
-// stream takes two descriptors of the server: 9,000 fit in a limit of 20,000.
+// `npm run drill:streams -- [--streams 9000] [--gap 5000]`: so many streams at once through one process, silent first,
+// then one event each so many milliseconds. Fails where one does not come whole, or costs more memory than is promised.
+// Every stream takes two descriptors of the server: 9,000 fit in a limit of 20,000.
 import { parseArgs } from 'node:util'
 import { describeMachine } from '../test/support/drills/machine.ts'
 import { runStreamsDrill } from '../test/support/drills/streams.ts'

@@ -1,5 +1,6 @@
-// `npm run drill:tenants -- [--requests 100000] [--minutes 60]`: so many requests of two tenants, interleaved, one in five
-// aborted by its client and one in fifty killed on the provider's side. Fails where anything of one reached the other.
+// `npm run drill:tenants -- [--requests 100000] [--minutes 60]`: so many requests of two tenants, interleaved, one in
+// five aborted by its client and one in fifty killed on the provider's side. Fails where anything of one reached the
+// other.
 import { parseArgs } from 'node:util'
 import { describeMachine } from '../test/support/drills/machine.ts'
 import { runTenantDrill } from '../test/support/drills/tenants.ts'

@@ -1,5 +1,5 @@
-// What `npm test` says at its end: the counts, what did not run, and an exit code that fits, with tools that stand in for
-// the real ones.
+// What `npm test` says at its end: the counts, what did not run, and an exit code that fits, with tools that stand in
+// for the real ones.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,7 +1,7 @@
-// `npm run drill:vitals -- [--rounds 5]`: how soon pages of the dashboard stand, how much moves while they come and how fast they
-// answer to hands, in a real browser on a slow line (1.6 Mbps, 150 ms) with a quarter of the CPU. Prints the median of the
-// rounds for each page, and fails where one is over its budget. Needs `npm run build:web` and an idle machine: timing is
-// measured here and in no test.
+// `npm run drill:vitals -- [--rounds 5]`: how soon pages of the dashboard stand, how much moves while they come and how
+// fast they answer to hands, in a real browser on a slow line (1.6 Mbps, 150 ms) with a quarter of the CPU. Prints the
+// median of the rounds for each page, and fails where one is over its budget. Needs `npm run build:web` and an idle
+// machine: timing is measured here and in no test.
 import { parseArgs } from 'node:util'
 import { startFakeProvider } from '../test/fake-provider/fake-provider.ts'
 import { dashboardBuilt, launchBrowser, type Browser } from '../test/support/browser.ts'

@@ -1,5 +1,6 @@
-// The colours, worked out from the style sheet as it is: what is read stands out enough from all it is read on, in light
-// and dark (WCAG 2.2, and the design's own 7:1 for body text), and the colours of charts are told apart by everybody.
+// The colours, worked out from the style sheet as it is: what is read stands out enough from all it is read on, in
+// light and dark (WCAG 2.2, and the design's own 7:1 for body text), and the colours of charts are told apart by
+// everybody.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
@@ -99,8 +100,8 @@ const SIGHTS: Readonly<Record<string, readonly Colour[]>> = {
 }
 
 /**
- * How a colour is seen: by most people, and by those who lack one kind of cone (Machado, Oliveira and Fernandes 2009). The
- * model is of light; programs that simulate it often calculate with coded values, so both have to hold.
+ * How a colour is seen: by most people, and by those who lack one kind of cone (Machado, Oliveira and Fernandes 2009).
+ * The model is of light; programs that simulate it often calculate with coded values, so both have to hold.
  */
 const WAYS: Readonly<Record<string, (colour: Colour, rows: readonly Colour[]) => Colour>> = {
   'as light': mix,

@@ -1,4 +1,5 @@
-// Runs its arguments with the bundled Node, after installing what is missing: `node scripts/with-node.mjs bench/main.ts`.
+// Runs its arguments with the bundled Node, after installing what is missing: `node scripts/with-node.mjs
+// bench/main.ts`.
 import { createEnvironment, ensureInstalled, findNode, runForeground, runMain } from './runtime.mjs'
 
 await runMain(async () => {

@@ -1,6 +1,7 @@
-// Starts UniRoute: reads the configuration, opens the database and the vault, listens, and drains on SIGTERM. With WORKERS
-// above 1 the first process only starts others like itself (main/primary.ts).
-// stdout carries the ready line (and the set-up link while no administrator exists); everything else is a log on stderr.
+// Starts UniRoute: reads the configuration, opens the database and the vault, listens, and drains on SIGTERM. With
+// WORKERS above 1 the first process only starts others like itself (main/primary.ts).
+// stdout carries the ready line (and the set-up link while no administrator exists); everything else is a log on
+// stderr.
 import cluster from 'node:cluster'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

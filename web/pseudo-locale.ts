@@ -1,6 +1,6 @@
-// A made-up language for looking at the dashboard: every text is longer, carries accents and stands between brackets. What
-// is cut off in it would be cut off in German, and what has no brackets stands in no file of texts. For tests; it is
-// never shipped.
+// A made-up language for looking at the dashboard: every text is longer, carries accents and stands between brackets.
+// What is cut off in it would be cut off in German, and what has no brackets stands in no file of texts. For tests; it
+// is never shipped.
 
 const ACCENTS: Readonly<Record<string, string>> = {
   a: 'á',

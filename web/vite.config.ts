@@ -1,5 +1,5 @@
-// How the dashboard is built: hashed assets below `dist/web/assets`, nothing inlined (the content security policy allows
-// no data: address), paths relative to the page so that it can be served under a prefix.
+// How the dashboard is built: hashed assets below `dist/web/assets`, nothing inlined (the content security policy
+// allows no data: address), paths relative to the page so that it can be served under a prefix.
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'

@@ -1,5 +1,6 @@
 // The dashboard's pages over a long ledger: how long the calls of each take, as a browser makes them, all at once. On
-// SQLite and on PostgreSQL, through a whole UniRoute. (`drill:usage` and `drill:requests` go on to every filter and group.)
+// SQLite and on PostgreSQL, through a whole UniRoute. (`drill:usage` and `drill:requests` go on to every filter and
+// group.)
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { COMPILE_CACHE } from '../../test/support/compile-cache.ts'

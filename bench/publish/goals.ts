@@ -73,7 +73,10 @@ export function judgeStage(limit: number, measured: Range | null): 'reached' | '
 export interface FlatGoal {
   readonly what: string
   readonly scenario: string
-  /** The points count for so much each: a body is to be paid by the kilobyte, from a size at which it is most of the cost. */
+  /**
+   * The points count for so much each: a body is to be paid by the kilobyte, from a size at which it is most of the
+   * cost.
+   */
   readonly perAmountFrom?: number
 }
 

@@ -74,8 +74,8 @@ export interface CurveWords {
 }
 
 /**
- * What grows goes by powers of ten unless it is to be a straight line, and begins at nothing where it does; what it costs
- * goes from nothing up.
+ * What grows goes by powers of ten unless it is to be a straight line, and begins at nothing where it does; what it
+ * costs goes from nothing up.
  */
 export function drawCurve(words: CurveWords, lines: readonly CurveLine[]): string {
   const { title, of, unit, isStraight = false } = words

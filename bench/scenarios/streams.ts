@@ -42,7 +42,9 @@ function createRelayed(
   }
 }
 
-/** The client speaks another dialect than the provider: the text must be whole, and the end said in the client's words. */
+/**
+ * The client speaks another dialect than the provider: the text must be whole, and the end said in the client's words.
+ */
 function createTranslated(pace: Pace, client: DialectId, providerId: ProviderId): Scenario {
   const untranslated = createRelayed(nameRelayed(pace, providerId), pace, providerId)
   const { model } = PROVIDERS[providerId]

@@ -30,8 +30,8 @@ const LEDGER_MS = 300 * 86_400_000
 const LEDGER_ENDED_MS = 2 * 86_400_000
 
 /**
- * `file`: a database of SQLite in which the first user, provider key and API key stand already. Six of ten rows of usage
- * are that user's, who is the one that asks.
+ * `file`: a database of SQLite in which the first user, provider key and API key stand already. Six of ten rows of
+ * usage are that user's, who is the one that asks.
  */
 export async function grow(file: string, { users, usageRows }: Growth): Promise<void> {
   const connection = new DatabaseSync(file, { timeout: 60_000 })

@@ -1,5 +1,5 @@
-// UniRoute whole, as a person starts it: its own process and data, one user with a provider key and an API key that were
-// made through its own HTTP API, limits and ledger on. Its books must hold one row for each request.
+// UniRoute whole, as a person starts it: its own process and data, one user with a provider key and an API key that
+// were made through its own HTTP API, limits and ledger on. Its books must hold one row for each request.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,5 +1,6 @@
-// Aliases: names that stand for a provider's model. A request's name is looked up once, before anything else is decided;
-// what it stands for is a model, never another alias, so there is no chain to follow and no circle to fall into.
+// Aliases: names that stand for a provider's model. A request's name is looked up once, before anything else is
+// decided; what it stands for is a model, never another alias, so there is no chain to follow and no circle to fall
+// into.
 import type { ResolvedModel } from './choices.ts'
 import { bareModelName, type ModelNames } from './model-names.ts'
 

@@ -1,5 +1,5 @@
-// What is held for a call is never less than what it is found to cost, whatever of what it allows for comes to pass; and
-// tiers and sound cost what the vendors say.
+// What is held for a call is never less than what it is found to cost, whatever of what it allows for comes to pass;
+// and tiers and sound cost what the vendors say.
 import { waitForUpdate } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

@@ -151,7 +151,10 @@ function isClaude(model: string): boolean {
   return model.includes('claude')
 }
 
-/** The list has the one-hour price for Anthropic itself; for Claude elsewhere Anthropic's published rule holds: twice input. */
+/**
+ * The list has the one-hour price for Anthropic itself; for Claude elsewhere Anthropic's published rule holds: twice
+ * input.
+ */
 function hourLongWriteRate(modelId: string, input: Rate | null, cacheWrite: Rate | null): Rate | null {
   if (input === null || cacheWrite === null || !isClaude(modelId)) return null
   return {
@@ -166,8 +169,8 @@ function listedSearches(listed: ModelPrice[string]): SearchPrice | null {
 }
 
 /**
- * Google's, which the list leaves out: up to Gemini 2.5 it takes $35 for a thousand answers that searched, since Gemini 3
- * $14 for a thousand queries.
+ * Google's, which the list leaves out: up to Gemini 2.5 it takes $35 for a thousand answers that searched, since Gemini
+ * 3 $14 for a thousand queries.
  */
 function publishedSearches(provider: string, model: string): SearchPrice | null {
   if (provider !== 'google') return null

@@ -11,8 +11,8 @@ import { compileOverride, loadHistory, tableAt, type PriceHistory, type PriceTab
 import { factorOf } from './service-tiers.ts'
 
 /**
- * estimated: searches that nobody knows a price of are not in it, or it was served in a tier whose price the list does not
- * have and only the vendor's usual factor tells.
+ * estimated: searches that nobody knows a price of are not in it, or it was served in a tier whose price the list does
+ * not have and only the vendor's usual factor tells.
  */
 export type PriceSource = 'computed' | 'estimated' | 'unknown'
 
@@ -23,7 +23,9 @@ export interface PricedUsage {
   readonly priceVersion: string | null
 }
 
-/** A price as people read it: dollars per million tokens; null where that class is charged as `input`, or not at all. */
+/**
+ * A price as people read it: dollars per million tokens; null where that class is charged as `input`, or not at all.
+ */
 export interface ShownPrice {
   readonly input: number | null
   readonly output: number | null
@@ -38,7 +40,9 @@ export interface ShownPrice {
 
 export interface Prices {
   priceUsage(call: { provider: string; model: string; usage: Usage; at?: number }): PricedUsage
-  /** What a call may cost at most, nano-dollars; null where nobody knows. Priced for the dearest moment it may end at. */
+  /**
+   * What a call may cost at most, nano-dollars; null where nobody knows. Priced for the dearest moment it may end at.
+   */
   priceMost(call: { provider: string; model: string; most: MostUsage }): number | null
   /** null where nobody knows one. */
   showPrice(provider: string, model: string): ShownPrice | null

@@ -1,5 +1,5 @@
-// How large a prompt can be at most where a request does not say it: the model's context window, and what one picture may
-// come to. Patterns stand for the beginning of a model's name, as `cleanModelName` leaves it.
+// How large a prompt can be at most where a request does not say it: the model's context window, and what one picture
+// may come to. Patterns stand for the beginning of a model's name, as `cleanModelName` leaves it.
 import { cleanModelName } from './profiles.ts'
 
 /** Where neither an administrator nor the price list tells. */

@@ -1,8 +1,8 @@
 // Vendors serve the same model faster, or later, at another price. The price list knows one price a model, so what such
 // a tier costs is told by the vendor's own usual factor on it, and the cost is marked as an estimate.
 //
-// Sources, November 2026: OpenAI's pages on priority and flex processing (priority is at most twice the standard price up
-// to GPT-5.4, 2.5 times for 5.5; flex is half), Google's on inference tiers (flex half, priority less than twice),
+// Sources, November 2026: OpenAI's pages on priority and flex processing (priority is at most twice the standard price
+// up to GPT-5.4, 2.5 times for 5.5; flex is half), Google's on inference tiers (flex half, priority less than twice),
 // Anthropic's on fast mode (six times for Opus 4.6 and 4.7, twice from 4.8 on), on data residency (a tenth more) and on
 // its priority tier (paid by commitment; counted here as the standard one).
 

@@ -1,5 +1,5 @@
-// A backup: one SQLite file and beside it, as `<file>.json`, what belongs to it: its SHA-256 and the master keys it needs,
-// by their public names. Never a secret.
+// A backup: one SQLite file and beside it, as `<file>.json`, what belongs to it: its SHA-256 and the master keys it
+// needs, by their public names. Never a secret.
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'

@@ -1,5 +1,5 @@
-// `uniroute backup <file>`: a copy of the database while everything runs. The copy is a snapshot of one moment, written by
-// SQLite itself (VACUUM INTO): whole pages only, and nothing of what was deleted before.
+// `uniroute backup <file>`: a copy of the database while everything runs. The copy is a snapshot of one moment, written
+// by SQLite itself (VACUUM INTO): whole pages only, and nothing of what was deleted before.
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'

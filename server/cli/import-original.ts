@@ -1,5 +1,5 @@
-// The original's database as the import reads it: in one READ ONLY transaction, so nothing there can change, and tolerant
-// of columns that an older or newer one lacks.
+// The original's database as the import reads it: in one READ ONLY transaction, so nothing there can change, and
+// tolerant of columns that an older or newer one lacks.
 import pg from 'pg'
 import { CommandFailed } from './command.ts'
 

@@ -1,5 +1,5 @@
-// `uniroute rotate`: the whole change of a generated master key, with the server stopped: a new key file, every value moved
-// to it, and the old file kept until it is retired. Broken off at any point, the next call goes on.
+// `uniroute rotate`: the whole change of a generated master key, with the server stopped: a new key file, every value
+// moved to it, and the old file kept until it is retired. Broken off at any point, the next call goes on.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import { discardOldMasterKey, exchangeMasterKey, readOldMasterKey } from '../config/secret-files.ts'

@@ -4,7 +4,10 @@ import type { EffectiveSetting } from '../../contract/settings.ts'
 import { type Environment, readSecretText, readSetting } from './environment.ts'
 import { SETTING_GROUPS, type Setting } from './settings.ts'
 
-/** `environment`: of the process alone; `merged`: with the `.env` beneath it. Only for settings that are known to be right. */
+/**
+ * `environment`: of the process alone; `merged`: with the `.env` beneath it. Only for settings that are known to be
+ * right.
+ */
 export function describeSettings(environment: Environment, merged: Environment, cwd: string): EffectiveSetting[] {
   const isOwn = (name: string): boolean => environment[name] !== undefined
 

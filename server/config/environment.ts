@@ -1,4 +1,5 @@
-// Where settings come from: the environment, beneath it the `.env` of the working directory, and for secrets also files.
+// Where settings come from: the environment, beneath it the `.env` of the working directory, and for secrets also
+// files.
 // Invariant: a setting given twice must agree with itself; which of two different secrets was meant is never guessed.
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -27,7 +28,9 @@ export function readSetting(environment: Environment, name: string): string | nu
   return text === undefined || text === '' ? null : text
 }
 
-/** The text of a secret from its variable, its `_FILE` or the service manager's credentials; null when none gives it. */
+/**
+ * The text of a secret from its variable, its `_FILE` or the service manager's credentials; null when none gives it.
+ */
 export function readSecretText(environment: Environment, name: string, cwd: string): string | null {
   const given: { source: string; text: string }[] = []
   const direct = environment[name]

@@ -1,6 +1,7 @@
 // The operator's own list of further providers: PROVIDERS_FILE, a JSON list.
-// Invariant: an entry can name only an environment variable made for it as its key, never one of UniRoute's own secrets,
-// which would otherwise travel to that provider. Names are upper-case only, so that a key pasted there is not taken for one.
+// Invariant: an entry can name only an environment variable made for it as its key, never one of UniRoute's own
+// secrets, which would otherwise travel to that provider. Names are upper-case only, so that a key pasted there is not
+// taken for one.
 import { readFileSync } from 'node:fs'
 import { type Endpoint, parseEndpoint } from './endpoint.ts'
 import { errorCode } from './environment.ts'

@@ -1,5 +1,5 @@
-// The secrets that UniRoute generated for itself, as files of DATA_DIR: made whole or not at all, never over another one,
-// and exchanged so that at every instant the master key that is needed lies in one of two known places.
+// The secrets that UniRoute generated for itself, as files of DATA_DIR: made whole or not at all, never over another
+// one, and exchanged so that at every instant the master key that is needed lies in one of two known places.
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -65,8 +65,8 @@ export function generateSecretFile(dataDir: string, file: string): Secret {
 }
 
 /**
- * A new master key takes the place of the one there, which becomes `master.key.old`. Broken off at any point, the old one
- * is still in one of the two.
+ * A new master key takes the place of the one there, which becomes `master.key.old`. Broken off at any point, the old
+ * one is still in one of the two.
  */
 export function exchangeMasterKey(dataDir: string): void {
   const path = join(dataDir, MASTER_KEY_FILE)

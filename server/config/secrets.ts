@@ -1,5 +1,5 @@
-// The two secrets everything hangs on: the one that seals provider keys and the one that signs sessions. Where they come
-// from, whether they are good enough for this mode, and how they are made on a first run.
+// The two secrets everything hangs on: the one that seals provider keys and the one that signs sessions. Where they
+// come from, whether they are good enough for this mode, and how they are made on a first run.
 // Nothing here writes unless a generate function is called, and those are called only after the database has been asked
 // whether anything depends on a secret that is missing: a new secret beside old data would hide the loss.
 import { revealSecret, Secret } from '../kernel/secret.ts'
@@ -10,7 +10,10 @@ import { generateSecretFile, JWT_KEY_FILE, MASTER_KEY_FILE, readOldMasterKey, re
 import { judgeSecret } from './secret-policy.ts'
 import { WrongValue } from './wrong-value.ts'
 
-/** given: variable, `_FILE` or credential · generated: the file in DATA_DIR · jwt-fallback: an explicit JWT_SECRET stands in. */
+/**
+ * given: variable, `_FILE` or credential · generated: the file in DATA_DIR · jwt-fallback: an explicit JWT_SECRET
+ * stands in.
+ */
 export type SecretSource = 'given' | 'generated' | 'jwt-fallback'
 
 export interface ResolvedSecret {

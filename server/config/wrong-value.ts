@@ -1,4 +1,5 @@
-// What is wrong with one value, as a clause: the caller puts the name of the variable before it and an example after it.
+// What is wrong with one value, as a clause: the caller puts the name of the variable before it and an example after
+// it.
 
 export class WrongValue extends Error {
   override readonly name = 'WrongValue'

@@ -1,5 +1,5 @@
-// Work that one instance does for all: whoever holds the job's lease. A row of `vault_jobs`, taken by compare-and-set on
-// the database's clock, the one clock the instances share. Two holders would only do the same work twice.
+// Work that one instance does for all: whoever holds the job's lease. A row of `vault_jobs`, taken by compare-and-set
+// on the database's clock, the one clock the instances share. Two holders would only do the same work twice.
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
 import { databaseNow } from './now.ts'

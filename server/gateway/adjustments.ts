@@ -1,7 +1,8 @@
 // What a provider's 400 teaches: a model does not take something that its profile said it takes. Recognised texts are
 // mended once, the request is sent once more, and the lesson is kept per base URL and model for a day, so that the next
-// request goes right at once. Where only a combination was refused, it holds for requests with that combination alone. Only for translated requests, and for the one bridge of relay (Chat → Responses); never in strict
-// mode, where the client gets the provider's own words.
+// request goes right at once. Where only a combination was refused, it holds for requests with that combination alone.
+// Only for translated requests, and for the one bridge of relay (Chat → Responses); never in strict mode, where the
+// client gets the provider's own words.
 import type { Clock } from '../kernel/clock.ts'
 import type { ChatRequest } from '../protocols/canonical.ts'
 import { effortOf } from '../protocols/effort.ts'
@@ -19,7 +20,9 @@ export interface Lesson {
   /** For which way of carrying it counts. */
   readonly carrying: 'translated' | 'relayed'
   adjust?(profile: ModelProfile): ModelProfile
-  /** What about a request the refusal may be due to: it counts for requests that are alike in this. Absent = for all. */
+  /**
+   * What about a request the refusal may be due to: it counts for requests that are alike in this. Absent = for all.
+   */
   scopeOf?(request: ChatRequest): string
   /** Counts for this one request only; nothing is kept. */
   readonly once?: true

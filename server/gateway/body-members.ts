@@ -29,7 +29,9 @@ export function removeMember(bytes: Buffer, value: MemberRange): Uint8Array[] {
   return cut(bytes, { start: bytes[before] === COMMA ? before : start, end: value.end }, '')
 }
 
-/** Where the key of a value begins. No letter of a key that is looked for is a quote, so the nearest two are its own. */
+/**
+ * Where the key of a value begins. No letter of a key that is looked for is a quote, so the nearest two are its own.
+ */
 function startOfMember(bytes: Buffer, value: MemberRange): number {
   const close = bytes.lastIndexOf(QUOTE, value.start - 1)
   return bytes.lastIndexOf(QUOTE, close - 1)

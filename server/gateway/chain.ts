@@ -2,9 +2,10 @@
 // them, then the server's, under the rules of who may serve whom. Pure: it is told each key's state and each try's
 // outcome, and says what comes next.
 // Invariants: the server serves only if operator, account, API key and request allow every reason contributed, and each
-// key's own policy allows its own, over all models of the request; `never` on a key binds while the key exists; a key that
-// cannot be opened ends the walk; after an outage no further user's key is tried, since another key does not repair a
-// provider; shared keys contribute neither a reason nor a policy, and stay out once an owner's spending cap is reached.
+// key's own policy allows its own, over all models of the request; `never` on a key binds while the key exists; a key
+// that cannot be opened ends the walk; after an outage no further user's key is tried, since another key does not
+// repair a provider; shared keys contribute neither a reason nor a policy, and stay out once an owner's spending cap is
+// reached.
 import { allowsFallback, type StoredFallback } from '../kernel/fallback.ts'
 import type { FallbackReason, Payer } from '../../contract/common.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'

@@ -31,7 +31,9 @@ export function createConversations({ clock }: { clock: Clock }): Conversations 
   }
 }
 
-/** A name for the conversation that says nothing about it; other per user. `requestId` where nothing tells which it is. */
+/**
+ * A name for the conversation that says nothing about it; other per user. `requestId` where nothing tells which it is.
+ */
 export function nameConversation(
   userId: string,
   headers: RequestHeaders,

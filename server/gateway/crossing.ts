@@ -1,5 +1,5 @@
-// What every translated try has in common, whatever its task: the provider's dialect and operation, the decoded request,
-// the losses on the way, and a carrier round them.
+// What every translated try has in common, whatever its task: the provider's dialect and operation, the decoded
+// request, the losses on the way, and a carrier round them.
 import { createHash } from 'node:crypto'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Loss } from '../protocols/canonical.ts'

@@ -1,5 +1,5 @@
-// Errors as each dialect's clients read them: every code of the table in all four envelopes, and the headers that decide
-// whether an SDK tries again.
+// Errors as each dialect's clients read them: every code of the table in all four envelopes, and the headers that
+// decide whether an SDK tries again.
 import { describe, expect, test } from 'vitest'
 import { type ErrorCode, ERRORS, GatewayError } from '../kernel/errors.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'

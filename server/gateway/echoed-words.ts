@@ -1,6 +1,6 @@
-// Vendors repeat in their errors what a request said. Words that the client wrote decide nothing about a key that others
-// may use too; a sentence that begins with them is the vendor's own, since a vendor names the place or says what is wrong
-// before it repeats anything.
+// Vendors repeat in their errors what a request said. Words that the client wrote decide nothing about a key that
+// others may use too; a sentence that begins with them is the vendor's own, since a vendor names the place or says what
+// is wrong before it repeats anything.
 import { joinChunks } from '../kernel/json-scan.ts'
 import { parseJson } from '../protocols/read.ts'
 import type { Exchange } from './exchange.ts'

@@ -1,5 +1,5 @@
-// What an explanation is asked for: the body of a chat request in any dialect, as it would be sent, and beside it what is
-// to be supposed. The dialect is told by the body's own shape, or named where two have the same.
+// What an explanation is asked for: the body of a chat request in any dialect, as it would be sent, and beside it what
+// is to be supposed. The dialect is told by the body's own shape, or named where two have the same.
 import { simulateSchema } from '../../contract/route.ts'
 import { DIALECT_WORDS } from '../../contract/routing.ts'
 import type { RequestHeaders } from '../http/route.ts'

@@ -1,5 +1,5 @@
-// The chain explained to whoever asks: `POST /v1/route/explain`, with a chat body of any dialect. What limits a caller is
-// held against it as well: taken for a moment and given back, so that nothing is spent.
+// The chain explained to whoever asks: `POST /v1/route/explain`, with a chat body of any dialect. What limits a caller
+// is held against it as well: taken for a moment and given back, so that nothing is spent.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RouteExplanation } from '../../contract/route.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'

@@ -1,5 +1,5 @@
-// What a user's requests would get without one of their keys: each as it was made, by the name it asked for, so that the
-// other models of an alias or a rule come into question as well. Limits and what is down just now are left aside.
+// What a user's requests would get without one of their keys: each as it was made, by the name it asked for, so that
+// the other models of an alias or a rule come into question as well. Limits and what is down just now are left aside.
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { ExplainWithout, InsteadOf } from '../features/provider-keys/impact.ts'
 import { GatewayError, type ErrorCode } from '../kernel/errors.ts'

@@ -19,7 +19,9 @@ export interface Turn {
 }
 
 export interface Health {
-  /** Why this key cannot serve this model now; null = it can. While one request probes a key, the others see its state. */
+  /**
+   * Why this key cannot serve this model now; null = it can. While one request probes a key, the others see its state.
+   */
   keyFate(keyId: string, model: string): KeyFate | null
   /**
    * Takes a turn, or says what keeps it back. `known`: a state of the whole key that others found, whose time is over.
@@ -28,7 +30,9 @@ export interface Health {
   begin(keyId: string, model: string, known?: { fate: Suspension; heldMs: number } | null): Turn | KeyFate
   /** It has told nothing (more) of the key. */
   end(turn: Turn): void
-  /** The key has served: the states that were entered before this turn are over. Is there none that was entered since? */
+  /**
+   * The key has served: the states that were entered before this turn are over. Is there none that was entered since?
+   */
   succeed(turn: Turn): boolean
   /** Both return until when, epoch ms. A failure begun before the state was entered lengthens no guess. */
   cool(turn: Turn, retryAfterMs: number | null): number
@@ -41,11 +45,15 @@ export interface Health {
    * time longer than `heldMs`, for which it was set aside before. null: the turn is older than the state, and no news.
    */
   suspend(turn: Turn, fate: Suspension, heldMs?: number): { at: number; afterMs: number } | null
-  /** Forgets a state of the whole key that was entered before then (epoch ms), where the key is known to be in another. */
+  /**
+   * Forgets a state of the whole key that was entered before then (epoch ms), where the key is known to be in another.
+   */
   keepInStep(keyId: string, known: { readonly status: string; readonly statusAt: number | null }): void
   /** Milliseconds until the key serves this model again; null when nothing holds it back. */
   cooldownLeft(keyId: string, model: string): number | null
-  /** The models this key does not serve just now, and until when (epoch ms). States of the whole key are not among them. */
+  /**
+   * The models this key does not serve just now, and until when (epoch ms). States of the whole key are not among them.
+   */
   listModels(keyId: string): readonly { readonly model: string; readonly fate: KeyFate; readonly until: number }[]
 }
 

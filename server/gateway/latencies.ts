@@ -1,5 +1,5 @@
-// How long the models took to their first byte lately, as this process saw it. Streamed and whole answers are told apart:
-// a whole one begins when it is ready.
+// How long the models took to their first byte lately, as this process saw it. Streamed and whole answers are told
+// apart: a whole one begins when it is ready.
 import type { Clock } from '../kernel/clock.ts'
 
 export interface Latencies {

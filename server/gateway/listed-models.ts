@@ -1,6 +1,6 @@
-// A request's own list of models: `models: ["a", "b"]` in the body, or `x-uniroute-models: a, b` where the dialect has no
-// such field. It is for UniRoute alone: what is relayed or translated is the body without it, otherwise byte for byte as
-// it was sent.
+// A request's own list of models: `models: ["a", "b"]` in the body, or `x-uniroute-models: a, b` where the dialect has
+// no such field. It is for UniRoute alone: what is relayed or translated is the body without it, otherwise byte for
+// byte as it was sent.
 import type { RequestHeaders } from '../http/route.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { lengthOfChunks, scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'

@@ -27,7 +27,9 @@ export interface Meter {
   ): Metered
   /** The request's own row, once, when the answer is over. */
   finish(exchange: Exchange, outcome: RequestOutcome): void
-  /** The row of a request that had no exchange: refused early (too fast, unreadable), or answered by UniRoute itself. */
+  /**
+   * The row of a request that had no exchange: refused early (too fast, unreadable), or answered by UniRoute itself.
+   */
   finishOwn(request: OwnAnswer): void
 }
 

@@ -1,5 +1,6 @@
-// The addresses that are passed through, as routes. Vendors share some of them (`/v1/files` is OpenAI's, Anthropic's and
-// Google's): the mount decides (`/anthropic/v1/files`), else the headers that only one vendor's clients send, else OpenAI.
+// The addresses that are passed through, as routes. Vendors share some of them (`/v1/files` is OpenAI's, Anthropic's
+// and Google's): the mount decides (`/anthropic/v1/files`), else the headers that only one vendor's clients send, else
+// OpenAI.
 import type { DataRoute, Mount, RouteMatch } from '../http/route.ts'
 import { DATA_BODY_CAP } from '../http/route.ts'
 import type { Operation, ProtocolId } from '../protocols/protocol.ts'

@@ -1,7 +1,8 @@
-// What the vendors offer beside generating, embedding and counting, and UniRoute passes through as it is: files, batches,
-// stored answers, images, sound and the like. An explicit list: an address that does not stand here does not exist, and
-// what administers an account (its keys, members, spending, permissions) never stands here.
-// Every one of them reaches an account, or bills in units UniRoute does not count, so the caller's own keys alone serve.
+// What the vendors offer beside generating, embedding and counting, and UniRoute passes through as it is: files,
+// batches, stored answers, images, sound and the like. An explicit list: an address that does not stand here does not
+// exist, and what administers an account (its keys, members, spending, permissions) never stands here.
+// Every one of them reaches an account, or bills in units UniRoute does not count, so the caller's own keys alone
+// serve.
 import type { ProtocolId } from '../protocols/protocol.ts'
 
 export type PassMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE'

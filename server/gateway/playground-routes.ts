@@ -1,6 +1,6 @@
-// The data plane once more, under /admin/playground: the same pipeline, but a signed-in person calls, without an API key
-// and under the rules of their account alone. The session is a token in `Authorization: Bearer` and nothing else, so no
-// other site can make a browser call here. What is passed through unread stays with API keys.
+// The data plane once more, under /admin/playground: the same pipeline, but a signed-in person calls, without an API
+// key and under the rules of their account alone. The session is a token in `Authorization: Bearer` and nothing else,
+// so no other site can make a browser call here. What is passed through unread stays with API keys.
 import type { DataRoute } from '../http/route.ts'
 
 const PLAYGROUND = '/admin/playground'

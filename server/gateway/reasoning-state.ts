@@ -1,8 +1,9 @@
 // Reasoning state of one provider on its way through a client that speaks another dialect. It travels sealed in the
 // client's own slot, and, since many clients drop what they do not know, is kept here for a while: by the ids of tool
 // calls and by a digest of what the assistant said. Of state that clients carry natively only whose it is gets kept.
-// Invariant: only opaque state is kept, sealed like the envelope, in memory (and in Redis where there is one), per tenant, with bounds and an expiry; of
-// readable thoughts no more than a digest that tells whether they came back unchanged.
+// Invariant: only opaque state is kept, sealed like the envelope, in memory (and in Redis where there is one), per
+// tenant, with bounds and an expiry; of readable thoughts no more than a digest that tells whether they came back
+// unchanged.
 import type { Redis } from '../database/redis.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Item, Signature } from '../protocols/canonical.ts'

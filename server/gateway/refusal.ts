@@ -137,7 +137,10 @@ function explainOutage(exchange: RefusalContext, outage: OutageFacts | null): Ga
   }
 }
 
-/** A 503 tells when to come back, by our own breaker's first interval where the provider said nothing; a 529 never guesses. */
+/**
+ * A 503 tells when to come back, by our own breaker's first interval where the provider said nothing; a 529 never
+ * guesses.
+ */
 function delayOfOverload({ protocol }: RefusalContext, seconds: number | null): { retryAfter?: number } {
   if (seconds !== null) return { retryAfter: seconds }
   return protocol.id === 'anthropic-messages' ? {} : { retryAfter: FIRST_OPEN_MS / 1000 }

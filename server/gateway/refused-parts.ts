@@ -1,6 +1,6 @@
 // Fields of a body and flags of `anthropic-beta` that a server names in its 400 as unknown to it: read from its words,
-// and taken out of what is sent. What a request cannot do without (its messages, tools, forced choice, schema, limits) is
-// never taken out: then the 400 stands.
+// and taken out of what is sent. What a request cannot do without (its messages, tools, forced choice, schema, limits)
+// is never taken out: then the 400 stands.
 import { memberOf, parseJsonTree, readJsonString, removeChildren, type JsonNode } from '../kernel/json-tree.ts'
 import { lossOfField, type LossName } from '../protocols/losses.ts'
 

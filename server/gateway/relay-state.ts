@@ -66,7 +66,9 @@ function listValues(body: Buffer, slots: StateSlots): string[] {
   return values
 }
 
-/** The key whose account holds the thread that the request goes on with; else the one that made the latest state it has. */
+/**
+ * The key whose account holds the thread that the request goes on with; else the one that made the latest state it has.
+ */
 export function findMaker(tools: StateTools, exchange: Exchange): string | null {
   const keeper = findKeeper(tools, exchange, listThreads(exchange))
   if (keeper !== null) return keeper

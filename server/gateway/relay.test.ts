@@ -1,5 +1,5 @@
-// What relaying may change in a request: the model's name and the wish for usage, each a range of bytes. Everything else
-// arrives as it was sent, odd numbers, odd spaces and unknown fields included.
+// What relaying may change in a request: the model's name and the wish for usage, each a range of bytes. Everything
+// else arrives as it was sent, odd numbers, odd spaces and unknown fields included.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { scanJsonObject } from '../kernel/json-scan.ts'

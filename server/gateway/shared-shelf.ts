@@ -1,6 +1,6 @@
 // A shelf that several instances fill together, through Redis: what one puts there the others see, since they look for
-// what is new of a tenant before they read from their own. Redis holds what memory would: sealed, per tenant, bounded, and
-// no longer than it is kept there.
+// what is new of a tenant before they read from their own. Redis holds what memory would: sealed, per tenant, bounded,
+// and no longer than it is kept there.
 // Invariants: the request path waits for one answer at most; without Redis each instance has what it put there itself.
 import { type Redis, RedisAway } from '../database/redis.ts'
 import { createUlid } from '../kernel/ids.ts'

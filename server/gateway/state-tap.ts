@@ -25,7 +25,10 @@ export function createStateTap(keys: readonly string[], found: (value: string) =
   })
 }
 
-/** `found` gets each object, list and text as it was written, with the key it stands under; what stands inside is passed over. */
+/**
+ * `found` gets each object, list and text as it was written, with the key it stands under; what stands inside is passed
+ * over.
+ */
 export function createMemberTap(keys: readonly string[], found: (key: string, text: string) => void): StateTap {
   const endOf: EndOf = (bytes, at) => (bytes[at] === QUOTE ? endOfText(bytes, at) : endOfNested(bytes, at))
   return createTap(keys, endOf, found)

@@ -1,4 +1,5 @@
-// Goes through the models that come into question for one request, each with a chain of keys of its own, until one serves.
+// Goes through the models that come into question for one request, each with a chain of keys of its own, until one
+// serves.
 // Invariants: the next model is asked only where nothing was sent and what stood in the way is the credentials', the
 // provider's or the missing model's, never the request's.
 import { GatewayError, type ErrorCode } from '../kernel/errors.ts'

@@ -104,8 +104,8 @@ export function dispatchRequest(
 }
 
 /**
- * Refuses what there is no room for: traffic, well-formed. What manages the server and what is malformed goes its way. As
- * cheap as can be, and told in the log once for all of them.
+ * Refuses what there is no room for: traffic, well-formed. What manages the server and what is malformed goes its way.
+ * As cheap as can be, and told in the log once for all of them.
  */
 function shed(
   { router, overload, encodeEarlyError }: DispatchOptions,

@@ -17,7 +17,9 @@ export function createJsonDepthScan(limit: number = MAX_JSON_DEPTH): JsonDepthSc
   let inString = false
   let escaped = false
 
-  /** Walks inside a string from `index`; returns where it ends or the chunk does. Long strings (images) are jumped over. */
+  /**
+   * Walks inside a string from `index`; returns where it ends or the chunk does. Long strings (images) are jumped over.
+   */
   function skipString(chunk: Uint8Array, index: number): number {
     let at = index
     while (at < chunk.length) {

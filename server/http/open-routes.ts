@@ -1,5 +1,6 @@
 // The addresses that need no account: is it alive, is it ready, what can it do, the dashboard's pages, and the plain
-// pages that stand in where the dashboard is not built. Metrics are not open: they want METRICS_TOKEN, or come from this machine itself.
+// pages that stand in where the dashboard is not built. Metrics are not open: they want METRICS_TOKEN, or come from
+// this machine itself.
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { openAnswers } from '../../contract/open.ts'

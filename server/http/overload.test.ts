@@ -1,4 +1,5 @@
-// What counts as too much to do, by a clock that is moved by hand; and, on real sockets, who is refused then and who is not.
+// What counts as too much to do, by a clock that is moved by hand; and, on real sockets, who is refused then and who is
+// not.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startTestHttp, type TestHttp } from '../../test/support/http-server.ts'
 import { readHeader } from '../../bench/peers/http-reader.ts'

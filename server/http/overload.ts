@@ -1,8 +1,9 @@
-// Notices that there is more to do than this process can, by how late its event loop is, and says which requests are one
-// too many. A timer looks at the loop; a request only compares the time it was met at, which is known anyway.
-// It begins when the loop was late twice with many requests at once and does not catch up: one long pause, and what it leaves behind, is none. From then on each
-// turn of the loop takes in what it can for a moment, and the rest is refused at once; short turns also let in new
-// connections soon, of which a turn takes one. It is over when the loop has had time to spare for a while.
+// Notices that there is more to do than this process can, by how late its event loop is, and says which requests are
+// one too many. A timer looks at the loop; a request only compares the time it was met at, which is known anyway.
+// It begins when the loop was late twice with many requests at once and does not catch up: one long pause, and what it
+// leaves behind, is none. From then on each turn of the loop takes in what it can for a moment, and the rest is refused
+// at once; short turns also let in new connections soon, of which a turn takes one. It is over when the loop has had
+// time to spare for a while.
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
@@ -10,7 +11,10 @@ import type { Log } from '../kernel/log.ts'
 export interface Overload {
   /** A new request that is met later than this, by the monotonic clock, is one too many. */
   readonly refusesAfter: number
-  /** Asked of one that is: is it refused? A few in each turn are not, so that a starved process refuses no light traffic. */
+  /**
+   * Asked of one that is: is it refused? A few in each turn are not, so that a starved process refuses no light
+   * traffic.
+   */
   refuseOne(): boolean
   readonly isOn: boolean
   readonly refused: number
@@ -22,7 +26,9 @@ export interface Overload {
 export const LOOK_MS = 20
 /** From this on a turn of the loop is late. */
 export const LATE_MS = 50
-/** And has more to do than it can, where it met so many requests: fewer clients that keep it busy just wait their turn. */
+/**
+ * And has more to do than it can, where it met so many requests: fewer clients that keep it busy just wait their turn.
+ */
 export const MANY = 200
 /** After a turn that was later than this, another is no accident. */
 const LATE_BEFORE_MS = 25

@@ -6,7 +6,10 @@ import type { ZodType } from 'zod'
 import type { AnswerStream } from './stream-answer.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
-/** none: open · session: a signed-in user's JWT · api-key: a `ur_…` key · refresh: the refresh cookie · metrics: METRICS_TOKEN. */
+/**
+ * none: open · session: a signed-in user's JWT · api-key: a `ur_…` key · refresh: the refresh cookie · metrics:
+ * METRICS_TOKEN.
+ */
 export type CredentialKind = 'none' | 'session' | 'api-key' | 'refresh' | 'metrics'
 export type Role = 'user' | 'admin'
 /**

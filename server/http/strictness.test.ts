@@ -1,4 +1,5 @@
-// Every row of the table of what Node accepts and we refuse, over real sockets, and the pure function under random input.
+// Every row of the table of what Node accepts and we refuse, over real sockets, and the pure function under random
+// input.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSocket, readAnswer, sendRaw } from '../../test/support/raw-http.ts'

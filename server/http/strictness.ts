@@ -45,7 +45,10 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?$/
 const PRINTABLE = /^[\x20-\x7e]*$/
 /** Visible ASCII without backslash and fragment mark. */
 const TARGET = /^[\x21\x22\x24-\x5b\x5d-\x7e]*$/
-/** Google's own SDK joins an upload address to its base URL with one slash too many; there and nowhere else it is dropped. */
+/**
+ * Google's own SDK joins an upload address to its base URL with one slash too many; there and nowhere else it is
+ * dropped.
+ */
 const DOUBLED_UPLOAD = /^(\/gemini)?\/\/(?=upload\/v1(?:beta)?\/files(?:$|\?))/
 const UNCLEAN_PATH = /\/\/|\/(?:\.|%2[Ee]){1,2}(?:\/|$)|%(?![0-9A-Fa-f]{2})|%00/
 
@@ -97,7 +100,10 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): Reque
   return headers
 }
 
-/** Clients send the same few names over and over: each is put into lower case once. Bounded, since others are theirs to choose. */
+/**
+ * Clients send the same few names over and over: each is put into lower case once. Bounded, since others are theirs to
+ * choose.
+ */
 const lowerCased = new Map<string, string>()
 const MOST_NAMES = 512
 const LONGEST_NAME = 64

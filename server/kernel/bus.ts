@@ -1,5 +1,5 @@
-// What one instance tells the others: that something changed, and which, so that they drop what their memory holds of it.
-// Never what it changed to. It goes by every way there is (PostgreSQL, Redis, the primary of several workers).
+// What one instance tells the others: that something changed, and which, so that they drop what their memory holds of
+// it. Never what it changed to. It goes by every way there is (PostgreSQL, Redis, the primary of several workers).
 // Invariant: it speeds up what happens anyway. Memory is read again every few seconds whether a word came or not, so a
 // lost one costs seconds and never a promise; and a word that nobody meant only costs a query.
 import { createUlid } from './ids.ts'

@@ -1,8 +1,8 @@
 // A bounded map of things loaded from the database, so that the serving thread need not ask for each request.
-// A value is used as it is for `freshMs`, then loaded again; while loading fails, or takes longer than anybody should wait,
-// it goes on serving until `staleMs`.
-// Invariant: `invalidate` wins over a load that began before it, so a revoked entry cannot come back through a slow read,
-// whatever else is being loaded meanwhile.
+// A value is used as it is for `freshMs`, then loaded again; while loading fails, or takes longer than anybody should
+// wait, it goes on serving until `staleMs`.
+// Invariant: `invalidate` wins over a load that began before it, so a revoked entry cannot come back through a slow
+// read, whatever else is being loaded meanwhile.
 import { type Clock, systemClock } from './clock.ts'
 
 interface Entry<Value> {

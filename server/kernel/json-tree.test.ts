@@ -1,4 +1,5 @@
-// Byte ranges of a JSON text: they are where JSON.parse sees the values, and what is taken out leaves the rest as it was.
+// Byte ranges of a JSON text: they are where JSON.parse sees the values, and what is taken out leaves the rest as it
+// was.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type JsonNode, memberOf, parseJsonTree, readJsonString, removeChildren } from './json-tree.ts'

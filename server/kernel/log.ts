@@ -1,5 +1,5 @@
-// Structured logs on stderr, one JSON object a line (pretty on a terminal). Nothing that could carry a prompt, an answer
-// or a secret is ever a field; `redact` is the second line of defence, `Secret` the first.
+// Structured logs on stderr, one JSON object a line (pretty on a terminal). Nothing that could carry a prompt, an
+// answer or a secret is ever a field; `redact` is the second line of defence, `Secret` the first.
 import { pino, type Logger } from 'pino'
 
 export type Log = Logger

@@ -5,7 +5,9 @@ import { existsSync, readFileSync } from 'node:fs'
 /** The folder that holds package.json, as a `file:` URL ending in a slash. */
 export const PACKAGE_ROOT: URL = findPackageRoot(new URL('./', import.meta.url))
 
-/** The entry of a program of its own (a thread), named without its ending: TypeScript in the sources, built otherwise. */
+/**
+ * The entry of a program of its own (a thread), named without its ending: TypeScript in the sources, built otherwise.
+ */
 export function entryUrl(path: string): URL {
   return new URL(`${path}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, PACKAGE_ROOT)
 }

@@ -1,6 +1,6 @@
 // What the workers of one machine and their primary say to each other, and the workers' end of it.
-// Invariant: a worker asks the primary only what memory would answer, so an answer takes less than a millisecond; a primary
-// that is gone takes its workers with it, so nobody waits for one.
+// Invariant: a worker asks the primary only what memory would answer, so an answer takes less than a millisecond; a
+// primary that is gone takes its workers with it, so nobody waits for one.
 import type { RateStore, Take, TakeVerdict } from '../features/limits/rate-store.ts'
 import type { FiguresOfWorkers } from '../gateway/metrics.ts'
 import type { Wire } from '../kernel/wire.ts'

@@ -3,7 +3,10 @@
 import type { LossAction, LossName } from './losses.ts'
 import type { ExactNumber } from './read.ts'
 
-/** Tokens of one call. null = the provider did not say; an explicit 0 is a 0. `input` includes cached tokens, `output` includes reasoning. */
+/**
+ * Tokens of one call. null = the provider did not say; an explicit 0 is a 0. `input` includes cached tokens, `output`
+ * includes reasoning.
+ */
 export interface Usage {
   readonly input: number | null
   readonly cacheRead: number | null
@@ -50,8 +53,8 @@ export interface Signature {
   readonly account: string
   readonly model: string
   /**
-   * signature · encrypted · redacted · thought: which slot of its dialect the value came from. unsigned: no state at all,
-   * `thoughts` alone, for clients whose dialect wants every thought signed; it never reaches a provider.
+   * signature · encrypted · redacted · thought: which slot of its dialect the value came from. unsigned: no state at
+   * all, `thoughts` alone, for clients whose dialect wants every thought signed; it never reaches a provider.
    */
   readonly kind: 'signature' | 'encrypted' | 'redacted' | 'thought' | 'unsigned'
   readonly value: string
@@ -68,7 +71,9 @@ export interface CacheMark {
   readonly ttl?: string
 }
 
-/** Fields no other dialect has, under the id of the protocol they came in; written again there only, a Loss elsewhere. */
+/**
+ * Fields no other dialect has, under the id of the protocol they came in; written again there only, a Loss elsewhere.
+ */
 export type Extras = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 export type MediaKind = 'image' | 'pdf' | 'file' | 'audio' | 'video'
@@ -182,7 +187,9 @@ export interface Instruction {
   readonly role: 'system' | 'developer'
   readonly text: string
   readonly cache?: CacheMark
-  /** Holds for this call alone: a conversation stored at the provider does not carry it on (Responses' `instructions`). */
+  /**
+   * Holds for this call alone: a conversation stored at the provider does not carry it on (Responses' `instructions`).
+   */
   readonly forThisCall?: boolean
 }
 
@@ -239,7 +246,9 @@ export interface ReasoningWish {
   readonly effort?: Effort
   /** Tokens for thinking; 0 = none, -1 = the model decides. */
   readonly budget?: number
-  /** The model decides by itself how much to think; false: an effort was named without asking for thoughts (Anthropic). */
+  /**
+   * The model decides by itself how much to think; false: an effort was named without asking for thoughts (Anthropic).
+   */
   readonly adaptive?: boolean
   /** The client wants to see thoughts. */
   readonly visible?: boolean
@@ -378,8 +387,8 @@ export interface StreamError {
 }
 
 /**
- * Something the client asked for, or said, or the provider answered, that did not survive the crossing. Never silent. What
- * an answer has beside its content (fingerprints, verdicts of filters) was not asked for and is none.
+ * Something the client asked for, or said, or the provider answered, that did not survive the crossing. Never silent.
+ * What an answer has beside its content (fingerprints, verdicts of filters) was not asked for and is none.
  */
 export interface Loss {
   readonly path: LossName

@@ -1,5 +1,5 @@
-// An event of a provider's stream that was cut, or damaged, loses something nobody can know: the answer ends in an error
-// there, in every dialect, and never as if it were whole.
+// An event of a provider's stream that was cut, or damaged, loses something nobody can know: the answer ends in an
+// error there, in every dialect, and never as if it were whole.
 import { describe, expect, test } from 'vitest'
 import { parseSseEvent } from '../kernel/sse.ts'
 import type { StreamEvent } from './canonical.ts'

@@ -1,6 +1,6 @@
-// What a request shows beside text. A picture costs by its size on the screen, not by its bytes, so it is counted and its
-// bytes are left out; sound counts by its bytes, which are always more than its tokens; a document or film may unfold to
-// any length, and what is named by its address may be anything.
+// What a request shows beside text. A picture costs by its size on the screen, not by its bytes, so it is counted and
+// its bytes are left out; sound counts by its bytes, which are always more than its tokens; a document or film may
+// unfold to any length, and what is named by its address may be anything.
 // Only what stands where a model looks counts: arguments of calls and schemas are the user's own data, and text.
 import { asObject, asText, type JsonObject } from './read.ts'
 

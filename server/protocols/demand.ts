@@ -1,7 +1,7 @@
-// What a request, as it is sent to a provider, may make it do at most: how much it has to read, how much it may write, how
-// often, and with which tools of its own. Bounds, not estimates: a token of text is never less than a byte, so the bytes
-// of a body bound the tokens of its text, and lists of token numbers as well. What the body only names (an address, a
-// file, a stored thread, what a search finds) has no bound in it and is marked so.
+// What a request, as it is sent to a provider, may make it do at most: how much it has to read, how much it may write,
+// how often, and with which tools of its own. Bounds, not estimates: a token of text is never less than a byte, so the
+// bytes of a body bound the tokens of its text, and lists of token numbers as well. What the body only names (an
+// address, a file, a stored thread, what a search finds) has no bound in it and is marked so.
 import { findMedia } from './demand-media.ts'
 import { readToolDemand, type ToolDemand } from './demand-tools.ts'
 import type { ProtocolId } from './protocol.ts'

@@ -1,5 +1,6 @@
 // Embeddings, the one operation beside chat that two dialects share: OpenAI's `/embeddings` and Gemini's
-// `embedContent` and `batchEmbedContents`. Vectors are numbers in the middle; base64 is their 32-bit little-endian form.
+// `embedContent` and `batchEmbedContents`. Vectors are numbers in the middle; base64 is their 32-bit little-endian
+// form.
 import type { Usage } from './canonical.ts'
 import { UNKNOWN_USAGE } from './canonical.ts'
 import { CannotCross, type LossReport } from './codec.ts'

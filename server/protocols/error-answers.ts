@@ -1,5 +1,5 @@
-// Errors that providers send with status 200: a body that holds an error and nothing of an answer. The SDKs would hand it
-// out as a success.
+// Errors that providers send with status 200: a body that holds an error and nothing of an answer. The SDKs would hand
+// it out as a success.
 import type { UpstreamError } from './protocol.ts'
 import { asObject, asText } from './read.ts'
 

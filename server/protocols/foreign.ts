@@ -30,7 +30,9 @@ const CANNOT_CROSS: Readonly<Record<string, string>> = {
   responseMimeType: 'Ask for `text/plain` or `application/json`.',
 }
 
-/** Items of Responses that only the provider they came from can go on from, by their `type`, with what to do instead. */
+/**
+ * Items of Responses that only the provider they came from can go on from, by their `type`, with what to do instead.
+ */
 const CANNOT_CROSS_ITEMS: Readonly<Record<string, string>> = {
   item_reference: 'Send the item itself, with `store: false`.',
   compaction: 'Send the conversation itself.',
@@ -103,7 +105,9 @@ function reportFields(fields: Readonly<Record<string, unknown>>, losses: LossRep
   }
 }
 
-/** A conversation that its provider made short: without the summary nothing before it is left, so it is said as text. */
+/**
+ * A conversation that its provider made short: without the summary nothing before it is left, so it is said as text.
+ */
 export function tellSummaries(items: readonly Item[], own: string, losses: LossReport): readonly Item[] {
   return items.map((item) => {
     if (item.kind !== 'opaque' || item.protocol === own) return item

@@ -130,7 +130,10 @@ const FIELD_NAMES: Readonly<Record<string, LossName>> = {
   text: 'text_options',
 }
 
-/** The name for the loss of a field that only one dialect has, as the client wrote it; `fallback` where it is none of the table's. */
+/**
+ * The name for the loss of a field that only one dialect has, as the client wrote it; `fallback` where it is none of
+ * the table's.
+ */
 export function lossOfField(field: string, fallback: LossName = 'other_fields'): LossName {
   const snake = toSnake(field)
   if (Object.hasOwn(FIELD_NAMES, snake)) return FIELD_NAMES[snake]!
@@ -143,8 +146,8 @@ const LONGEST_NAME = 60
 const MOST_MEMBERS = 5
 
 /**
- * Why a field is lost that the other dialect does not have; `members`: those of it that are meant. Names are the client's, so they
- * are cut short and printable, and only a few are said.
+ * Why a field is lost that the other dialect does not have; `members`: those of it that are meant. Names are the
+ * client's, so they are cut short and printable, and only a few are said.
  */
 export function noSuchField(field: string, members: readonly string[] = []): string {
   const which = members.slice(0, MOST_MEMBERS).map((name) => printable(name))
@@ -171,8 +174,8 @@ interface NamedLoss {
 const LONGEST_WARNINGS = 1024
 
 /**
- * `dropped=seed,tier`, `approx=thinking_budget`, `adjusted=chat_to_responses`: what the header says, joined by `;`. It has
- * at most 1 KB, so names that no longer fit are left out whole.
+ * `dropped=seed,tier`, `approx=thinking_budget`, `adjusted=chat_to_responses`: what the header says, joined by `;`. It
+ * has at most 1 KB, so names that no longer fit are left out whole.
  */
 export function writeWarnings(losses: readonly NamedLoss[], adjusted: ReadonlySet<LossName>): string[] {
   const named = (action: LossAction): ReadonlySet<LossName> =>

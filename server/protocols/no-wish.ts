@@ -23,7 +23,8 @@ export function saysNothing(value: unknown): boolean {
   return value === false || (object ? Object.values(object).every(isEmpty) : isEmpty(value))
 }
 
-// Inside something else, what is off and which kind of object stands there is only known to be nothing where the field is.
+// Inside something else, what is off and which kind of object stands there is only known to be nothing where the field
+// is.
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true
   return Array.isArray(value) ? value.length === 0 : typeof value === 'string' && value.endsWith('_UNSPECIFIED')

@@ -1,5 +1,5 @@
-// OpenAI's rate-limit headers, shared by its two dialects and by the servers like it. A reset is a duration from now, as
-// Go writes it: `6m0s`, `1.5s`, `20ms`; some servers write plain seconds.
+// OpenAI's rate-limit headers, shared by its two dialects and by the servers like it. A reset is a duration from now,
+// as Go writes it: `6m0s`, `1.5s`, `20ms`; some servers write plain seconds.
 import { createRateLimitHeaders } from './rate-limits.ts'
 
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 0.001, µs: 0.001 }

@@ -1,6 +1,6 @@
 // Puts interleaved parts of an upstream in a row: the first open one streams at once, what others say meanwhile waits
-// until it ends. Decoders write to it by their own keys; out come the events of law 1: one part open at a time, numbered
-// from 0.
+// until it ends. Decoders write to it by their own keys; out come the events of law 1: one part open at a time,
+// numbered from 0.
 import type { PartDelta, PartMeta, StreamEvent } from './canonical.ts'
 
 interface WaitingPart {

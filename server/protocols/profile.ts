@@ -15,7 +15,10 @@ export interface ChatDialect {
   readonly parallelFlag: boolean
   /** Where the wish for effort goes. */
   readonly reasoningIn: 'reasoning_effort' | 'thinking' | 'enable_thinking' | 'reasoning' | 'none'
-  /** Where thoughts stand in its answers, and in the turns it is handed back. `thinking_parts`: in the content (Mistral). */
+  /**
+   * Where thoughts stand in its answers, and in the turns it is handed back. `thinking_parts`: in the content
+   * (Mistral).
+   */
   readonly reasoningOut: 'reasoning_content' | 'reasoning' | 'think_tags' | 'thinking_parts'
   /** Thoughts must be handed back on tool turns. */
   readonly replayReasoning: boolean
@@ -55,8 +58,8 @@ export interface ModelProfile {
   /** Most output tokens; what Anthropic's required field defaults to. */
   readonly maxOutput: number
   /**
-   * How the model takes a wish for effort: not at all · a token budget · adaptively with an effort word · Gemini's level
-   * · OpenAI's effort word.
+   * How the model takes a wish for effort: not at all · a token budget · adaptively with an effort word · Gemini's
+   * level · OpenAI's effort word.
    */
   readonly thinking: 'none' | 'budget' | 'adaptive' | 'level' | 'effort'
   /** Most tokens for thinking, where that is less than the output maximum (Gemini 2.5). */

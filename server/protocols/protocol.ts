@@ -15,7 +15,10 @@ export interface Operation {
   readonly id: string
   /** What it is for; operations of one task are each other's counterparts in other dialects. */
   readonly task: 'generate' | 'embed' | 'count' | 'other'
-  /** Path behind the version segment at the provider, `/chat/completions`; `model` is percent-encoded where it stands in the path. */
+  /**
+   * Path behind the version segment at the provider, `/chat/completions`; `model` is percent-encoded where it stands in
+   * the path.
+   */
   upstreamPath(model: string): string
   /** Where the model's name stands in a request. */
   readonly modelIn: 'body' | 'path'
@@ -32,7 +35,9 @@ export interface Peek {
   /** As the client wrote it; null where the body names none. */
   readonly model: string | null
   readonly stream: boolean
-  /** The request names something an account stores (a previous response, a conversation), so only own keys may serve. */
+  /**
+   * The request names something an account stores (a previous response, a conversation), so only own keys may serve.
+   */
   readonly storedReference: boolean
   /** The request declares functions the model may call (Chat only). */
   readonly functionTools?: boolean
@@ -73,8 +78,8 @@ export interface StreamFacts {
   isComplete(end: StreamEnd): boolean
   /**
    * Objects and texts that tell usage and may stand so far in front that the tail does not hold them (behind them a
-   * response repeats its tools and metadata), by their keys, and what tells the one that is meant; inside a value of one
-   * of these keys no other is looked for.
+   * response repeats its tools and metadata), by their keys, and what tells the one that is meant; inside a value of
+   * one of these keys no other is looked for.
    */
   readonly usageMembers?: Readonly<Record<string, (value: unknown) => boolean>>
   /** Usage from the first event and the tail; null values where unsaid. `members`: the latest of those, as written. */
@@ -115,7 +120,9 @@ export interface Protocol {
   readonly rawUsageKeys: readonly string[]
   encodeError(error: ErrorView): { status: number; body: string }
   decodeError(status: number, body: string): UpstreamError
-  /** Clients of this dialect know a conversation that is too long by these very words; absent where a code tells them. */
+  /**
+   * Clients of this dialect know a conversation that is too long by these very words; absent where a code tells them.
+   */
   overflowWords?(tokens: number | null, limit: number | null): string
   readonly stream: StreamFacts
   /** Its headers for rate limits; absent where it has none. */

@@ -21,7 +21,9 @@ export function asCount(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
 }
 
-/** A bound as lenient servers read it, who take a number written as text as well; rounded up. null where there is none. */
+/**
+ * A bound as lenient servers read it, who take a number written as text as well; rounded up. null where there is none.
+ */
 export function boundOf(value: unknown): number | null {
   const number = Math.ceil(numberOf(value, true) ?? -1)
   return number >= 0 ? Math.min(number, Number.MAX_SAFE_INTEGER) : null

@@ -1,6 +1,6 @@
-// What routing may ask of a request, whatever its dialect: does it bring tools or pictures, does it name what an account
-// stores, and with which words did the conversation begin? Read from the parsed body, only where several models come
-// into question.
+// What routing may ask of a request, whatever its dialect: does it bring tools or pictures, does it name what an
+// account stores, and with which words did the conversation begin? Read from the parsed body, only where several models
+// come into question.
 import { asObject, asText, type JsonObject } from './read.ts'
 import { namesStoredThings } from './stored-references.ts'
 

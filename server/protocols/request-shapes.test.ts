@@ -1,5 +1,5 @@
-// Known fields of a wrong type or of a value that cannot be are refused in every dialect, by their path, before anything
-// is read of them; what the message says of them is never their value.
+// Known fields of a wrong type or of a value that cannot be are refused in every dialect, by their path, before
+// anything is read of them; what the message says of them is never their value.
 import { expect, test } from 'vitest'
 import { CannotCross, createLossReport, type Codec } from './codec.ts'
 import { CODECS } from './codecs.ts'

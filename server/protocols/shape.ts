@@ -1,6 +1,7 @@
 // What a dialect's own API takes in a field, as tables: a known field of a wrong type, or of a value that cannot be, is
-// refused before anything is read of it, since what a reader cannot use would vanish without a word. A member of an object
-// that stands in none of its tables is read by nobody: `unread.ts` tells it as lost. `null` says that a field is left out.
+// refused before anything is read of it, since what a reader cannot use would vanish without a word. A member of an
+// object that stands in none of its tables is read by nobody: `unread.ts` tells it as lost. `null` says that a field is
+// left out.
 import { CannotCross } from './codec.ts'
 import { asObject, isExactNumber, numberOf, type JsonObject } from './read.ts'
 
@@ -140,7 +141,9 @@ export function required(shape: Shape): Shape {
   return { ...shape, required: true }
 }
 
-/** The same, but that what stands in none of its tables is carried: as extras of the dialect, told where it cannot go. */
+/**
+ * The same, but that what stands in none of its tables is carried: as extras of the dialect, told where it cannot go.
+ */
 export function open(shape: Shape): Shape {
   return { ...shape, inside: (value) => ({ ...(shape.inside?.(value) ?? NOTHING), open: true }) }
 }

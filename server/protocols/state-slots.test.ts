@@ -1,4 +1,5 @@
-// Reasoning state is taken out of a body as byte ranges: what a user or model said stays as it was written, to the byte.
+// Reasoning state is taken out of a body as byte ranges: what a user or model said stays as it was written, to the
+// byte.
 import { describe, expect, test } from 'vitest'
 import { parseJsonTree } from '../kernel/json-tree.ts'
 import type { StateSlots } from './protocol.ts'

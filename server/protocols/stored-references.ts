@@ -1,8 +1,8 @@
 // Does a request reach what an account stores at its provider: files, stored responses, conversations, caches, vector
-// stores, containers, skills, tuned models? Such requests are for the caller's own keys only: with the operator's they would read
-// the operator's things, and those of everybody else who was served by them.
-// Members are looked for at any depth, in both spellings. What users themselves pass around (arguments of calls, schemas,
-// metadata) is left out: a tool may well have a parameter called file_id.
+// stores, containers, skills, tuned models? Such requests are for the caller's own keys only: with the operator's they
+// would read the operator's things, and those of everybody else who was served by them.
+// Members are looked for at any depth, in both spellings. What users themselves pass around (arguments of calls,
+// schemas, metadata) is left out: a tool may well have a parameter called file_id.
 import { asObject, asText } from './read.ts'
 
 const IDS: ReadonlySet<string> = new Set(

@@ -1,5 +1,5 @@
-// What the suites of the codecs share: a request with nothing in it, envelopes that can be read, losses by their names in
-// the warnings header, a stream cut into its events.
+// What the suites of the codecs share: a request with nothing in it, envelopes that can be read, losses by their names
+// in the warnings header, a stream cut into its events.
 import { createHash } from 'node:crypto'
 import { parseSseEvent, type SseEvent } from '../kernel/sse.ts'
 import type { ChatRequest, Signature } from './canonical.ts'

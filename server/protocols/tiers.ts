@@ -26,8 +26,8 @@ export function servedIn(...words: readonly unknown[]): Pick<Usage, 'tiers'> {
 }
 
 /**
- * The same for a client, in its dialect's words, by the canonical ones: the first tier that has a word; `usual` where it
- * was the usual one. undefined where the dialect has no word for how it was served.
+ * The same for a client, in its dialect's words, by the canonical ones: the first tier that has a word; `usual` where
+ * it was the usual one. undefined where the dialect has no word for how it was served.
  */
 export function tellTier(
   { tiers = [] }: Pick<Usage, 'tiers'>,

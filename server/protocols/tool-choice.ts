@@ -1,6 +1,6 @@
-// What a choice of tools means where both functions and tools of providers may be named, and a choice that names none: in
-// every dialect's own API that is the caller's mistake; sent on without the tools it would be forgotten, so the crossing
-// is refused.
+// What a choice of tools means where both functions and tools of providers may be named, and a choice that names none:
+// in every dialect's own API that is the caller's mistake; sent on without the tools it would be forgotten, so the
+// crossing is refused.
 import type { Builtin, ChatRequest } from './canonical.ts'
 import { CannotCross } from './codec.ts'
 
@@ -29,7 +29,9 @@ export function forcedBuiltin({
   return builtins.find(({ name }) => name === choice.name) ?? null
 }
 
-/** Of the tools that providers run, those that may be called. Only Responses lists them among those that are allowed. */
+/**
+ * Of the tools that providers run, those that may be called. Only Responses lists them among those that are allowed.
+ */
 export function allowedBuiltins({ toolChoice: choice, builtins }: ChatRequest): readonly Builtin[] {
   if (choice?.mode !== 'allowed' || choice.others) return builtins
   return builtins.filter(({ protocol, name }) => protocol !== 'openai-responses' || choice.names.includes(name))

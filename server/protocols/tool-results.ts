@@ -1,5 +1,5 @@
-// A call has one result. Clients that send two (a retry beside what it repeats) would have their request refused, so the
-// first is passed on. Ids may come again in later turns: a result belongs to the latest call of its id before it.
+// A call has one result. Clients that send two (a retry beside what it repeats) would have their request refused, so
+// the first is passed on. Ids may come again in later turns: a result belongs to the latest call of its id before it.
 import type { CallItem, Item } from './canonical.ts'
 import type { LossReport } from './codec.ts'
 

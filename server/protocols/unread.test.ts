@@ -1,5 +1,5 @@
-// What a request has that no table of its dialect knows is told as lost, by where it stands; what a codec carries itself, or
-// whole, is not told here. `test/property/no-silent-drop.test.ts` says so of every member of any request.
+// What a request has that no table of its dialect knows is told as lost, by where it stands; what a codec carries
+// itself, or whole, is not told here. `test/property/no-silent-drop.test.ts` says so of every member of any request.
 import { expect, test } from 'vitest'
 import { CannotCross, createLossReport } from './codec.ts'
 import { CODECS } from './codecs.ts'

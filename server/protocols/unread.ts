@@ -1,6 +1,6 @@
 // What nobody reads in a request that is translated: members of objects that stand in no table of their dialect
-// (`request-shape.ts`). Each is told as lost, so that a field which is new, or only one vendor's, never vanishes without a
-// word. Relayed requests never come here.
+// (`request-shape.ts`). Each is told as lost, so that a field which is new, or only one vendor's, never vanishes
+// without a word. Relayed requests never come here.
 import type { LossReport } from './codec.ts'
 import { lossOfField, noSuchField, type LossName } from './losses.ts'
 import { asObject, isExactNumber } from './read.ts'

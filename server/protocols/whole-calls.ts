@@ -1,7 +1,7 @@
 // Is every call of an answer whole? Arguments of which only a part came must not reach a client as a good call: SDKs of
-// two dialects make an object of the half they have, and tools would run with it. Where the answer was cut short and says
-// so, half a call is what there is. A provider that says it ended well said all it wanted: where arguments are text, the
-// client reads for itself that they are no JSON; where they are objects, nothing honest is left to say.
+// two dialects make an object of the half they have, and tools would run with it. Where the answer was cut short and
+// says so, half a call is what there is. A provider that says it ended well said all it wanted: where arguments are
+// text, the client reads for itself that they are no JSON; where they are objects, nothing honest is left to say.
 // Invariant: a call that is not whole is never ended before it is known how the answer ends.
 import type { CallItem, ChatResponse, Finish, FinishUnified, StreamEvent } from './canonical.ts'
 import { asObject, parseJson } from './read.ts'

@@ -1,5 +1,5 @@
-// What a provider's own count of an account looks like: where it is asked for, with which kind of key, and which fields of
-// the answer hold what. Facts only; features/usage reads by them.
+// What a provider's own count of an account looks like: where it is asked for, with which kind of key, and which fields
+// of the answer hold what. Facts only; features/usage reads by them.
 // Shared by the vendors: pages of `data[]` with `has_more` and `next_page`, buckets of one UTC day with `results[]`,
 // `bucket_width`, `group_by[]`, `limit` and `page`.
 

@@ -1,5 +1,6 @@
-// Peculiarities of the servers that speak OpenAI's chat dialect, one record each: what may be asked of them, where their
-// thoughts stand, what they refuse. Chosen by the operator's word for it, else by a well-known host, else the cautious one.
+// Peculiarities of the servers that speak OpenAI's chat dialect, one record each: what may be asked of them, where
+// their thoughts stand, what they refuse. Chosen by the operator's word for it, else by a well-known host, else the
+// cautious one.
 // Sources, November 2026: 04-protocols.md §5 (issues quoted there); `recorded` = accepted or sent by that server in the
 // recorded traffic; `docs` = the vendor's public documentation; `unsure` = neither, so the value that refuses nothing.
 import { CONSERVATIVE_DIALECT, type ChatDialect } from '../protocols/profile.ts'

@@ -1,5 +1,5 @@
-// Servers that speak OpenAI's dialect, or another vendor's: Ollama, vLLM and whatever the operator lists in PROVIDERS_FILE.
-// Where a server is unknown, nothing is assumed that an old one might refuse.
+// Servers that speak OpenAI's dialect, or another vendor's: Ollama, vLLM and whatever the operator lists in
+// PROVIDERS_FILE. Where a server is unknown, nothing is assumed that an old one might refuse.
 import { StartRefused } from '../kernel/start-refused.ts'
 import {
   CHAT_DIALECT_NAMES,
@@ -74,7 +74,9 @@ export function createCompatibleProvider(entry: {
   return { ...facts, ...place, version: version === null ? facts.version : version || null }
 }
 
-/** What a well-known host wants of whoever is placed there: the operator may put OpenAI's dialect at Azure's address. */
+/**
+ * What a well-known host wants of whoever is placed there: the operator may put OpenAI's dialect at Azure's address.
+ */
 export function factsAt(origin: string): ServerFacts | null {
   const server = chatServerAt(origin)
   return server ? factsOf(server) : null

@@ -17,7 +17,8 @@ const STATUSES = [400, 413, 422] as const
 const rule = (message: RegExp): ErrorRule => ({ statuses: STATUSES, message, verdict: 'overflow' })
 
 export const OPENAI_OVERFLOW: readonly ErrorRule[] = [
-  // docs: "…is 8192 tokens. However, your messages resulted in 9000 tokens", "…, however you requested 9000 tokens (…)".
+  // docs: "…is 8192 tokens. However, your messages resulted in 9000 tokens", "…, however you requested 9000 tokens
+  // (…)".
   rule(
     /maximum context length is (?<limit>[\d,]+) tokens?[.,]? however,? (?:your \w+ (?:resulted in|has)|you requested(?: about)?) (?<tokens>[\d,]+)/i,
   ),

@@ -1,6 +1,6 @@
-// A file that a client named by its address, fetched on its behalf and without any credential. Whatever the address, and
-// wherever it is redirected to, the guard in the connector decides: public addresses and https only, but for origins
-// that the operator named.
+// A file that a client named by its address, fetched on its behalf and without any credential. Whatever the address,
+// and wherever it is redirected to, the guard in the connector decides: public addresses and https only, but for
+// origins that the operator named.
 import { requestOnce } from './request-once.ts'
 import type { Upstream } from './upstream.ts'
 

@@ -1,5 +1,5 @@
-// `fetch` for libraries that ask for one: our own pools underneath, no redirects, bounded in time and size. For addresses
-// that the operator chose.
+// `fetch` for libraries that ask for one: our own pools underneath, no redirects, bounded in time and size. For
+// addresses that the operator chose.
 import { requestOnce } from './request-once.ts'
 import type { Upstream } from './upstream.ts'
 

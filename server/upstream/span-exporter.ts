@@ -1,7 +1,8 @@
-// Sends spans to an OpenTelemetry collector, as OTLP over HTTP in JSON. What is to be told waits in memory as it came and
-// becomes spans only when a batch of it is sent, one batch at a time, a little later.
-// Invariants: nobody who adds anything waits for it or fails with it; the queue is bounded, and what does not fit is counted
-// and lost; what a collector cannot take for now stays in the queue; the log says once that it is away, and once that it is back.
+// Sends spans to an OpenTelemetry collector, as OTLP over HTTP in JSON. What is to be told waits in memory as it came
+// and becomes spans only when a batch of it is sent, one batch at a time, a little later.
+// Invariants: nobody who adds anything waits for it or fails with it; the queue is bounded, and what does not fit is
+// counted and lost; what a collector cannot take for now stays in the queue; the log says once that it is away, and
+// once that it is back.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../kernel/log.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'

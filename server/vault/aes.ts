@@ -1,5 +1,5 @@
-// AES-256-GCM as the vault uses it: nonce ‖ ciphertext ‖ tag in one piece, random 12-byte nonce, tag of 16 bytes always.
-// Opening answers undefined instead of throwing, so that no error of the crypto library travels anywhere.
+// AES-256-GCM as the vault uses it: nonce ‖ ciphertext ‖ tag in one piece, random 12-byte nonce, tag of 16 bytes
+// always. Opening answers undefined instead of throwing, so that no error of the crypto library travels anywhere.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
 /** Fresh unpredictable bytes; handed in so that tests can record them and the vectors can be reproduced. */

@@ -1,5 +1,5 @@
-// Recognising the same secret again without keeping a hash anyone could test guesses against: an HMAC under a random key
-// that is itself sealed. Equal keys of two owners look different.
+// Recognising the same secret again without keeping a hash anyone could test guesses against: an HMAC under a random
+// key that is itself sealed. Equal keys of two owners look different.
 import { createHmac } from 'node:crypto'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
 import { joinLengthPrefixed, type SealedRecord } from './record.ts'

@@ -1,5 +1,5 @@
-// Who holds a master key: wraps and unwraps data keys for it. The local one holds the key in this process; a KMS answers
-// later, hence the promises in the general form. `unwrap` answers undefined for a wrap that is not this key's.
+// Who holds a master key: wraps and unwraps data keys for it. The local one holds the key in this process; a KMS
+// answers later, hence the promises in the general form. `unwrap` answers undefined for a wrap that is not this key's.
 import { openBytes, type RandomSource, sealBytes, systemRandom } from './aes.ts'
 import { deriveKek, deriveKid, deriveRoot } from './derivation.ts'
 import { bindWrap, joinLengthPrefixed, type WrapContext } from './record.ts'

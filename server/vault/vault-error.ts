@@ -2,7 +2,8 @@
 // row, no key, no cause that could quote one.
 //
 // The vault room: everything about secrets at rest as pure arithmetic over bytes. It may import kernel and config and
-// must not know SQL or HTTP; rows are written by features/provider-keys, rotation and the registry live in features/admin.
+// must not know SQL or HTTP; rows are written by features/provider-keys, rotation and the registry live in
+// features/admin.
 
 export type VaultErrorCode =
   /** The secret that wrapped it is not in this instance's ring. */

@@ -1,5 +1,6 @@
-// What each vendor's refusal means for the key, the model and the provider: the table by hand, with bodies in the shapes
-// that vendors send; and every recorded error must fall under one kind of the second table, and be judged as it says.
+// What each vendor's refusal means for the key, the model and the provider: the table by hand, with bodies in the
+// shapes that vendors send; and every recorded error must fall under one kind of the second table, and be judged as it
+// says.
 import { describe, expect, test } from 'vitest'
 import { anthropic } from '../../server/providers/anthropic.ts'
 import { createCompatibleProvider } from '../../server/providers/compatible.ts'

@@ -310,8 +310,9 @@ describe.skipIf(!recordingsAvailable)('the cost of what was recorded', () => {
     for (const recording of wanted) {
       const cut = cutInTheMiddle(recording.answer)
       const { receipt, sentBytes } = await spend(caseOf(recording, { answer: cut }))
-      // A token is four bytes of text, and half of a stream is framing twice over: one token for 32 bytes, at least what
-      // the stream itself had counted; the prompt where the stream does not tell it, four bytes of the request a token.
+      // A token is four bytes of text, and half of a stream is framing twice over: one token for 32 bytes, at least
+      // what the stream itself had counted; the prompt where the stream does not tell it, four bytes of the request a
+      // token.
       const seen = countByHand({ ...recording, answer: cut })
       const guessed = Math.ceil(Buffer.byteLength(cut) / 32)
       const count = {

@@ -1,5 +1,5 @@
-// Rules of the crossing that hold for every pair of dialects: a choice among no tools is the caller's mistake, every call
-// gets its result, and files of text arrive as text where there is no place for them.
+// Rules of the crossing that hold for every pair of dialects: a choice among no tools is the caller's mistake, every
+// call gets its result, and files of text arrive as text where there is no place for them.
 import { describe, expect, test } from 'vitest'
 import { CannotCross, createLossReport } from '../../server/protocols/codec.ts'
 import {

@@ -1,5 +1,5 @@
-// Numbers longer than a `number` holds cross every pair of dialects digit for digit, in arguments of calls, in what tools
-// gave back, in schemas and as a seed; in requests and in answers.
+// Numbers longer than a `number` holds cross every pair of dialects digit for digit, in arguments of calls, in what
+// tools gave back, in schemas and as a seed; in requests and in answers.
 import { describe, expect, test } from 'vitest'
 import { CODECS } from '../../server/protocols/codecs.ts'
 import { asObject, parseJson } from '../../server/protocols/read.ts'

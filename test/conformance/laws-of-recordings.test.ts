@@ -1,6 +1,6 @@
 // The laws of protocols/ that real traffic can show. Law 4: every recorded stream, cut anywhere, is read alike. Law 7:
-// every recorded answer, forced through translation into its own dialect, means what its relay means, and costs the same.
-// Where it does not, the table of exceptions says why. The counts are printed.
+// every recorded answer, forced through translation into its own dialect, means what its relay means, and costs the
+// same. Where it does not, the table of exceptions says why. The counts are printed.
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createSseSplitter } from '../../server/kernel/sse-splitter.ts'
@@ -28,7 +28,9 @@ afterAll(() => {
 
 // ---- Law 4 ---------------------------------------------------------------------------------------------------------
 
-/** Streams up to this many bytes are cut at every single byte; longer ones here and there, and once between all bytes. */
+/**
+ * Streams up to this many bytes are cut at every single byte; longer ones here and there, and once between all bytes.
+ */
 const SMALL = RUNS.numRuns >= 10_000 ? 32 * 1024 : 3 * 1024
 const RANDOM_CUTS = 12
 

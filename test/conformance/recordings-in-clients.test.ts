@@ -1,7 +1,7 @@
 // Every recorded answer, told through the whole gateway to a client of every other dialect, whole and streamed: its
-// vendor's SDK reads it, and hears the text, the calls, the ending and the counts of the recording. The request goes the
-// same way back: the recorded one, as that client would have said it. Where something cannot be, the reason is counted.
-// Without the SDKs strict readers stand in. The counts are printed.
+// vendor's SDK reads it, and hears the text, the calls, the ending and the counts of the recording. The request goes
+// the same way back: the recorded one, as that client would have said it. Where something cannot be, the reason is
+// counted. Without the SDKs strict readers stand in. The counts are printed.
 import { rmSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// What the meter reads while bytes go by equals what a plain reader finds in the whole recording; and a stream counts as
-// complete exactly from its terminal event on.
+// What the meter reads while bytes go by equals what a plain reader finds in the whole recording; and a stream counts
+// as complete exactly from its terminal event on.
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { endOfEvent, SseTap } from '../../server/kernel/sse.ts'
@@ -21,7 +21,8 @@ const SPLITS = 4
 
 type Json = any
 
-// ── The plain reader: every event parsed, snapshots merged by overwriting, totals put together as the vendors define them.
+// ── The plain reader: every event parsed, snapshots merged by overwriting, totals put together as the vendors define
+// them.
 
 interface PlainEvent {
   readonly text: string

@@ -1,6 +1,7 @@
-// Law 5, for values that cannot be: a known field whose value is of another type than its own is refused as the caller's
-// mistake, by the field's path, or told as lost, or means something in the dialect after all. It never vanishes, and never
-// breaks anything. For every value inside every field of every dialect, towards every other dialect.
+// Law 5, for values that cannot be: a known field whose value is of another type than its own is refused as the
+// caller's mistake, by the field's path, or told as lost, or means something in the dialect after all. It never
+// vanishes, and never breaks anything. For every value inside every field of every dialect, towards every other
+// dialect.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CannotCross, createLossReport } from '../../server/protocols/codec.ts'

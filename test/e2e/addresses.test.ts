@@ -1,5 +1,5 @@
-// Under which addresses a dialect is reached: what clients get wrong about base URLs is tolerated, and asking what is there
-// needs no key.
+// Under which addresses a dialect is reached: what clients get wrong about base URLs is tolerated, and asking what is
+// there needs no key.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

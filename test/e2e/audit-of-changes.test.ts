@@ -1,4 +1,5 @@
-// What the audit log says of each change that bears on security or money: what it was, and what it became; never a secret.
+// What the audit log says of each change that bears on security or money: what it was, and what it became; never a
+// secret.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { describeOnEachDatabase } from '../support/databases.ts'

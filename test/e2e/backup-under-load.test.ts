@@ -1,5 +1,6 @@
-// A backup taken while callers ask and keys come, change and go: whole, restored into an empty folder, every record opens,
-// the audit log is unbroken, and a server runs on it. Without its secret it is refused, with the number of what needs it.
+// A backup taken while callers ask and keys come, change and go: whole, restored into an empty folder, every record
+// opens, the audit log is unbroken, and a server runs on it. Without its secret it is refused, with the number of what
+// needs it.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// The boot matrix as processes: with which secrets, in which mode, on which database a UniRoute serves, and how it refuses:
-// exit 78, one line that says what to do and holds no secret, and a data folder that is the same to the byte.
+// The boot matrix as processes: with which secrets, in which mode, on which database a UniRoute serves, and how it
+// refuses: exit 78, one line that says what to do and holds no secret, and a data folder that is the same to the byte.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
-// The bridge from Chat Completions to Responses: models that refuse function tools beside reasoning at their Chat address
-// are asked at the other one, with the same key, and the client reads Chat all the same.
+// The bridge from Chat Completions to Responses: models that refuse function tools beside reasoning at their Chat
+// address are asked at the other one, with the same key, and the client reads Chat all the same.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

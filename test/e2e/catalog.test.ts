@@ -1,5 +1,6 @@
-// Aliases and overrides on the way of a request: an alias in every dialect, whole and streamed, is its model in headers,
-// limits, receipts and lists; an administrator's price is what the next call costs, and what earlier calls cost stays.
+// Aliases and overrides on the way of a request: an alias in every dialect, whole and streamed, is its model in
+// headers, limits, receipts and lists; an administrator's price is what the next call costs, and what earlier calls
+// cost stays.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

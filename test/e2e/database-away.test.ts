@@ -1,5 +1,5 @@
-// PostgreSQL goes away under load: who is known is served from memory for a minute, what they used stays in the journal,
-// and nobody else is let in. When it is back everything is written down, once.
+// PostgreSQL goes away under load: who is known is served from memory for a minute, what they used stays in the
+// journal, and nobody else is let in. When it is back everything is written down, once.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createFakeKey, createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

@@ -279,7 +279,9 @@ test('R10: an answer too large to be translated is 502, and a provider that is n
 describe('R3: a provider that is down', () => {
   const REQUESTS = 300
 
-  /** So many requests of six people to a provider that answers 500 only; how often it was called, and what they heard. */
+  /**
+   * So many requests of six people to a provider that answers 500 only; how often it was called, and what they heard.
+   */
   async function flood(modelOf: (index: number) => string): Promise<{ calls: number; heard: Map<string, number> }> {
     const down = await startFakeProvider({ keepBodies: false })
     const app = await startInProcess({ fake: down })

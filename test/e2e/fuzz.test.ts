@@ -1,5 +1,6 @@
-// The saved requests of the fuzzer and some new ones, over raw sockets to a real server; then its answers, logs, metrics,
-// database, journal, backup, doctor's report and diagnostic report are searched for secrets. `npm run fuzz` sends more.
+// The saved requests of the fuzzer and some new ones, over raw sockets to a real server; then its answers, logs,
+// metrics, database, journal, backup, doctor's report and diagnostic report are searched for secrets. `npm run fuzz`
+// sends more.
 import { expect, test } from 'vitest'
 import { fuzzWire } from '../support/fuzz/wire.ts'
 import { createRandom } from '../support/random.ts'

@@ -1,5 +1,5 @@
-// kill -9 under load on the same data: each call that reached the provider has exactly one record. `npm run drill:crash`
-// does it hundreds of times.
+// kill -9 under load on the same data: each call that reached the provider has exactly one record. `npm run
+// drill:crash` does it hundreds of times.
 import { expect, test } from 'vitest'
 import { runCrashDrill } from '../support/drills/crash.ts'
 

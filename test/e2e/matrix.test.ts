@@ -1,5 +1,5 @@
-// Any official client reaches any provider: every SDK against every provider's dialect, feature by feature. What the SDK
-// hands its caller must be what the provider said, and the provider must have got a request that it takes.
+// Any official client reaches any provider: every SDK against every provider's dialect, feature by feature. What the
+// SDK hands its caller must be what the provider said, and the provider must have got a request that it takes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

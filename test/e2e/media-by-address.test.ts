@@ -1,6 +1,6 @@
-// Pictures and files that a request names by their address, for models that want the bytes: fetched once, within limits,
-// never from where only the server itself can reach, and refused in the client's dialect where that fails. The file
-// server is a real one, which the operator of this UniRoute named as his own.
+// Pictures and files that a request names by their address, for models that want the bytes: fetched once, within
+// limits, never from where only the server itself can reach, and refused in the client's dialect where that fails. The
+// file server is a real one, which the operator of this UniRoute named as his own.
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'

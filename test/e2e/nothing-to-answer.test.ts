@@ -1,5 +1,5 @@
-// A conversation of empty texts alone holds nothing that a provider of another dialect could be asked: the client hears so,
-// and nothing is sent.
+// A conversation of empty texts alone holds nothing that a provider of another dialect could be asked: the client hears
+// so, and nothing is sent.
 import { expect, test } from 'vitest'
 import { CLIENTS, useRegressionGateway, type Client } from '../support/regression-gateway.ts'
 import type { Json } from '../support/uniroute-client.ts'

@@ -1,5 +1,5 @@
-// Many requests at once with one key that fails: its pause begins once, and when it is over one request finds out whether
-// the key works again. On both databases, in one process and in two that share one.
+// Many requests at once with one key that fails: its pause begins once, and when it is over one request finds out
+// whether the key works again. On both databases, in one process and in two that share one.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ServerResponse } from 'node:http'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'

@@ -1,4 +1,5 @@
-// Files, batches, stored answers, images, sound: the bytes arrive as they were sent, on the caller's own key and no other.
+// Files, batches, stored answers, images, sound: the bytes arrive as they were sent, on the caller's own key and no
+// other.
 import { createHash, randomBytes } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'

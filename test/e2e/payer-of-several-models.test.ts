@@ -1,5 +1,6 @@
-// Several models for one request, and who pays: what stood in the way of one's own keys for one model is not forgotten for
-// the next, so that no list, alias or strategy moves the payer past a cap, a `never` or a reason that was not granted.
+// Several models for one request, and who pays: what stood in the way of one's own keys for one model is not forgotten
+// for the next, so that no list, alias or strategy moves the payer past a cap, a `never` or a reason that was not
+// granted.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

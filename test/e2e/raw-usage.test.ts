@@ -88,8 +88,8 @@ const looked = {
   },
 }
 
-// 9×2 + 7×12 and 9×0.3 + 7×2.5 dollars a million (the list), with Google's fee: $14 for a thousand queries, or $35 for a
-// thousand answers that looked.
+// 9×2 + 7×12 and 9×0.3 + 7×2.5 dollars a million (the list), with Google's fee: $14 for a thousand queries, or $35 for
+// a thousand answers that looked.
 test.each([
   ['gemini-3-pro-preview', 102 + 2 * 14_000],
   ['gemini-2.5-flash', 20 + 35_000],

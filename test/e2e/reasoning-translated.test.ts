@@ -1,5 +1,5 @@
-// Reasoning state of a provider behind a client of another dialect: what the client drops is put back, whatever it said,
-// to the account that made it and to no other.
+// Reasoning state of a provider behind a client of another dialect: what the client drops is put back, whatever it
+// said, to the account that made it and to no other.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

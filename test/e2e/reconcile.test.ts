@@ -1,5 +1,5 @@
-// The ledger beside a provider's own count: equal where both saw the same, different where they did not, and the admin key
-// nowhere afterwards.
+// The ledger beside a provider's own count: equal where both saw the same, different where they did not, and the admin
+// key nowhere afterwards.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { BilledUse } from '../fake-provider/billing.ts'
 import { createFakeAdminKey, createFakeKey } from '../fake-provider/fake-keys.ts'

@@ -1,5 +1,5 @@
-// Whatever is taken back is refused at the very next request of the same instance, each of a hundred times, while others
-// keep asking with it: a UniRoute API key, a provider key, a session.
+// Whatever is taken back is refused at the very next request of the same instance, each of a hundred times, while
+// others keep asking with it: a UniRoute API key, a provider key, a session.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

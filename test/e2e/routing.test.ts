@@ -1,5 +1,5 @@
-// Several models for one request: the next one serves where the one before cannot, in every dialect, and answer, headers
-// and receipt say which it was. Never for a fault of the request itself, never once something was sent.
+// Several models for one request: the next one serves where the one before cannot, in every dialect, and answer,
+// headers and receipt say which it was. Never for a fault of the request itself, never once something was sent.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Stop sequences for a provider that has none: the gateway cuts the answer, ends the provider's side at once, and says of
-// the tokens that it did not wait for their count.
+// Stop sequences for a provider that has none: the gateway cuts the answer, ends the provider's side at once, and says
+// of the tokens that it did not wait for their count.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

@@ -1,5 +1,5 @@
-// What stands at the end of an answer that crosses: why a model refused, and what was used where the gateway itself ended
-// the answer at a stop sequence.
+// What stands at the end of an answer that crosses: why a model refused, and what was used where the gateway itself
+// ended the answer at a stop sequence.
 import { expect, test } from 'vitest'
 import { dataFrame } from '../fake-provider/wire.ts'
 import { readEvents } from '../support/dialects.ts'

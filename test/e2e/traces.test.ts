@@ -1,5 +1,5 @@
-// Traces: what a collector hears of requests, calls, keys that failed and callers' own traces; nothing of what was said, and
-// no key. Without a collector nothing is sent, and one that is away is nobody's problem.
+// Traces: what a collector hears of requests, calls, keys that failed and callers' own traces; nothing of what was
+// said, and no key. Without a collector nothing is sent, and one that is away is nobody's problem.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,5 +1,5 @@
-// What OpenAI and Anthropic tell an organization's administrators: usage and costs by day, in the vendors' own shapes and
-// pages. A test says what was used; keys without administrator's rights are refused as the vendors do.
+// What OpenAI and Anthropic tell an organization's administrators: usage and costs by day, in the vendors' own shapes
+// and pages. A test says what was used; keys without administrator's rights are refused as the vendors do.
 import type { Vendor } from './fake-keys.ts'
 import { readKeyHead } from './fake-keys.ts'
 import { createHexId, type Json } from './turn.ts'

@@ -1,6 +1,6 @@
 // One real HTTP server that plays OpenAI, Anthropic, Google and an OpenAI-compatible host. Which vendor is meant stands
-// in the first path segment (`/openai`, `/anthropic`, `/google`, `/compat`); without one it is guessed as a person would.
-// It keeps a record of every request, says whether each was legal, and behaves as the caller's key asks.
+// in the first path segment (`/openai`, `/anthropic`, `/google`, `/compat`); without one it is guessed as a person
+// would. It keeps a record of every request, says whether each was legal, and behaves as the caller's key asks.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,5 +1,6 @@
-// What accounts keep at their vendors, as the fake plays it: files, batches, stored answers, and the addresses that turn
-// one thing into another (images, sound). Every key is an account of its own: an id of another account does not exist.
+// What accounts keep at their vendors, as the fake plays it: files, batches, stored answers, and the addresses that
+// turn one thing into another (images, sound). Every key is an account of its own: an id of another account does not
+// exist.
 import type { Vendor } from './fake-keys.ts'
 import type { HeaderList } from './request-checks.ts'
 import { createHexId, createTextId, type Json } from './turn.ts'

@@ -1,5 +1,5 @@
-// Answers from every dialect to clients of every other: what an answer says is told, or is said to be lost, and a stream
-// tells, and loses, what the whole answer does.
+// Answers from every dialect to clients of every other: what an answer says is told, or is said to be lost, and a
+// stream tells, and loses, what the whole answer does.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ChatResponse } from '../../server/protocols/canonical.ts'

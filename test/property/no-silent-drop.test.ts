@@ -1,7 +1,8 @@
-// Law 5, member by member: nothing of a request vanishes on its way to another dialect. A member that nobody knows, put into
-// any of its objects, is refused, carried or named as lost; a value that is there, taken out, changes what is asked or what
-// is told lost. What is excepted stands in a table, with the reason. For requests that have every member, recorded ones
-// and any others, from every dialect to every other, and to models that can nearly everything and ones that cannot.
+// Law 5, member by member: nothing of a request vanishes on its way to another dialect. A member that nobody knows, put
+// into any of its objects, is refused, carried or named as lost; a value that is there, taken out, changes what is
+// asked or what is told lost. What is excepted stands in a table, with the reason. For requests that have every member,
+// recorded ones and any others, from every dialect to every other, and to models that can nearly everything and ones
+// that cannot.
 import * as fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { CannotCross } from '../../server/protocols/codec.ts'
@@ -31,7 +32,8 @@ afterAll(() => {
   console.info(`Crossings of which no member is lost in silence: ${told}`)
 })
 
-// ---- Bodies ----------------------------------------------------------------------------------------------------------
+// ---- Bodies
+// ----------------------------------------------------------------------------------------------------------
 
 function fieldBodies(from: Dialect): readonly Json[] {
   return REQUEST_FIELDS[from].map(({ with: fields }) => ({ ...PLAIN_REQUESTS[from], ...fields }))
@@ -63,7 +65,8 @@ function generatedBodies(from: Dialect): readonly Json[] {
   })
 }
 
-// ---- The claim -------------------------------------------------------------------------------------------------------
+// ---- The claim
+// -------------------------------------------------------------------------------------------------------
 
 const isEmpty = (value: unknown): boolean =>
   value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0)

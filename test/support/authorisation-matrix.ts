@@ -1,6 +1,6 @@
-// The authorisation matrix: every route of a table × every way of showing no right credential, as real requests. A route
-// that answers any of them with something other than a refusal is listed. It is generated from the table, so a new route
-// is in it from the start.
+// The authorisation matrix: every route of a table × every way of showing no right credential, as real requests. A
+// route that answers any of them with something other than a refusal is listed. It is generated from the table, so a
+// new route is in it from the start.
 import { request as httpRequest } from 'node:http'
 import type { CredentialKind, Route } from '../../server/http/route.ts'
 
@@ -91,7 +91,9 @@ function listAttempts(route: Route, credentials: MatrixCredentials): Attempt[] {
 /** Kinds that let nobody in without something to show. */
 const GUARDED: ReadonlySet<CredentialKind> = new Set<CredentialKind>(['session', 'api-key', 'refresh', 'metrics'])
 
-/** Tries every guarded route every wrong way; an empty list is a pass. Metrics need a METRICS_TOKEN to be guarded here. */
+/**
+ * Tries every guarded route every wrong way; an empty list is a pass. Metrics need a METRICS_TOKEN to be guarded here.
+ */
 export async function walkAuthorisationMatrix(
   port: number,
   routes: readonly Route[],

@@ -12,7 +12,10 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** Runs `uniroute <words>` with this environment and nothing else; `cwd` should hold no .env, `program` is the sources' own. */
+/**
+ * Runs `uniroute <words>` with this environment and nothing else; `cwd` should hold no .env, `program` is the sources'
+ * own.
+ */
 export async function runCommandLine(
   words: readonly string[],
   options: {

@@ -1,5 +1,5 @@
-// Requests that a provider answers as expensively as it may: every byte of text a token, every answer as long as allowed,
-// whatever can be written to a cache written to it. What they cost must have been held for them beforehand.
+// Requests that a provider answers as expensively as it may: every byte of text a token, every answer as long as
+// allowed, whatever can be written to a cache written to it. What they cost must have been held for them beforehand.
 import type { RecordedRequest, ReplayAnswer } from '../fake-provider/fake-provider.ts'
 import { CHAT_DIALECTS } from './dialects.ts'
 import type { Json } from './uniroute-client.ts'

@@ -1,5 +1,5 @@
-// Several UniRoute processes on one PostgreSQL database of their own, with Redis between them or without, and a provider
-// behind them.
+// Several UniRoute processes on one PostgreSQL database of their own, with Redis between them or without, and a
+// provider behind them.
 import { createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import type { Leak } from './canary-scan.ts'

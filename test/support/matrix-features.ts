@@ -257,7 +257,9 @@ function showsThoughts({ driver, upstream, relayed }: Pair): boolean {
   return driver.dialect !== 'openai-chat'
 }
 
-/** `x-uniroute-warnings` of a translated request, as 04 has it: what the provider's dialect or server cannot be told. */
+/**
+ * `x-uniroute-warnings` of a translated request, as 04 has it: what the provider's dialect or server cannot be told.
+ */
 function expectedWarnings(
   { driver, upstream }: Pair,
   question: Omit<Question, 'model'>,
@@ -269,8 +271,8 @@ function expectedWarnings(
   const says = (...words: (string | false | undefined)[]): string => words.filter(Boolean).join(',')
   // The AI SDK asks Anthropic models it does not know for JSON through a forced tool, one call at a time.
   const byTool = schema !== undefined && driver.name === 'ai-sdk anthropic' && upstream.name !== 'Anthropic'
-  // The AI SDK hands back no thoughts that nobody signed, and this server signs none: the turn goes on without thinking.
-  // Anthropic clients get them in an envelope.
+  // The AI SDK hands back no thoughts that nobody signed, and this server signs none: the turn goes on without
+  // thinking. Anthropic clients get them in an envelope.
   const losesThoughts = turns.some(({ by }) => by === 'tools') && driver.name === 'ai-sdk openai'
   const dropped = says(
     stream && (tools || byTool) && driver.name === 'ai-sdk anthropic' && 'eager_input_streaming',

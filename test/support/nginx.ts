@@ -1,5 +1,5 @@
-// A real nginx with the recipe of docs/recipes/nginx, before servers of a test: what differs from the recipe is its port
-// and where its files lie. nginx listens on 127.0.0.1 and belongs to whoever started it.
+// A real nginx with the recipe of docs/recipes/nginx, before servers of a test: what differs from the recipe is its
+// port and where its files lie. nginx listens on 127.0.0.1 and belongs to whoever started it.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'

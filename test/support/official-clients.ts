@@ -1,5 +1,5 @@
-// The official SDKs, from their own package folder (test/clients): real programs that people point at UniRoute. They are
-// loaded by path, so the main package neither installs nor types them.
+// The official SDKs, from their own package folder (test/clients): real programs that people point at UniRoute. They
+// are loaded by path, so the main package neither installs nor types them.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,5 @@
-// A PostgreSQL server of a drill's own, which it may kill and start again: its own folder and port, never the machine's.
+// A PostgreSQL server of a drill's own, which it may kill and start again: its own folder and port, never the
+// machine's.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// A proxy as operators put one in front: everything below one path goes to the server, without that path, and the path is
-// told in `X-Forwarded-Prefix`. Whatever leaves the path is refused, so nothing can lean on the root.
+// A proxy as operators put one in front: everything below one path goes to the server, without that path, and the path
+// is told in `X-Forwarded-Prefix`. Whatever leaves the path is refused, so nothing can lean on the root.
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

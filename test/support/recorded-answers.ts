@@ -45,8 +45,8 @@ export function readAnswers(): { answers: RecordedAnswer[]; failures: ReadonlyMa
 }
 
 /**
- * A recorded stream as events, null for a whole answer. Gemini streams as a JSON array where it is not asked for events;
- * each member is what an event holds.
+ * A recorded stream as events, null for a whole answer. Gemini streams as a JSON array where it is not asked for
+ * events; each member is what an event holds.
  */
 export function streamOf({ answer, isSse }: Recording): string | null {
   if (isSse) return answer

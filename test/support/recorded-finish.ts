@@ -1,5 +1,5 @@
-// Why a recorded answer ended, in the recording's own word, and what that word is to the others. Read from the raw fields
-// and a table written by hand: a decoder that takes one word for another cannot make its own test pass.
+// Why a recorded answer ended, in the recording's own word, and what that word is to the others. Read from the raw
+// fields and a table written by hand: a decoder that takes one word for another cannot make its own test pass.
 import type { FinishUnified } from '../../server/protocols/canonical.ts'
 import type { Dialect } from './cross-dialect.ts'
 import { streamOf } from './recorded-answers.ts'

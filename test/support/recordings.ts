@@ -1,5 +1,5 @@
-// Recorded traffic of real providers, where UNIROUTE_RECORDINGS names the folder; it is no part of this project. A suite
-// that needs it says by name that it did not run.
+// Recorded traffic of real providers, where UNIROUTE_RECORDINGS names the folder; it is no part of this project. A
+// suite that needs it says by name that it did not run.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCompatibleProvider } from '../../server/providers/compatible.ts'

@@ -1,5 +1,6 @@
 // A gateway for one regression after another: the whole app with real sockets, in front of a provider that answers what
-// the test says, in the order it says it, and keeps what it was sent. A body that the vendor would refuse fails the test.
+// the test says, in the order it says it, and keeps what it was sent. A body that the vendor would refuse fails the
+// test.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Every field that a request may have, dialect by dialect, with a value that is no default: top-level ones as the vendors'
-// own SDKs type them (November 2026), and the settings inside those that hold several.
+// Every field that a request may have, dialect by dialect, with a value that is no default: top-level ones as the
+// vendors' own SDKs type them (November 2026), and the settings inside those that hold several.
 import type { Dialect, Json } from './cross-dialect.ts'
 import { MESSAGES } from './request-fields/anthropic-messages.ts'
 import type { RequestField } from './request-fields/field.ts'

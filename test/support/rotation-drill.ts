@@ -1,5 +1,5 @@
-// The whole change of a master key on a real server under load: many stored keys, callers who never stop asking, kill -9
-// in the middle, retirement, and the start that must be refused afterwards. Gives figures; the tests judge them.
+// The whole change of a master key on a real server under load: many stored keys, callers who never stop asking, kill
+// -9 in the middle, retirement, and the start that must be refused afterwards. Gives figures; the tests judge them.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

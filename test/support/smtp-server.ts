@@ -11,7 +11,10 @@ export interface ReceivedMail {
   readonly text: string
 }
 
-/** What the server says to a command, by its first word (or `GREETING`, `BODY`), instead of agreeing; `null`: nothing at all. */
+/**
+ * What the server says to a command, by its first word (or `GREETING`, `BODY`), instead of agreeing; `null`: nothing at
+ * all.
+ */
 export type SmtpScript = (step: string, line: string) => string | null | undefined
 
 export interface TestSmtpServer {

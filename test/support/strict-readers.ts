@@ -1,5 +1,5 @@
-// Streams read as the strictest official clients read them: what comes out of order, twice or without an end is an error
-// here, and not a surprise in somebody's program.
+// Streams read as the strictest official clients read them: what comes out of order, twice or without an end is an
+// error here, and not a surprise in somebody's program.
 import { expect } from 'vitest'
 import { readEvents } from './dialects.ts'
 import type { Json } from './uniroute-client.ts'

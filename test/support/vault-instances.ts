@@ -1,5 +1,5 @@
-// Instances of the vault on one database, each with secrets of its own, and many sealed provider keys made at once: what
-// tests and drills of a change of master key need.
+// Instances of the vault on one database, each with secrets of its own, and many sealed provider keys made at once:
+// what tests and drills of a change of master key need.
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import type { Database } from '../../server/database/database.ts'

@@ -67,7 +67,8 @@ export async function startSqliteThread(file: string, log: Log | undefined): Pro
     name: 'sqlite',
     // Flags of the main program (--input-type, --watch, …) are not meant for this file.
     execArgv: [],
-    // Nor is its environment: under --watch it would make the worker send messages of Node's own, and it may hold secrets.
+    // Nor is its environment: under --watch it would make the worker send messages of Node's own, and it may hold
+    // secrets.
     env: {},
     workerData: { file } satisfies SqliteWorkerData,
   })

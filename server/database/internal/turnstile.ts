@@ -6,7 +6,9 @@
 export interface Turnstile {
   /** Sends a single statement as soon as no transaction holds the connection. */
   pass<T>(limitMs: number, send: () => Promise<T>): Promise<T>
-  /** Sends once the caller holds the connection alone; `leave` must follow, unless this was refused by the time limit. */
+  /**
+   * Sends once the caller holds the connection alone; `leave` must follow, unless this was refused by the time limit.
+   */
   enter<T>(limitMs: number, send: () => Promise<T>): Promise<T>
   leave(): void
 }

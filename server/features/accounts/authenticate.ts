@@ -10,14 +10,17 @@ import type { Accounts } from './accounts.ts'
 export interface Authenticator {
   /** Who calls; what the http room is handed. */
   authenticate(credential: Credential): Promise<Principal>
-  /** Who calls the data plane: the holder of an API key, or a signed-in person under the rules of their account alone. */
+  /**
+   * Who calls the data plane: the holder of an API key, or a signed-in person under the rules of their account alone.
+   */
   authenticateCaller(credential: Credential): Promise<ApiKeyContext>
   /** The same for an API key. */
   authenticateApiKey(key: string): Promise<ApiKeyContext>
   /** The data plane's first look: from memory, without a promise. Undefined means: ask `authenticateApiKey`. */
   peekApiKey(key: string): ApiKeyContext | undefined
   /**
-   * Who was let in with this text, as long as they still are. Throws the 401 where not. A session's token may be over by
+   * Who was let in with this text, as long as they still are. Throws the 401 where not. A session's token may be over
+   * by
    * then: its session counts.
    */
   recheck(shown: string): Promise<Principal>

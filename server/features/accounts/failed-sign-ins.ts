@@ -1,5 +1,5 @@
-// Failed sign-ins in the audit log, so that an administrator sees guessing. They are summed up per account and network and
-// written once a minute, at most so many entries: whoever fails a thousand times writes one line, not a thousand.
+// Failed sign-ins in the audit log, so that an administrator sees guessing. They are summed up per account and network
+// and written once a minute, at most so many entries: whoever fails a thousand times writes one line, not a thousand.
 // Invariant: no password and no whole e-mail address stands in an entry; what failed within the last minute before a
 // crash is lost.
 import type { Database } from '../../database/database.ts'

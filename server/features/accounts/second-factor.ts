@@ -148,8 +148,8 @@ function noFactor(): GatewayError {
 }
 
 /**
- * In letters and digits that nobody mistakes for others: `k7m2pq-x4r3ta-…`, four groups. 120 bits each, since they are kept as
- * plain hashes: shorter ones could be found out from a stolen database.
+ * In letters and digits that nobody mistakes for others: `k7m2pq-x4r3ta-…`, four groups. 120 bits each, since they are
+ * kept as plain hashes: shorter ones could be found out from a stolen database.
  */
 function makeCodes(): string[] {
   return Array.from({ length: CODES }, () => {

@@ -1,5 +1,5 @@
-// What administrators decide about signing in, kept in the database: of whom a second factor is demanded. The rule is read
-// together with each session (session-store.ts), so it holds for those who are signed in already.
+// What administrators decide about signing in, kept in the database: of whom a second factor is demanded. The rule is
+// read together with each session (session-store.ts), so it holds for those who are signed in already.
 import type { SecondFactorRule } from '../../../contract/sign-in-rules.ts'
 import type { AccountsContext } from './context.ts'
 import { parseRule, REQUIRE_SECOND_FACTOR } from './second-factor-rule.ts'

@@ -1,5 +1,5 @@
-// How the server is doing, put together for administrators. It is asked for when something is wrong, so a part that does
-// not answer is left out and the others are told all the same.
+// How the server is doing, put together for administrators. It is asked for when something is wrong, so a part that
+// does not answer is left out and the others are told all the same.
 import { statfs } from 'node:fs/promises'
 import { healthSchema, type AdminHealth } from '../../../contract/health.ts'
 import type { Database } from '../../database/database.ts'

@@ -1,5 +1,5 @@
-// The boot matrix on a real SQLite database: each row serves or refuses as written, and a refusal leaves nothing behind.
-// Rows that need no database to refuse (B5, B11, short secrets) are tested beside resolveSecrets.
+// The boot matrix on a real SQLite database: each row serves or refuses as written, and a refusal leaves nothing
+// behind. Rows that need no database to refuse (B5, B11, short secrets) are tested beside resolveSecrets.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,7 +1,7 @@
 // One running instance among others: says every ten seconds that it is alive and which master keys it has, learns the
 // same of the others, and adds up how often each key was used.
-// It seals under its configured key only while every living instance can open that; otherwise under the active one, which
-// they all have. So no instance ever meets a row it cannot read.
+// It seals under its configured key only while every living instance can open that; otherwise under the active one,
+// which they all have. So no instance ever meets a row it cannot read.
 import type { Log } from '../../kernel/log.ts'
 import type { Keyring } from '../../vault/keyring.ts'
 import type { VaultRegistry } from './vault-registry.ts'

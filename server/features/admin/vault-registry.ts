@@ -9,8 +9,8 @@ import { isKid } from '../../vault/sealed-text.ts'
 
 /**
  * Every table that holds sealed values, and what their wraps are bound to: the owner's type and the column of its id.
- * A test compares it with the schema, so that none escapes rotation. Each has the column `kid`; an empty one marks a row
- * that holds nothing sealed (a key taken over unreadable).
+ * A test compares it with the schema, so that none escapes rotation. Each has the column `kid`; an empty one marks a
+ * row that holds nothing sealed (a key taken over unreadable).
  */
 export const SEALED_TABLES = [
   { table: 'user_provider_keys', id: 'id', sealed: 'api_key_encrypted', ownerType: 'user', owner: 'user_id' },

@@ -46,7 +46,9 @@ export interface RotationStore {
   read(): Promise<RotationRun | undefined>
   /** The same with what is left to move, both of one moment. */
   readProgress(): Promise<(RotationRun & { readonly remaining: number }) | undefined>
-  /** Begins a run towards a kid; what was there of an earlier one is forgotten. False if that very run goes on already. */
+  /**
+   * Begins a run towards a kid; what was there of an earlier one is forgotten. False if that very run goes on already.
+   */
   begin(tx: Transaction<Schema>, kids: { from: string | null; to: string }): Promise<boolean>
   /** False if it is not in that state. */
   setState(from: 'running' | 'paused', to: 'running' | 'paused'): Promise<boolean>

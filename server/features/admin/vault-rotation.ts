@@ -1,7 +1,7 @@
 // Changing the master key, as an administrator does it: begin, pause, retire the old one, and see where it stands.
 // Invariants: a key becomes the active one only if every living instance has it, so nobody meets a value that does not
-// open; one instance at a time works (vault-rotation-job.ts); an old key is retired only when nothing is sealed under it
-// and nobody seals under it. Until then the way back is the same way with the two keys exchanged.
+// open; one instance at a time works (vault-rotation-job.ts); an old key is retired only when nothing is sealed under
+// it and nobody seals under it. Until then the way back is the same way with the two keys exchanged.
 import type { EncryptionStatus, RotateBody } from '../../../contract/encryption.ts'
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'

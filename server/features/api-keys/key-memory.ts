@@ -12,7 +12,8 @@ import type { ApiKeyStore } from './store.ts'
 const MAX_KEYS = 50_000
 const MAX_REFUSED = 2_000
 const REFUSED_MS = 2_000
-// With the second between two looks at a running answer, and a slow query, a key revoked elsewhere is noticed within five.
+// With the second between two looks at a running answer, and a slow query, a key revoked elsewhere is noticed within
+// five.
 const FRESH_MS = 3_000
 
 type Refusal = KeyRefusal | 'unknown' | 'malformed' | 'expired'

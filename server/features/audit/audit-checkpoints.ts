@@ -1,5 +1,5 @@
-// Says now and then, and at the end, how long the audit log is and what its last hash is. Kept elsewhere (a log server),
-// such a line proves later that nothing before it was changed or cut off.
+// Says now and then, and at the end, how long the audit log is and what its last hash is. Kept elsewhere (a log
+// server), such a line proves later that nothing before it was changed or cut off.
 import type { Log } from '../../kernel/log.ts'
 import type { AuditReader } from './audit-reader.ts'
 

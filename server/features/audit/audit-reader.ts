@@ -1,5 +1,5 @@
-// Reading the audit log: pages of it, newest first, and exports, oldest first. Who may see what is decided by the scope,
-// which every call names.
+// Reading the audit log: pages of it, newest first, and exports, oldest first. Who may see what is decided by the
+// scope, which every call names.
 import { type Kysely, sql } from 'kysely'
 import type { AuditEntryAnswer, AuditExportQuery, AuditQuery } from '../../../contract/audit.ts'
 import type { Database } from '../../database/database.ts'

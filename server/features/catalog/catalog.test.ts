@@ -1,5 +1,5 @@
-// Aliases and overrides on a real database: written with their audit entry, in force at once here and within five seconds
-// elsewhere, each user's own for that user alone.
+// Aliases and overrides on a real database: written with their audit entry, in force at once here and within five
+// seconds elsewhere, each user's own for that user alone.
 import { expect, test } from 'vitest'
 import type { OverrideBody } from '../../../contract/catalog.ts'
 import { createMovableClock, START, type MovableClock } from '../../../test/support/account-rooms.ts'

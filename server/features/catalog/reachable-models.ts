@@ -1,5 +1,5 @@
-// What a person can reach, described: limits, prices and aliases beside each model, with what administrators say of it in
-// front of what the provider lists, and that in front of the built-in data.
+// What a person can reach, described: limits, prices and aliases beside each model, with what administrators say of it
+// in front of what the provider lists, and that in front of the built-in data.
 import type { ReachableModel } from '../../../contract/catalog.ts'
 import type { Payer } from '../../../contract/common.ts'
 import { findModalities, type Modality } from '../../catalog/modalities.ts'

@@ -1,7 +1,7 @@
 // Spending limits in US dollars: on a UniRoute API key, a user, a team, one's own provider key and what borrowers of it
 // may spend, and on what the server's keys may cost a user in a day. A call reserves what it may cost before it is made
-// and is refused when that does not fit, so parallel calls cannot overspend; when it is over, the reservation becomes what
-// it really cost.
+// and is refused when that does not fit, so parallel calls cannot overspend; when it is over, the reservation becomes
+// what it really cost.
 // Two stores keep this interface: memory for one process alone, the database where several share one.
 import type { BudgetPeriod } from '../../kernel/periods.ts'
 
@@ -37,7 +37,9 @@ export type BudgetVerdict =
     }
 
 export interface Budgets {
-  /** Reserves under all limits or under none. Rejects with storage_unavailable where the database is asked and silent. */
+  /**
+   * Reserves under all limits or under none. Rejects with storage_unavailable where the database is asked and silent.
+   */
   reserve(limits: readonly SpendingLimit[], usdNanos: number, call: ReservedCall): Promise<BudgetVerdict>
   /** What counts against a limit in the running period, nano-dollars: spent, and held by calls under way. */
   read(limit: Omit<SpendingLimit, 'usdNanos'>): Promise<{ readonly spent: number; readonly reserved: number }>
@@ -45,5 +47,7 @@ export interface Budgets {
   close(): Promise<void>
 }
 
-/** An account that nobody used for so long is read from the ledger again: its limit may have been lifted for a while. */
+/**
+ * An account that nobody used for so long is read from the ledger again: its limit may have been lifted for a while.
+ */
 export const IDLE_ACCOUNT_MS = 60_000

@@ -1,7 +1,7 @@
 // How often a signed-in user may call the management addresses, whatever number of sessions they have. Far above what
 // people and their scripts need: it keeps one account from taking the database for itself.
-// Only the class `control` is paced here. Sign-in is paced by the accounts, which alone know the account that is tried and
-// how it ended; open addresses cost next to nothing and serve balancers, who ask often.
+// Only the class `control` is paced here. Sign-in is paced by the accounts, which alone know the account that is tried
+// and how it ended; open addresses cost next to nothing and serve balancers, who ask often.
 import type { AdmitControl } from '../../http/control.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'

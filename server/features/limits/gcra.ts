@@ -14,7 +14,9 @@ export function paceOf(burst: number, perMs: number): Pace {
   return { burst, intervalMs: perMs / burst }
 }
 
-/** Milliseconds until the next request of this cost fits; 0 means now. `fullAt` is undefined for a caller never seen. */
+/**
+ * Milliseconds until the next request of this cost fits; 0 means now. `fullAt` is undefined for a caller never seen.
+ */
 export function waitFor(pace: Pace, fullAt: number | undefined, now: number, cost = 1): number {
   if (fullAt === undefined || fullAt <= now) return 0
   // Rounded to a microsecond: sums of fractions must not turn an exact fit into a wait.

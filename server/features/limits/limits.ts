@@ -1,5 +1,6 @@
 // How fast a caller may call and how many tokens a caller may use: of the API key, its user and its team together. A
-// call takes one request when it is let in, then what it may use in tokens; what it really used takes the place of that.
+// call takes one request when it is let in, then what it may use in tokens; what it really used takes the place of
+// that.
 // Invariants: a refused call consumes nothing; `retryAfter` is the least whole number of seconds after which the same
 // call passes, as far as what refused it goes.
 import type { Clock } from '../../kernel/clock.ts'

@@ -1,6 +1,6 @@
 // Budgets of one process alone, held in its memory: the request path asks no database.
-// Invariants: what was spent is read from the ledger once per period, after everything this process still holds has been
-// folded into it; a reservation is settled exactly once; money is whole nano-dollars.
+// Invariants: what was spent is read from the ledger once per period, after everything this process still holds has
+// been folded into it; a reservation is settled exactly once; money is whole nano-dollars.
 import type { Database } from '../../database/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { endOfPeriod, startOfPeriod } from '../../kernel/periods.ts'

@@ -1,7 +1,7 @@
 // Where it is counted how much was used of rate limits: in this process's memory, or one day in a place that several
 // processes share. Whoever counts keeps these laws: all windows of one call are taken or none; a refusal consumes
-// nothing; `waitMs` is the least time after which the same call passes, if nobody else calls; what costs more than a whole
-// window passes when the window is untouched, and is paid off afterwards.
+// nothing; `waitMs` is the least time after which the same call passes, if nobody else calls; what costs more than a
+// whole window passes when the window is untouched, and is paid off afterwards.
 import type { Clock } from '../../kernel/clock.ts'
 import { advance, paceOf, waitFor } from './gcra.ts'
 
@@ -33,7 +33,10 @@ export type TakeVerdict =
 
 export interface RateStore {
   take(takes: readonly Take[]): TakeVerdict | Promise<TakeVerdict>
-  /** Adds (or, below zero, gives back) to what was taken at a moment, epoch ms; never refused, and no answer to wait for. */
+  /**
+   * Adds (or, below zero, gives back) to what was taken at a moment, epoch ms; never refused, and no answer to wait
+   * for.
+   */
   correct(takes: readonly Take[], takenAt: number): void
 }
 

@@ -1,6 +1,6 @@
-// The laws of rate-store.ts, carried out by Redis: one script takes all windows of a call or none, by Redis's own clock.
-// A window is one key, `<a> <b>`: per minute how far ahead of time its caller is (ms) and when that was (epoch ms); per day
-// which day (since the epoch) and how much was used. What is untouched again has no key.
+// The laws of rate-store.ts, carried out by Redis: one script takes all windows of a call or none, by Redis's own
+// clock. A window is one key, `<a> <b>`: per minute how far ahead of time its caller is (ms) and when that was (epoch
+// ms); per day which day (since the epoch) and how much was used. What is untouched again has no key.
 // A clock that jumps back neither opens nor closes a window: time never runs backwards between two looks at one key.
 import { defineScript } from '../../database/redis.ts'
 

@@ -1,5 +1,5 @@
-// Keys are looked after: checked for free once a day by one instance, looked at again after a rejection, and their owners
-// told what changed, each occasion once.
+// Keys are looked after: checked for free once a day by one instance, looked at again after a rejection, and their
+// owners told what changed, each occasion once.
 import { afterEach, expect, test, vi } from 'vitest'
 import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
 import type { Database } from '../../database/database.ts'

@@ -1,5 +1,6 @@
-// The care of keys nobody asks about just now: each key is checked by a free call once a day, a rejected one when its pause
-// is over, and its owner is told what changed: rejected, back, models lost, about to expire. One instance does it for all.
+// The care of keys nobody asks about just now: each key is checked by a free call once a day, a rejected one when its
+// pause is over, and its owner is told what changed: rejected, back, models lost, about to expire. One instance does it
+// for all.
 // Invariants: a check never charges a key; what it finds is written as a test's finding is; an occasion is told once.
 import type { Database } from '../../database/database.ts'
 import { createJobLease } from '../../database/job-lease.ts'

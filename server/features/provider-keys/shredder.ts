@@ -1,6 +1,6 @@
 // Makes deleted ciphertext disappear from SQLite's files, not only from its tables: the write-ahead log still holds the
-// old pages, and can be emptied only while nobody reads an older state. So it is tried again each second until it works,
-// and only then does the audit log say so. PostgreSQL promises no physical erasure, so nothing is claimed there.
+// old pages, and can be emptied only while nobody reads an older state. So it is tried again each second until it
+// works, and only then does the audit log say so. PostgreSQL promises no physical erasure, so nothing is claimed there.
 import type { Database } from '../../database/database.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Audit, AuditEntry } from '../audit/audit.ts'

@@ -1,9 +1,11 @@
-// What the server paid for in the place of a key that was rejected or ran out of credit: said beside the key, so that no
-// fallback stays unseen.
+// What the server paid for in the place of a key that was rejected or ran out of credit: said beside the key, so that
+// no fallback stays unseen.
 import type { ProviderKeyStandIn } from '../../../contract/provider-keys.ts'
 import type { StoredProviderKey } from './record.ts'
 
-/** Counts the requests that the server's keys paid for, for a reason, from a time (epoch ms) on, as the log has them. */
+/**
+ * Counts the requests that the server's keys paid for, for a reason, from a time (epoch ms) on, as the log has them.
+ */
 export type CountStandIns = (of: {
   readonly userId: string
   readonly provider: string

@@ -1,7 +1,7 @@
 // Routing settings as requests use them: from memory, loaded again every few seconds, so that a change on another
 // instance is seen within five; on this one it holds from the next request on.
-// Invariant: a request asks the database at most once per few seconds and user, and not at all for users where nobody has
-// settings of their own.
+// Invariant: a request asks the database at most once per few seconds and user, and not at all for users where nobody
+// has settings of their own.
 import { createModelNames } from '../../catalog/model-names.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { createFreshCache } from '../../kernel/fresh-cache.ts'

@@ -1,5 +1,5 @@
-// The rules of routing settings: one's own, or the administrators' default, which may be locked; written with their entry
-// in the audit log, and in force on this instance before the answer is sent.
+// The rules of routing settings: one's own, or the administrators' default, which may be locked; written with their
+// entry in the audit log, and in force on this instance before the answer is sent.
 import {
   STRATEGIES,
   type RoutingBody,

@@ -1,4 +1,5 @@
-// The rows of routing settings, in SQL: one per user who set their own, and one, under the name of nobody, for all others.
+// The rows of routing settings, in SQL: one per user who set their own, and one, under the name of nobody, for all
+// others.
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { RoutingSettingsTable, Schema } from '../../database/schema.ts'

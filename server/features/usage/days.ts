@@ -58,7 +58,9 @@ function createDateReader(timeZone: string): DateReader {
   }
 }
 
-/** The first moment of the day, or of the next one where the zone skipped it: mostly the guess, else found by halving. */
+/**
+ * The first moment of the day, or of the next one where the zone skipped it: mostly the guess, else found by halving.
+ */
 function findDayStart(dateAt: DateReader, day: string, guess: number): number {
   if (dateAt(Number.isNaN(guess) ? 0 : guess) === day && dateAt(guess - 1) < day) return guess
   const utcMidnight = Date.parse(`${day}T00:00:00Z`)

@@ -1,6 +1,7 @@
 // The journal's lines: `<crc32> <length> <json>\n`, CRC in 8 hex digits over the JSON bytes, length in 6 hex digits.
 // Segments are full of zeros ahead of the last line. A line whose length or CRC is wrong never counts: a torn last one
-// is a call that never started; after a power loss there may be holes of zeros, behind which whole lines are still found.
+// is a call that never started; after a power loss there may be holes of zeros, behind which whole lines are still
+// found.
 import { crc32 } from 'node:zlib'
 
 const HEADER_BYTES = 16

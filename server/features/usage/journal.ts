@@ -1,7 +1,8 @@
 // The journal: what must survive `kill -9` between dialling a provider and the row in the database. One set of files a
 // process, `journal-<boot>.<n>`, each written full of zeros ahead so that its space is certain before a call is made.
-// Invariants: `append` then `push` returns only when the line is with the kernel; a segment is deleted only when nothing
-// in it is needed any more (no pins, not marked for reading again); one fdatasync at most every 50 ms serves all lines.
+// Invariants: `append` then `push` returns only when the line is with the kernel; a segment is deleted only when
+// nothing in it is needed any more (no pins, not marked for reading again); one fdatasync at most every 50 ms serves
+// all lines.
 import { closeSync, fdatasync, fdatasyncSync, mkdirSync, renameSync, rmSync, unlink, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,7 +32,10 @@ export interface Segment {
 
 export interface Journal {
   readonly bootId: string
-  /** Adds a line and pins its segment. On disk only after `push`. Throws storage_full; `reserve` bytes stay free for others. */
+  /**
+   * Adds a line and pins its segment. On disk only after `push`. Throws storage_full; `reserve` bytes stay free for
+   * others.
+   */
   append(json: string, reserve?: number): Segment
   /** Hands every appended line to the kernel. Throws storage_full, and forgets the last line then if `undo` says so. */
   push(options?: { undo: Segment }): void
@@ -146,7 +150,9 @@ export function createJournal(options: { directory: string; clock: Clock; log: L
     prepareFailedAt = -Infinity
   }
 
-  /** Throws storage_full unless `bytes` fit, now or in the next segment; the last segment keeps `reserve` for others. */
+  /**
+   * Throws storage_full unless `bytes` fit, now or in the next segment; the last segment keeps `reserve` for others.
+   */
   function ensureRoom(bytes: number, reserve: number): void {
     const remaining = segmentBytes - current.end - pendingBytes
     const fits = bytes <= remaining

@@ -1,6 +1,6 @@
 // The ledger beside a provider's own count, by day and model, with the difference.
-// Invariants: an admin key serves the one question it came with: it is never stored, never logged, and no request of the
-// data plane can reach it; people see their own keys' calls, only administrators those of the server's key.
+// Invariants: an admin key serves the one question it came with: it is never stored, never logged, and no request of
+// the data plane can reach it; people see their own keys' calls, only administrators those of the server's key.
 import {
   RECONCILE_RANGE_DAYS,
   type BilledFigures,

@@ -17,7 +17,10 @@ export const UNKNOWN_COST: Cost = { usdNanos: null, source: 'unknown', priceVers
 /** Nothing was consumed for certain: a cost that is known, and nil. */
 const NO_COST: Cost = { usdNanos: 0, source: 'computed', priceVersion: null }
 
-/** What UniRoute answers itself. Such requests have rows and receipts, but are no use of a model: summaries leave them out. */
+/**
+ * What UniRoute answers itself. Such requests have rows and receipts, but are no use of a model: summaries leave them
+ * out.
+ */
 export const READ_OPERATIONS = ['models', 'receipt', 'explain'] as const
 export type ReadOperation = (typeof READ_OPERATIONS)[number]
 
@@ -228,7 +231,9 @@ export function finishAsInterrupted(attempts: readonly RecordedAttempt[]): Finis
   }
 }
 
-/** What a request used and cost: all its calls together, also those that failed after the provider may have run them. */
+/**
+ * What a request used and cost: all its calls together, also those that failed after the provider may have run them.
+ */
 export function sumAttempts(attempts: readonly RecordedAttempt[]): Pick<FinishedRequest, 'usage' | 'cost'> {
   return {
     usage: sumUsage(attempts.map(({ settled }) => settled.usage)),

@@ -23,7 +23,10 @@ export interface FoldableRequest {
 
 export interface ReplayReport {
   requests: number
-  /** Those whose own line was not found. Some may be stored already, their other segments being gone: then they stay as they are. */
+  /**
+   * Those whose own line was not found. Some may be stored already, their other segments being gone: then they stay as
+   * they are.
+   */
   interrupted: number
   /** Stretches of the files that were no whole line. */
   damaged: number

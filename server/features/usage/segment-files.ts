@@ -1,5 +1,5 @@
-// New segment files: all their bytes written as zeros and synced, so that a full disk shows now and not in the middle of
-// a line. A file that could not be completed is removed.
+// New segment files: all their bytes written as zeros and synced, so that a full disk shows now and not in the middle
+// of a line. A file that could not be completed is removed.
 import {
   close,
   closeSync,

@@ -25,8 +25,8 @@ export interface UsageReports {
   /** The same by day, as a file: every group there is, a week at a time. */
   export(query: UsageExportQuery, scope: UsageScope): (signal: AbortSignal) => AsyncIterable<string>
   /**
-   * The receipt of the user's own request, `req_…` or bare; waits up to a second for its row, then 404. With a team's API
-   * key, of those made with that team's keys only.
+   * The receipt of the user's own request, `req_…` or bare; waits up to a second for its row, then 404. With a team's
+   * API key, of those made with that team's keys only.
    */
   getReceipt(requestId: string, reader: ReceiptReader): Promise<Receipt>
 }

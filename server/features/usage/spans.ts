@@ -1,5 +1,6 @@
-// What the ledger knows of a request, as OpenTelemetry spans: one for the request, and in it one for each call to a provider
-// with the names of the GenAI conventions. Nothing of a prompt or an answer is known here, so nothing of one is told.
+// What the ledger knows of a request, as OpenTelemetry spans: one for the request, and in it one for each call to a
+// provider with the names of the GenAI conventions. Nothing of a prompt or an answer is known here, so nothing of one
+// is told.
 import { createHash } from 'node:crypto'
 import { toPublicId, ulidToHex } from '../../kernel/ids.ts'
 import type { Usage } from '../../protocols/canonical.ts'

@@ -1,6 +1,6 @@
 // What was used in a range, cell by cell, and the rows behind one receipt. Days that are over and were added up before
-// come from there (day-sums.ts), everything else from the ledger itself, a few days at a time: on SQLite a long statement
-// would keep everybody waiting.
+// come from there (day-sums.ts), everything else from the ledger itself, a few days at a time: on SQLite a long
+// statement would keep everybody waiting.
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { AttemptTable, RequestTable } from '../../database/schema.ts'
@@ -185,7 +185,9 @@ function columnOf(key: GroupKey, table: 'requests' | 'attempts', days: readonly 
   return key === 'fallback' ? REASON_OF[table] : sql`${sql.ref(`${table}.${key}`)}`
 }
 
-/** The index of the day a request falls on: a division within runs of whole days, so one branch per change of the clock. */
+/**
+ * The index of the day a request falls on: a division within runs of whole days, so one branch per change of the clock.
+ */
 function dayIndex(days: readonly Day[]): RawBuilder<unknown> {
   const branches: RawBuilder<unknown>[] = []
   days.forEach(({ start, end }, i) => {

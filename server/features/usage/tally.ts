@@ -2,8 +2,8 @@
 // Requests, errors and durations are counted where a request ended; tokens and cost where they arose, call by call, so
 // that a call which failed on one's own key after the provider ran it is never shown as the server's. Both lie in the
 // range by the time of the request. What UniRoute answered itself is no use of a model and is left out.
-// Durations are kept one by one, as text: percentiles are exact. Interrupted requests have no duration, and a first byte
-// counts where the answer was streamed.
+// Durations are kept one by one, as text: percentiles are exact. Interrupted requests have no duration, and a first
+// byte counts where the answer was streamed.
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import { INTERRUPTED, READ_OPERATIONS } from './records.ts'

@@ -1,4 +1,5 @@
-// Conversations: the golden tool turn, and the regression cases of the protocol design about messages, by their numbers.
+// Conversations: the golden tool turn, and the regression cases of the protocol design about messages, by their
+// numbers.
 import { describe, expect, test } from 'vitest'
 import type { Item, Signature } from '../canonical.ts'
 import { createLossReport } from '../codec.ts'

@@ -36,7 +36,8 @@ export function readMedia(block: JsonObject, losses: LossReport): Media[] | null
   return [{ media, source: from, ...named, ...extraOf(fields) }]
 }
 
-// Other dialects see the document's texts and images in their order; here it goes back as it came, with the last of them.
+// Other dialects see the document's texts and images in their order; here it goes back as it came, with the last of
+// them.
 function readBlockDocument(
   source: JsonObject,
   fields: JsonObject,

@@ -1,5 +1,5 @@
-// What the Messages API takes in its fields. A word that is none of the dialect's is refused where nothing would tell of
-// its loss; kinds of blocks and tools that are not known go their own way.
+// What the Messages API takes in its fields. A word that is none of the dialect's is refused where nothing would tell
+// of its loss; kinds of blocks and tools that are not known go their own way.
 import {
   anything,
   both,

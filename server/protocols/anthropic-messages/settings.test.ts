@@ -1,4 +1,5 @@
-// Tools, schemas, thinking and the rest of a request, with the regression cases of the protocol design by their numbers.
+// Tools, schemas, thinking and the rest of a request, with the regression cases of the protocol design by their
+// numbers.
 import { describe, expect, test } from 'vitest'
 import type { ChatRequest, Item } from '../canonical.ts'
 import { CannotCross, createLossReport } from '../codec.ts'

@@ -20,8 +20,8 @@ const STATUSES: Readonly<Record<string, number>> = {
 }
 
 /**
- * Most events of a stream, as the provider writes them, where nothing in the text is escaped: what is between the quotes
- * is the text. All else is parsed.
+ * Most events of a stream, as the provider writes them, where nothing in the text is escaped: what is between the
+ * quotes is the text. All else is parsed.
  */
 const PIECE_OF_TEXT =
   // oxlint-disable-next-line no-control-regex

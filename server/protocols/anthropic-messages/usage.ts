@@ -27,7 +27,9 @@ export function readAnthropicUsage(value: unknown): Usage {
   }
 }
 
-/** Reading a long conversation to compact it is billed beside the answer, and its tokens are not in the figures above. */
+/**
+ * Reading a long conversation to compact it is billed beside the answer, and its tokens are not in the figures above.
+ */
 function listCompactions(usage: JsonObject): JsonObject[] {
   const iterations = Array.isArray(usage['iterations']) ? usage['iterations'].map(asObject) : []
   return iterations.filter((one): one is JsonObject => one?.['type'] === 'compaction')
@@ -42,8 +44,8 @@ export function mergeAnthropicUsage(start: JsonObject | null, delta: JsonObject 
 }
 
 /**
- * As this dialect counts: the cached tokens taken out of the input again, and what `beside`, the dialect's own fields, tells
- * of compactions out of all. Numbers stand everywhere, as its clients add them up.
+ * As this dialect counts: the cached tokens taken out of the input again, and what `beside`, the dialect's own fields,
+ * tells of compactions out of all. Numbers stand everywhere, as its clients add them up.
  */
 export function writeAnthropicUsage(usage: Usage, beside?: unknown): Record<string, unknown> {
   const compacted = listCompactions(asObject(beside) ?? {}).map(readAnthropicUsage)

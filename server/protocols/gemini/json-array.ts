@@ -44,7 +44,9 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const CLOSE_BRACKET = 0x5d
 
-/** Takes a top-level array of objects apart; a single object, as errors are sometimes sent, counts as its own element. */
+/**
+ * Takes a top-level array of objects apart; a single object, as errors are sometimes sent, counts as its own element.
+ */
 export function createJsonArraySplitter(): JsonArraySplitter {
   const kept: Uint8Array[] = [] // the open element's bytes from earlier reads
   let keptBytes = 0

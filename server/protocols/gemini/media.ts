@@ -36,7 +36,9 @@ const TYPES: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-/** The bytes behind an address on the web are sent instead of it. Its own store and videos of YouTube it reads itself. */
+/**
+ * The bytes behind an address on the web are sent instead of it. Its own store and videos of YouTube it reads itself.
+ */
 export function needsBytes({ source }: Pick<Media, 'source'>, { origin }: { readonly origin: string }): boolean {
   return source.from === 'url' && origin !== GEMINI && !VIDEO_PAGE.test(source.url) && !GOOGLE_FILE.test(source.url)
 }

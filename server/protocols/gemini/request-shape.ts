@@ -1,6 +1,6 @@
 // What `generateContent` takes in its fields, in camel or snake case. As in the API, a list may be the one thing that
-// would stand in it, and a number may be written as a text. A word that is none of the dialect's is refused where nothing
-// would tell of its loss.
+// would stand in it, and a number may be written as a text. A word that is none of the dialect's is refused where
+// nothing would tell of its loss.
 import {
   anything,
   both,

@@ -84,7 +84,9 @@ function writeResponse(
   return { output: text }
 }
 
-/** A value that was a value where it came from: an object stands for itself unless `output` or `error` would be misread. */
+/**
+ * A value that was a value where it came from: an object stands for itself unless `output` or `error` would be misread.
+ */
 function writeValue(value: unknown, isError: boolean): JsonObject {
   const object = asObject(value)
   if (isError) return object && Object.hasOwn(object, 'error') ? object : { error: value }

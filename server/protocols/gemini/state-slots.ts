@@ -1,5 +1,5 @@
-// Thought signatures in a request as it lies: the signature goes, the call or text that it stands on stays. A first call
-// without one gets the stand-in that the API takes; a part that held nothing else goes.
+// Thought signatures in a request as it lies: the signature goes, the call or text that it stands on stays. A first
+// call without one gets the stand-in that the API takes; a part that held nothing else goes.
 import {
   itemsOf,
   memberOf,

@@ -1,5 +1,5 @@
-// The provider's stream: each event is a GenerateContentResponse. Sources may follow the finish reason, so the answer is
-// finished only when the stream ends.
+// The provider's stream: each event is a GenerateContentResponse. Sources may follow the finish reason, so the answer
+// is finished only when the stream ends.
 import type { StreamError, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
 import { asCount, asObject, parseJson } from '../read.ts'

@@ -1,4 +1,5 @@
-// The client's stream: `data:` lines alone. An `event:` line or a `[DONE]` makes Google's SDK lose or refuse the stream.
+// The client's stream: `data:` lines alone. An `event:` line or a `[DONE]` makes Google's SDK lose or refuse the
+// stream.
 import type { ResponseEncoding, StreamEncoder } from '../codec.ts'
 import type { JsonObject } from '../read.ts'
 import { AnswerWriter } from './answer-writer.ts'

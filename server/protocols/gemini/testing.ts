@@ -111,7 +111,8 @@ export function sse(...chunks: readonly unknown[]): string {
   return chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
 }
 
-// ---- Items of a conversation and the contents they become ------------------------------------------------------------
+// ---- Items of a conversation and the contents they become
+// ------------------------------------------------------------
 
 type Json = Record<string, unknown>
 
@@ -141,7 +142,8 @@ export const contentsOf = (items: readonly Item[], encoding = {}): Json[] =>
 export const partsOf = (items: readonly Item[], turn: number, encoding = {}): Json[] =>
   contentsOf(items, encoding)[turn]!['parts'] as Json[]
 
-// ---- Answers and the chunks they come in ------------------------------------------------------------------------------
+// ---- Answers and the chunks they come in
+// ------------------------------------------------------------------------------
 
 export const USAGE: Usage = {
   input: 10,

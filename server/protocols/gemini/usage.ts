@@ -26,8 +26,8 @@ export function readGeminiUsage(value: unknown, searches: number | null = null):
 }
 
 /**
- * Searches that Google ran for an answer: different queries count, empty ones do not, as it bills them. What was found on
- * a map without a query is one. null where nothing was looked for.
+ * Searches that Google ran for an answer: different queries count, empty ones do not, as it bills them. What was found
+ * on a map without a query is one. null where nothing was looked for.
  */
 export function countSearches(metadata: unknown): number | null {
   const grounding = asObject(metadata)

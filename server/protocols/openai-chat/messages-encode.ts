@@ -117,7 +117,9 @@ class MessageWriter {
     if (calls.length > 0) this.#writeResults(this.#resultsOf(calls, at))
   }
 
-  /** The results of these calls wherever they stand behind them, in their order; an error stands in for a missing one. */
+  /**
+   * The results of these calls wherever they stand behind them, in their order; an error stands in for a missing one.
+   */
   #resultsOf(calls: readonly { id: string; at: number }[], from: number): ResultItem[] {
     const found: { at: number; item: ResultItem }[] = []
     const missing: ResultItem[] = []

@@ -1,6 +1,6 @@
 // Bodies that are not quite this dialect: Cursor and others send Responses items (`input`, flat tools) and Anthropic
-// blocks (`tool_use`, `tool_result`) to /v1/chat/completions. They are put into this dialect's own shape first, so there
-// is one way to read a conversation.
+// blocks (`tool_use`, `tool_result`) to /v1/chat/completions. They are put into this dialect's own shape first, so
+// there is one way to read a conversation.
 import { CannotCross } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { asList } from './names.ts'

@@ -1,5 +1,5 @@
-// Recorded traffic of this dialect through the codec: requests come out meaning the same, answers and streams say what a
-// plain reading of them says. The recordings are no part of this project; UNIROUTE_RECORDINGS names their folder.
+// Recorded traffic of this dialect through the codec: requests come out meaning the same, answers and streams say what
+// a plain reading of them says. The recordings are no part of this project; UNIROUTE_RECORDINGS names their folder.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

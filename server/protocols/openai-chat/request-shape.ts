@@ -117,7 +117,9 @@ const thought = fields({
   length: number(),
 })
 
-/** The fields of a message by who says it; what else an assistant or a user says is kept for servers of this dialect. */
+/**
+ * The fields of a message by who says it; what else an assistant or a user says is kept for servers of this dialect.
+ */
 const shared = { type: text, role: text, ...told, ...marks }
 const heard = { ...shared, content }
 export const MESSAGE_FIELDS = {

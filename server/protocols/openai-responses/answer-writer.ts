@@ -1,5 +1,5 @@
-// An answer as the events of a Responses stream, and as the whole that the last of them holds. Reasoning state of a call
-// or a text, which this dialect has no slot for, stands in an empty reasoning item: before a call, behind a text.
+// An answer as the events of a Responses stream, and as the whole that the last of them holds. Reasoning state of a
+// call or a text, which this dialect has no slot for, stands in an empty reasoning item: before a call, behind a text.
 import {
   UNKNOWN_USAGE,
   type Citation,

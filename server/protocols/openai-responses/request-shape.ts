@@ -1,5 +1,5 @@
-// What the Responses API takes in its fields. A word that is none of the dialect's is refused where nothing would tell of
-// its loss; kinds of items, parts and tools that are not known go their own way.
+// What the Responses API takes in its fields. A word that is none of the dialect's is refused where nothing would tell
+// of its loss; kinds of items, parts and tools that are not known go their own way.
 import {
   anything,
   both,
@@ -21,7 +21,9 @@ import {
 import { SEARCH_SHAPES } from '../web-search.ts'
 
 const mark = { prompt_cache_breakpoint: fields({ mode: text, ttl: text }) }
-/** What an answer's items and parts have beside what they say; a client hands it back, and it means nothing to a model. */
+/**
+ * What an answer's items and parts have beside what they say; a client hands it back, and it means nothing to a model.
+ */
 const told = { id: text, status: text }
 const words = fields({ text: required(text), annotations: listOf(object), logprobs: anything, ...mark })
 

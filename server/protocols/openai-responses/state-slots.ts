@@ -1,6 +1,6 @@
 // Encrypted reasoning in a request as it lies. An item of another account is of no use without its state, so the whole
-// item goes; calls and texts stay. Compacted conversations are content and stay too, unless a sealed envelope stands for
-// one, which nobody can read.
+// item goes; calls and texts stay. Compacted conversations are content and stay too, unless a sealed envelope stands
+// for one, which nobody can read.
 import { itemsOf, memberOf, readJsonString, removeChildren, type JsonNode } from '../../kernel/json-tree.ts'
 import type { StateSlots } from '../protocol.ts'
 import { isSealed } from '../sealed-state.ts'

@@ -122,7 +122,9 @@ function encodeGrammar(grammar: unknown): JsonObject | null {
   return inner ? { type: 'grammar', ...inner } : raw
 }
 
-/** null where the choice is of a kind the middle model does not know: a tool that is not there, or of a server of tools. */
+/**
+ * null where the choice is of a kind the middle model does not know: a tool that is not there, or of a server of tools.
+ */
 export function decodeToolChoice(value: unknown, builtins: readonly Builtin[]): ToolChoice | null {
   if (value === 'auto' || value === 'none' || value === 'required') return { mode: value }
   const raw = asObject(value)
@@ -188,7 +190,9 @@ export function encodeToolChoice(
   }
 }
 
-/** Tools of providers: one's own as they are, another's search as one's own; the rest is left out while others remain. */
+/**
+ * Tools of providers: one's own as they are, another's search as one's own; the rest is left out while others remain.
+ */
 export function encodeBuiltins(request: ChatRequest, losses: LossReport): { raw: JsonObject; declaredAt?: number }[] {
   const wire: { raw: JsonObject; declaredAt?: number }[] = []
   const left: Builtin[] = []

@@ -1,5 +1,5 @@
-// The codec of `/v1/chat`: the side of clients only. No provider speaks it, so asking it to write to one, or to read one,
-// is a fault of the gateway's own.
+// The codec of `/v1/chat`: the side of clients only. No provider speaks it, so asking it to write to one, or to read
+// one, is a fault of the gateway's own.
 import type { Codec } from '../codec.ts'
 import { decodeRequest } from './request-decode.ts'
 import { encodeResponse } from './response-encode.ts'

@@ -1,6 +1,6 @@
-// UniRoute's own chat, as its first version spoke it: `/v1/chat` answers whole, `/v1/chat/stream` streams. Clients speak
-// it, no provider does: nothing of it is ever relayed, so there is no usage to read and no upstream path to go to.
-// Errors are one sentence in `{"error": …}`, with true statuses.
+// UniRoute's own chat, as its first version spoke it: `/v1/chat` answers whole, `/v1/chat/stream` streams. Clients
+// speak it, no provider does: nothing of it is ever relayed, so there is no usage to read and no upstream path to go
+// to. Errors are one sentence in `{"error": …}`, with true statuses.
 import { UNKNOWN_USAGE, UNTOLD_USAGE } from '../canonical.ts'
 import type { Protocol, StreamFacts } from '../protocol.ts'
 import { asCount, asText, readErrorBody } from '../read.ts'

@@ -1,5 +1,6 @@
 // A request to `/v1/chat` as the middle model. It knows texts, images and sound, a temperature, a limit and web search;
-// what would change the answer if it were left out refuses the request, everything else is reported where it is dropped.
+// what would change the answer if it were left out refuses the request, everything else is reported where it is
+// dropped.
 import type { Builtin, ChatRequest, Instruction, Item, MediaItem, MediaSource, Role } from '../canonical.ts'
 import { CannotCross, type RequestDecoding } from '../codec.ts'
 import { saysNothing } from '../no-wish.ts'

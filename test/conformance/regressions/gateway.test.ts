@@ -1,5 +1,5 @@
-// What the gateway itself decides: bodies of mixed shape, the bridge to Responses, tools of the provider's own, whose key
-// serves a conversation, and what a rejected key looks like from outside.
+// What the gateway itself decides: bodies of mixed shape, the bridge to Responses, tools of the provider's own, whose
+// key serves a conversation, and what a rejected key looks like from outside.
 import { expect, test } from 'vitest'
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import { CLIENTS, useRegressionGateway, type Client } from '../../support/regression-gateway.ts'

@@ -1,5 +1,5 @@
-// The list of regressions is whole: every number from 1 to 47 has a test that runs, in order, and says where the bug was
-// seen; every short name of a repository has its owner in README.md.
+// The list of regressions is whole: every number from 1 to 47 has a test that runs, in order, and says where the bug
+// was seen; every short name of a repository has its owner in README.md.
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 

@@ -1,4 +1,5 @@
-// Tools and their results across dialects: pictures in results, order and number, schemas, freeform and namespaced tools.
+// Tools and their results across dialects: pictures in results, order and number, schemas, freeform and namespaced
+// tools.
 import { expect, test } from 'vitest'
 import { useRegressionGateway } from '../../support/regression-gateway.ts'
 import { anthropicStream, callBlock, messageEnd, messageStart } from '../../support/scripted-answers.ts'

@@ -1,4 +1,5 @@
-// A second factor that an administrator demands, in a real browser: from the choice in the settings to the people it meets.
+// A second factor that an administrator demands, in a real browser: from the choice in the settings to the people it
+// meets.
 import { expect, test } from 'vitest'
 import { codeAt } from '../../../server/features/accounts/totp.ts'
 import { fromBase32 } from '../../support/base32.ts'

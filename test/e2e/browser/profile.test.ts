@@ -1,5 +1,5 @@
-// Profile and security in a real browser: name, password, second factor, sessions, colours. After every step the page is
-// clean.
+// Profile and security in a real browser: name, password, second factor, sessions, colours. After every step the page
+// is clean.
 import { expect, test } from 'vitest'
 import { codeAt } from '../../../server/features/accounts/totp.ts'
 import { createFakePassword } from '../../fake-provider/fake-keys.ts'

@@ -1,5 +1,5 @@
-// What changes of a key mean for the next request: renamed, replaced, switched off, deleted. What a page announced before
-// is what the ledger says and what then happens. After every step the page is clean.
+// What changes of a key mean for the next request: renamed, replaced, switched off, deleted. What a page announced
+// before is what the ledger says and what then happens. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 

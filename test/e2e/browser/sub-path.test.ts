@@ -1,5 +1,5 @@
-// The dashboard below a path of a proxy: addresses, assets, streams and sessions, and a session that ends while somebody
-// writes. After every step the page is clean.
+// The dashboard below a path of a proxy: addresses, assets, streams and sessions, and a session that ends while
+// somebody writes. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 import { startPrefixProxy, type PrefixProxy } from '../../support/prefix-proxy.ts'

@@ -1,5 +1,5 @@
-// Brings a case of the table about for real: users, their policies, keys in each state, made through the API itself; only
-// what no API does, the damage of what is stored, is done in the database.
+// Brings a case of the table about for real: users, their policies, keys in each state, made through the API itself;
+// only what no API does, the damage of what is stored, is done in the database.
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import type { FakeProvider, RecordedRequest } from '../../fake-provider/fake-provider.ts'
 import type { InProcessApp } from '../in-process-app.ts'

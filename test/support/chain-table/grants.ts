@@ -1,5 +1,5 @@
-// Who grants what: the operator's set, and what the account, the provider key, the API key and the request's header say.
-// The selection covers every pair of values of every two of the five places, and is the same in every run.
+// Who grants what: the operator's set, and what the account, the provider key, the API key and the request's header
+// say. The selection covers every pair of values of every two of the five places, and is the same in every run.
 import { FALLBACK_REASONS, type FallbackReason } from '../../../contract/common.ts'
 
 /** What one of the four places says, of the reason that the key's state contributes. */

@@ -65,7 +65,9 @@ export interface KeyState {
   readonly leftAlone?: 'down' | 'recovered'
   /** Rejected longer ago than `INVALID_GRACE`, and not to be asked again yet. */
   readonly longInvalid?: true
-  /** Needs a model that the price list knows, since a name that anyone may invent is not remembered, or costs nothing. */
+  /**
+   * Needs a model that the price list knows, since a name that anyone may invent is not remembered, or costs nothing.
+   */
   readonly knownModel?: true
 }
 
@@ -173,7 +175,9 @@ export const KEY_STATES: readonly (KeyState | null)[] = [
   down('provider down: connection reset', 'reset', '5xx'),
 ]
 
-/** States of the operator's own key. A key that is rejected or out of credit is so for all: one call has found it out. */
+/**
+ * States of the operator's own key. A key that is rejected or out of credit is so for all: one call has found it out.
+ */
 export const SERVER_STATES: readonly KeyState[] = [
   { ...COOLING, name: 'server cooling' },
   { ...EXHAUSTED_STATE, name: 'server exhausted', called: false, simulate: null },

@@ -1,5 +1,5 @@
-// Plays a case of the table: asks for an explanation, then for the thing itself, and holds both against what was to come:
-// the answer, its headers, the calls the provider saw, and afterwards the receipt.
+// Plays a case of the table: asks for an explanation, then for the thing itself, and holds both against what was to
+// come: the answer, its headers, the calls the provider saw, and afterwards the receipt.
 import type { Json, Reply } from '../uniroute-client.ts'
 import {
   bringAbout,

@@ -1,4 +1,5 @@
-// What a recorded answer says was used, by class, read as each vendor documents its own numbers; nothing of the product.
+// What a recorded answer says was used, by class, read as each vendor documents its own numbers; nothing of the
+// product.
 import { readEvents } from '../dialects.ts'
 import type { Recording } from '../recordings.ts'
 import type { Json } from '../uniroute-client.ts'

@@ -1,5 +1,5 @@
-// kill -9 under load, again and again on the same data: each call that reached the provider has exactly one record. Every
-// request asks for a model of its own name, so a record can be told from the others even if no answer ever came.
+// kill -9 under load, again and again on the same data: each call that reached the provider has exactly one record.
+// Every request asks for a model of its own name, so a record can be told from the others even if no answer ever came.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// Chat completions as the drills' provider says them, and as their clients expect them: bytes that follow from the words
-// alone, so that both sides know what must come.
+// Chat completions as the drills' provider says them, and as their clients expect them: bytes that follow from the
+// words alone, so that both sides know what must come.
 
 /** So many events of text, whatever its length, then the end, the usage and the terminal event. */
 export function writeChatEvents(model: string, text: string, events: number): string[] {

@@ -1,5 +1,5 @@
-// Twice what a server can do: it is found out what it can, then asked for twice as much at a fixed rate, by clients that
-// do not wait for one another. Then a provider that fails always: how often it is called for each request.
+// Twice what a server can do: it is found out what it can, then asked for twice as much at a fixed rate, by clients
+// that do not wait for one another. Then a provider that fails always: how often it is called for each request.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild } from '../../../bench/peers/child.ts'

@@ -3,7 +3,9 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
-/** Returns whether it could. Only the thread that serves is pinned; collectors and writers find a place of their own. */
+/**
+ * Returns whether it could. Only the thread that serves is pinned; collectors and writers find a place of their own.
+ */
 export function keepApart(server: number, askers: readonly number[]): boolean {
   const count = availableParallelism()
   if (count < 2) return false

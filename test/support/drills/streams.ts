@@ -1,5 +1,5 @@
-// Thousands of streams at once through one process: opened, silent, then spoken to the end. Each must come whole, byte by
-// byte, and what one costs in memory is what the process grew by, divided.
+// Thousands of streams at once through one process: opened, silent, then spoken to the end. Each must come whole, byte
+// by byte, and what one costs in memory is what the process grew by, divided.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild, type Child } from '../../../bench/peers/child.ts'
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'

@@ -1,4 +1,5 @@
-// Which places of the server's code ran, by V8's own counters: an input that reaches a new one is worth changing further.
+// Which places of the server's code ran, by V8's own counters: an input that reaches a new one is worth changing
+// further.
 import { Session } from 'node:inspector/promises'
 
 export interface CoverageWatch {

@@ -1,5 +1,5 @@
-// Makes new inputs of old ones: bytes, JSON by its structure, and event streams by their events. Everything is drawn from
-// one seeded source, so a run is repeated by its seed.
+// Makes new inputs of old ones: bytes, JSON by its structure, and event streams by their events. Everything is drawn
+// from one seeded source, so a run is repeated by its seed.
 import type { Random } from '../random.ts'
 
 export type InputKind = 'bytes' | 'json' | 'events'

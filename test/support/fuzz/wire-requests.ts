@@ -1,6 +1,6 @@
-// Raw requests for a running server, as text with `{{…}}` where a secret, an id or a length belongs, so that an input can
-// be kept and tried again at any server: heads of all kinds, bodies of every dialect, and every address of the management
-// API with a body made from its published schema.
+// Raw requests for a running server, as text with `{{…}}` where a secret, an id or a length belongs, so that an input
+// can be kept and tried again at any server: heads of all kinds, bodies of every dialect, and every address of the
+// management API with a body made from its published schema.
 import type { Random } from '../random.ts'
 import { createMutator } from './mutator.ts'
 import { readCorpus } from './target.ts'

@@ -1,6 +1,6 @@
-// A real server under changed requests over raw sockets, with accounts, keys and providers that misbehave; and then every
-// place where a secret could have got to. Promises: each request is answered as HTTP or its connection is closed, none
-// breaks the server or is answered as its mistake, and no secret stands anywhere.
+// A real server under changed requests over raw sockets, with accounts, keys and providers that misbehave; and then
+// every place where a secret could have got to. Promises: each request is answered as HTTP or its connection is closed,
+// none breaks the server or is answered as its mistake, and no secret stands anywhere.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'

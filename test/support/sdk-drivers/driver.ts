@@ -1,5 +1,5 @@
-// One way to speak for all official SDKs: what is asked, and what came back, in words that no SDK owns. A driver says it
-// in its SDK's own way, as that SDK's documentation does, and reads the answer through the SDK's own objects.
+// One way to speak for all official SDKs: what is asked, and what came back, in words that no SDK owns. A driver says
+// it in its SDK's own way, as that SDK's documentation does, and reads the answer through the SDK's own objects.
 import { AsyncLocalStorage } from 'node:async_hooks'
 
 // Other people's objects.

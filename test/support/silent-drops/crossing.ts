@@ -67,8 +67,8 @@ export function watch(from: Source, to: Dialect, which: number, body: Json) {
       return !isInsideLost(path)
     },
     /**
-     * A member that nobody knows, put into the object there, is neither refused, nor named as lost, nor carried: all that
-     * is told lost then; else null.
+     * A member that nobody knows, put into the object there, is neither refused, nor named as lost, nor carried: all
+     * that is told lost then; else null.
      */
     putIn(path: Path, name: string, value: unknown): readonly string[] | null {
       const held = path.length === 0 ? body : at(body, path)

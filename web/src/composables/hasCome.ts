@@ -1,5 +1,5 @@
-// A page waits for what belongs to its first picture, and not for what failed or was not asked: the rows that people read
-// and press do not grow or move when something more arrives.
+// A page waits for what belongs to its first picture, and not for what failed or was not asked: the rows that people
+// read and press do not grow or move when something more arrives.
 import { type Ref, ref, watch } from 'vue'
 
 interface Asked {

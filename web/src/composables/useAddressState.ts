@@ -1,5 +1,5 @@
-// What a page shows (filters, order, page, tab) as part of its address, so that a reload, a link and the way back show the
-// same. A value that is the default stays out of it.
+// What a page shows (filters, order, page, tab) as part of its address, so that a reload, a link and the way back show
+// the same. A value that is the default stays out of it.
 import { computed, type ComputedRef } from 'vue'
 import { type LocationQueryRaw, useRoute, useRouter } from 'vue-router'
 

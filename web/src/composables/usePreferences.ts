@@ -1,5 +1,5 @@
-// How somebody wants to read in this browser: in which time zone, and how closely rows stand. Kept beside the page, since
-// it says nothing about anybody.
+// How somebody wants to read in this browser: in which time zone, and how closely rows stand. Kept beside the page,
+// since it says nothing about anybody.
 import { computed, type ComputedRef, reactive, readonly } from 'vue'
 
 export type Density = 'comfortable' | 'compact'

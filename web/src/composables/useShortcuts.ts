@@ -1,5 +1,6 @@
 // Keys that work everywhere: Ctrl or ⌘ and K for the palette; g and a letter for a page, / for the search of the page,
-// n for something new, j and k through the rows, ? for help. Those of a single key can be switched off (they disturb speech input), for this browser.
+// n for something new, j and k through the rows, ? for help. Those of a single key can be switched off (they disturb
+// speech input), for this browser.
 import { onMounted, onUnmounted, ref, type Ref } from 'vue'
 import { useRouter } from 'vue-router'
 

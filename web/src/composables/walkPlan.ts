@@ -1,4 +1,5 @@
-// How the explained chain would be walked under simulated answers: which keys fail, which are passed over, which serves.
+// How the explained chain would be walked under simulated answers: which keys fail, which are passed over, which
+// serves.
 import type { RouteExplanation, Simulate, Simulated } from '../../../contract/route.ts'
 
 export type ChainStep = RouteExplanation['chain'][number]

@@ -1,5 +1,5 @@
-// What of the page could not be read. Most of it is told where it happened, by an ErrorBlock; what nobody tells the frame
-// tells, so that nothing is missing in silence.
+// What of the page could not be read. Most of it is told where it happened, by an ErrorBlock; what nobody tells the
+// frame tells, so that nothing is missing in silence.
 import { useQueryCache, type UseQueryEntry } from '@pinia/colada'
 import { defineStore } from 'pinia'
 import { computed, shallowReactive } from 'vue'

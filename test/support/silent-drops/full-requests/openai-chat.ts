@@ -1,5 +1,5 @@
-// Chat Completions requests with everything a conversation, its tools and its settings may hold, and what clients of other
-// shapes mix in.
+// Chat Completions requests with everything a conversation, its tools and its settings may hold, and what clients of
+// other shapes mix in.
 import type { Json } from '../../cross-dialect.ts'
 import { SCHEMA } from '../../request-fields/field.ts'
 

@@ -1,5 +1,5 @@
-// Limits as a form holds them, of an API key or a team. Each has a "no limit" of its own, so that one that was set can be
-// taken away again.
+// Limits as a form holds them, of an API key or a team. Each has a "no limit" of its own, so that one that was set can
+// be taken away again.
 import type { ApiKey } from '../../../../contract/api-keys.ts'
 import type { TextKey } from '../../i18n.ts'
 

@@ -1,5 +1,5 @@
-// How programs are pointed at this server, each ready to run as it stands. `key` is the key itself only while it is shown
-// that one time; later it is null, and the snippets read UNIROUTE_API_KEY.
+// How programs are pointed at this server, each ready to run as it stands. `key` is the key itself only while it is
+// shown that one time; later it is null, and the snippets read UNIROUTE_API_KEY.
 import type { CodeTab } from '../../ui/code-tab.ts'
 
 export interface SnippetFacts {
@@ -102,7 +102,10 @@ gemini --model "${model}"`,
 
 const LOOPBACK = /^(localhost|127\.|\[::1\])/
 
-/** Where programs reach this server: the operator's word, unless that leads only to the server itself and one is elsewhere. */
+/**
+ * Where programs reach this server: the operator's word, unless that leads only to the server itself and one is
+ * elsewhere.
+ */
 export function chooseBaseUrl(publicUrl: string, page: string): string {
   const here = new URL('.', page)
   const told = new URL(publicUrl)

@@ -1,5 +1,5 @@
-// Sentences of the settings are written for the documentation: `code` and links are all the marks they have. A reference
-// in brackets leads nowhere from here.
+// Sentences of the settings are written for the documentation: `code` and links are all the marks they have. A
+// reference in brackets leads nowhere from here.
 export interface SentencePart {
   readonly text: string
   readonly isCode: boolean

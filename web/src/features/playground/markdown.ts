@@ -1,6 +1,6 @@
 // An answer's markdown as elements: nothing of it ever becomes markup, so nothing in it can load, run or imitate the
-// page. Pictures from elsewhere are named, not loaded (which also closes the way to carry text out by an address); links
-// open beside the page. Read piece by piece as it comes: blocks that are complete are not read again.
+// page. Pictures from elsewhere are named, not loaded (which also closes the way to carry text out by an address);
+// links open beside the page. Read piece by piece as it comes: blocks that are complete are not read again.
 import { Marked, type Token, type Tokens } from 'marked'
 import { h, type VNode } from 'vue'
 

@@ -11,7 +11,9 @@ export function may(rights: Rights, role: TeamRole | undefined, act: TeamAct): b
   return role !== undefined && rights?.find((right) => right.act === act)?.roles.includes(role) === true
 }
 
-/** The roles that somebody with the role `own` may give to a member who has `role`; none where it is not theirs to do. */
+/**
+ * The roles that somebody with the role `own` may give to a member who has `role`; none where it is not theirs to do.
+ */
 export function rolesToGive(rights: Rights, own: TeamRole, role: TeamRole): readonly TeamRole[] {
   if (may(rights, own, 'owners')) return TEAM_ROLE_NAMES
   return may(rights, own, 'people') && role !== 'owner' ? ['admin', 'member'] : []

@@ -1,5 +1,5 @@
-// `/auth/api-keys`: UniRoute's own keys. A key itself comes in two answers only, those of making and of rotating it, and
-// goes straight to the dialog that shows it.
+// `/auth/api-keys`: UniRoute's own keys. A key itself comes in two answers only, those of making and of rotating it,
+// and goes straight to the dialog that shows it.
 import type { ApiKey, CreateApiKeyBody, UpdateApiKeyBody } from '../../../../contract/api-keys.ts'
 import type { UsageAnswer } from '../../../../contract/usage.ts'
 import { call } from './client.ts'

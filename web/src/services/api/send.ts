@@ -1,5 +1,5 @@
-// One call to the server: JSON out, JSON in, every failure an ApiError. Addresses are relative to the page's base, so the
-// dashboard works under any path.
+// One call to the server: JSON out, JSON in, every failure an ApiError. Addresses are relative to the page's base, so
+// the dashboard works under any path.
 const METHODS_WITHOUT_BODY = new Set(['GET', 'DELETE'])
 
 /** Why a call failed: the server's sentence and code, or `unreachable` where it did not answer. */
