@@ -194,6 +194,20 @@ describe('a state of the whole key', () => {
     health.keepInStep('k', { status: 'exhausted', statusAt: clock.now() })
     expect(health.keyFate('k', 'm')).toBe('exhausted')
   })
+
+  test('is over with a test that the key passes, also where the wall clock was put back meanwhile', () => {
+    const clock = createMovableClock()
+    let putBack = 0
+    const now = () => clock.now() - putBack
+    const health = createHealth({ clock: { now, monotonic: clock.monotonic } })
+    health.suspend(health.begin('k', 'm') as Turn, 'invalid')
+    putBack = 10 * MINUTE
+    health.keepInStep('k', { status: 'invalid', statusAt: now() + putBack })
+    expect(health.keyFate('k', 'm')).toBe('invalid')
+    clock.advance(SECOND)
+    health.keepInStep('k', { status: 'active', statusAt: now() })
+    expect(health.keyFate('k', 'm')).toBeNull()
+  })
 })
 
 test('a missing entitlement is remembered an hour, for its model', () => {

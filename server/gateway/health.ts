@@ -186,7 +186,9 @@ export function createHealth({ clock }: { clock: Clock }): Health {
     },
     keepInStep(keyId, { status, statusAt }) {
       const whole = find(keyId, WHOLE_KEY)
-      if (whole && whole.fate !== status && statusAt !== null && statusAt >= whole.enteredAt) remove(keyId, WHOLE_KEY)
+      if (!whole || whole.fate === status || statusAt === null) return
+      // Where the wall clock was put back since, times tell nothing, and what the record says is what came last.
+      if (statusAt >= whole.enteredAt || whole.enteredAt > clock.now()) remove(keyId, WHOLE_KEY)
     },
     cooldownLeft(keyId, model) {
       const state = find(keyId, model)
