@@ -126,12 +126,12 @@ async function readNothing(finding: Finding): Promise<void> {
     taken = provider.bytes
     return before === taken
   }, 60_000)
+  let from = performance.now()
   const each = ((await readHeld(uniroute)) - base) / NON_READERS
   finding.measured(`${NON_READERS} who read nothing hold ${Math.round(each / 1024)} KB each`)
   finding.expect(each <= MOST_PER_STREAM, `more than ${MOST_PER_STREAM / 1024} KB each`)
   finding.expect(provider.open === sockets.length, `${provider.open} of ${sockets.length} streams are open`)
   // A busy machine takes minutes to fill the kernel's buffers, and as long as a byte is taken nobody is slow.
-  let from = performance.now()
   const isOver = (): boolean => {
     if (taken !== provider.bytes) from = performance.now()
     taken = provider.bytes
