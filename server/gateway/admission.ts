@@ -14,22 +14,26 @@ const UNBOUNDED_OUTPUT = 4_096
 type Told = Pick<Exchange, 'response' | 'protocol' | 'createdAt'>
 
 /** Throws rate_limit_exceeded, the headers set. Of one who is let in, `tellStanding` sets them once no more is taken. */
-export async function admitCaller(limits: Limits, of: readonly RateLimit[], told: Told): Promise<Admitted> {
-  try {
-    return await limits.admit(of)
-  } catch (error) {
-    throw tellRefused(told, error)
-  }
+export function admitCaller(limits: Limits, of: readonly RateLimit[], told: Told): Admitted | Promise<Admitted> {
+  return telling(told, () => limits.admit(of))
 }
 
 /** Throws rate_limit_exceeded, the headers set. */
-export async function admitTokens(exchange: Exchange, admitted: Admitted): Promise<void> {
+export function admitTokens(exchange: Exchange, admitted: Admitted): void | Promise<void> {
   const { input, output } = estimateUse(exchange)
-  if (input + output === 0) return
+  return input + output === 0 ? undefined : telling(exchange, () => admitted.takeTokens(input + output))
+}
+
+/** A refusal of `take`, now or later, sets the headers. */
+function telling<Taken>(told: Told, take: () => Taken | Promise<Taken>): Taken | Promise<Taken> {
+  const refuse = (error: unknown): never => {
+    throw tellRefused(told, error)
+  }
   try {
-    await admitted.takeTokens(input + output)
+    const taken = take()
+    return taken instanceof Promise ? taken.catch(refuse) : taken
   } catch (error) {
-    throw tellRefused(exchange, error)
+    return refuse(error)
   }
 }
 

@@ -9,7 +9,6 @@ import type { Budgets } from '../features/limits/budgets.ts'
 import type { Limits } from '../features/limits/limits.ts'
 import type { ExplainWithout } from '../features/provider-keys/impact.ts'
 import type { ReadHealth } from '../features/provider-keys/model-health.ts'
-import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Routing } from '../features/routing/routing.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
 import type { EncodeEarlyError } from '../http/answers.ts'
@@ -67,7 +66,7 @@ export interface GatewayOptions {
   readonly ledger: Ledger
   readonly getReceipt: (requestId: string, reader: { userId: string; teamId: string | null }) => Promise<unknown>
   readonly upstream: Upstream
-  readonly keys: KeyRing & { chainFor(userId: string): Promise<readonly ProviderKeyRecord[]> }
+  readonly keys: KeyRing & Pick<PlannerOptions, 'chainFor'>
   /** Keys that others share with a caller. */
   readonly sharedFor: PlannerOptions['sharedFor']
   readonly serverFallback: readonly string[]
@@ -229,12 +228,19 @@ function createTools(options: GatewayOptions, gates: SharedGates | null): Pipeli
   }
 }
 
-async function authenticate(options: GatewayOptions, credential: Credential): Promise<ApiKeyContext> {
-  const { authenticator, touchApiKey, metrics } = options
+/** A promise only where memory does not know the caller. */
+function authenticate(options: GatewayOptions, credential: Credential): ApiKeyContext | Promise<ApiKeyContext> {
+  const { authenticator, touchApiKey } = options
   if (credential.kind === 'session') return authenticator.authenticateCaller(credential)
-  const { key } = credential
+  const known = authenticator.peekApiKey(credential.key)
+  if (!known) return lookUp(options, credential.key)
+  touchApiKey(known.keyId)
+  return known
+}
+
+async function lookUp({ authenticator, touchApiKey, metrics }: GatewayOptions, key: string): Promise<ApiKeyContext> {
   try {
-    const context = authenticator.peekApiKey(key) ?? (await authenticator.authenticateApiKey(key))
+    const context = await authenticator.authenticateApiKey(key)
     touchApiKey(context.keyId)
     return context
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Catalog } from '../features/catalog/catalog.ts'
 import type { Admitted, Limits } from '../features/limits/limits.ts'
 import { readBody, type ByteBudget, type RequestBody } from '../http/body.ts'
 import { readCredential } from '../http/credentials.ts'
-import type { Credential, RouteMatch } from '../http/route.ts'
+import type { Credential, CredentialKind, RouteMatch } from '../http/route.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { GatewayError, toGatewayError } from '../kernel/errors.ts'
 import { joinChunks, scanJsonObject, textOfChunks, type JsonScan } from '../kernel/json-scan.ts'
@@ -80,14 +80,19 @@ export async function servePipeline(
   const startedAt = tools.clock.monotonic()
   const told = { response, protocol: endpoint.protocol, createdAt }
   try {
-    caller = await authenticateCaller(tools, match)
-    if (caller.rateLimits !== null) admitted = await admitCaller(tools.limits, caller.rateLimits, told)
+    const known = authenticateCaller(tools, match)
+    caller = known instanceof Promise ? await known : known
+    if (caller.rateLimits !== null) {
+      const admitting = admitCaller(tools.limits, caller.rateLimits, told)
+      admitted = admitting instanceof Promise ? await admitting : admitting
+    }
     body = takesBody(match.route.method)
       ? await readBody(request, { cap: match.route.bodyCap, budget: tools.bodyBudget, headers: match.headers })
       : NO_BODY
     const received = { request, response, match, caller, admitted, body, createdAt, startedAt }
     exchange = await createExchange(tools, endpoint, received)
-    if (admitted !== null) await admitTokens(exchange, admitted)
+    const taking = admitted !== null && admitTokens(exchange, admitted)
+    if (taking) await taking
     const running = exchange
     const refreshing = tools.refreshState(running)
     if (refreshing) await refreshing
@@ -116,15 +121,20 @@ export async function servePipeline(
   }
 }
 
-export async function authenticateCaller(
+/** A promise only where memory does not know the caller. */
+export function authenticateCaller(
   tools: Pick<PipelineTools, 'authenticate'>,
   match: RouteMatch,
-): Promise<ApiKeyContext> {
+): ApiKeyContext | Promise<ApiKeyContext> {
   const { credential: kind } = match.route
   const credential = readCredential(kind, match.headers, match.query)
   if (!credential) throw new GatewayError(kind === 'session' ? 'unauthenticated' : 'invalid_api_key')
-  const caller = await tools.authenticate(credential)
-  // A wiring mistake must not open a door.
+  const found = tools.authenticate(credential)
+  return found instanceof Promise ? found.then((caller) => requireKind(caller, kind)) : requireKind(found, kind)
+}
+
+/** A wiring mistake must not open a door. */
+function requireKind(caller: ApiKeyContext, kind: CredentialKind): ApiKeyContext {
   if (caller.principal.kind !== kind) throw new GatewayError('unauthenticated')
   return caller
 }

@@ -67,7 +67,7 @@ export interface PlannerOptions {
   readonly modelNames: ModelNames
   readonly health: Health
   readonly clock: Clock
-  readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
+  readonly chainFor: (userId: string) => readonly ProviderKeyRecord[] | Promise<readonly ProviderKeyRecord[]>
   /** Keys shared with this caller; with a team's API key, those shared with that team, the caller's own among them. */
   readonly sharedFor: (caller: ApiKeyContext) => readonly BorrowedKey[] | Promise<readonly BorrowedKey[]>
   /** Reasons the operator grants. */
@@ -92,9 +92,11 @@ export function createPlanner(options: PlannerOptions): Planner {
     const { caller, provider, model, fallbackHeader, without } = request
     const preferredKey = request.namedKey ?? request.preferredKey ?? null
     const { userId, teamId } = caller.principal
-    const shared = withoutSome(await sharedFor(caller), without)
+    const lent = sharedFor(caller)
+    const shared = withoutSome(lent instanceof Promise ? await lent : lent, without)
     // A team's API key uses what is shared with the team, and its maker's other keys never.
-    const mine = teamId === null ? await chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
+    const chain = teamId === null ? chainFor(userId) : recordsOf(shared.filter((one) => isOwnedBy(one, userId)))
+    const mine = chain instanceof Promise ? await chain : chain
     const present = without?.keyId === undefined ? mine : mine.filter(({ id }) => id !== without.keyId)
     const records = preferOne(
       present.filter((record) => record.provider === provider.id),

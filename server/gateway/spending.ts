@@ -19,7 +19,11 @@ export interface Spending {
    * and nobody knows what the call may cost. Throws budget_exceeded or price_unknown where a budget of the caller is what
    * stands in the way, since no other key changes that.
    */
-  reserve(exchange: Exchange, target: Target, read: () => Sent): Promise<Reservation | LimitFate>
+  reserve(
+    exchange: Exchange,
+    target: Target,
+    read: () => Sent,
+  ): Reservation | LimitFate | Promise<Reservation | LimitFate>
   /** Was there no room under this cap of a key's for the last call that asked here, in the period that still runs? */
   isCapFull(keyId: string, capUsdNanos: number): boolean
 }
@@ -77,25 +81,34 @@ export function createSpending(tools: {
     return prices.priceMost({ provider: provider.id, model, most }) ?? { why: 'nobody has told its price' }
   }
 
+  async function holdAgainst(
+    limits: readonly SpendingLimit[],
+    exchange: Exchange,
+    target: Target,
+    cost: number,
+  ): Promise<Reservation | LimitFate> {
+    // At least one nano-dollar, so that a limit with nothing left refuses what is free as well.
+    const call = { requestId: exchange.id, firstAttempt: exchange.attempts + 1 }
+    const verdict = await budgets.reserve(limits, Math.max(cost, 1), call)
+    if (verdict.ok) {
+      if (fullCaps.size > 0 && target.key) fullCaps.delete(target.key.id)
+      return verdict.reservation
+    }
+    const { id, kind, usdNanos } = verdict.limit
+    if (kind === 'provider-key') noteFullCap(id, usdNanos, verdict.resetsAt ?? Infinity)
+    if (verdict.limit.kind === 'allowance') return 'allowance_spent'
+    if (!isOfCaller(exchange, verdict.limit)) return 'capped'
+    throw new GatewayError('budget_exceeded', { message: explainBudget(verdict.limit, verdict.resetsAt, cost) })
+  }
+
   return {
-    async reserve(exchange, target, read) {
+    reserve(exchange, target, read) {
       const limits = limitsOf(exchange, target)
       if (limits.length === 0 || (exchange.pass && !exchange.pass.billed)) return UNLIMITED
       if (exchange.pass) return refuseUncounted(exchange, limits)
       const cost = mostOf(exchange, target, read())
       if (typeof cost === 'object') return refuseUnpriced(exchange, target, limits, cost.why)
-      // At least one nano-dollar, so that a limit with nothing left refuses what is free as well.
-      const call = { requestId: exchange.id, firstAttempt: exchange.attempts + 1 }
-      const verdict = await budgets.reserve(limits, Math.max(cost, 1), call)
-      if (verdict.ok) {
-        if (fullCaps.size > 0 && target.key) fullCaps.delete(target.key.id)
-        return verdict.reservation
-      }
-      const { id, kind, usdNanos } = verdict.limit
-      if (kind === 'provider-key') noteFullCap(id, usdNanos, verdict.resetsAt ?? Infinity)
-      if (verdict.limit.kind === 'allowance') return 'allowance_spent'
-      if (!isOfCaller(exchange, verdict.limit)) return 'capped'
-      throw new GatewayError('budget_exceeded', { message: explainBudget(verdict.limit, verdict.resetsAt, cost) })
+      return holdAgainst(limits, exchange, target, cost)
     },
     isCapFull(keyId, capUsdNanos) {
       const full = fullCaps.get(keyId)

@@ -41,7 +41,7 @@ export interface Turn {
 
 export interface Turns {
   /** `scope`: what a rate limit of this key is remembered for. */
-  take(target: Pick<Target, 'key' | 'provider'>, scope: string): Promise<Turn | KeyFate>
+  take(target: Pick<Target, 'key' | 'provider'>, scope: string): Turn | KeyFate | Promise<Turn | KeyFate>
 }
 
 export function createTurns(tools: {
@@ -84,8 +84,16 @@ export function createTurns(tools: {
     }
   }
 
+  /** `fate`: the state of the whole key whose end the turn is to find out. */
+  async function claim(record: ProviderKeyRecord, turn: KeyTurn, fate: Suspension): Promise<Turn | KeyFate> {
+    const until = clock.now() + PROBE_MS
+    if (await keys.claimProbe(record, until)) return createTurn(record, turn, until)
+    health.end(turn)
+    return fate
+  }
+
   return {
-    async take({ key, provider }, scope) {
+    take({ key, provider }, scope) {
       if (!key) {
         const turn = health.begin(serverKeyName(provider.id), scope)
         return typeof turn === 'string' ? turn : createTurn(null, turn, null)
@@ -95,11 +103,7 @@ export function createTurns(tools: {
       const known = isSetAside ? { fate: status, heldMs: probe.afterMs } : null
       const turn = health.begin(healthName(key), scope, known)
       if (typeof turn === 'string') return turn
-      if (!turn.probes || !known) return createTurn(key, turn, null)
-      const until = clock.now() + PROBE_MS
-      if (await keys.claimProbe(key, until)) return createTurn(key, turn, until)
-      health.end(turn)
-      return known.fate
+      return turn.probes && known ? claim(key, turn, known.fate) : createTurn(key, turn, null)
     },
   }
 }

@@ -112,34 +112,29 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
 
 async function askStep(tools: WalkTools, exchange: Exchange, step: NamedStep): Promise<Asked<WalkEnd>> {
   const target = targetOf(tools, exchange, step)
-  let turn: Turn | KeyFate | null = null
+  const setAside = (fate: KeyFate): Asked<WalkEnd> => {
+    tools.breakers.release(breakerKeyOf(target))
+    return { fate }
+  }
+  let turn: Turn | null = null
   try {
-    turn = await tools.turns.take(target, scopeOf(exchange))
-    const tried = typeof turn === 'string' ? turn : await tryInTurn(tools, exchange, target, turn)
-    if (typeof tried === 'string') {
-      tools.breakers.release(breakerKeyOf(target))
-      return { fate: tried }
-    }
-    return learn(tools, exchange, target, tried)
+    const taken = tools.turns.take(target, scopeOf(exchange))
+    const found = taken instanceof Promise ? await taken : taken
+    if (typeof found === 'string') return setAside(found)
+    turn = found
+    // A stream may go on for long: its first event tells the others that the key works.
+    exchange.answered = exchange.streamed ? () => found.served() : null
+    const tried = await tryTarget(tools, exchange, target)
+    if (typeof tried === 'string') return setAside(tried)
+    const end = endOf(tools, exchange, target, tried, turn)
+    return end ? { end } : await learn(tools, exchange, target, tried, turn)
   } catch (error) {
     tools.breakers.release(breakerKeyOf(target))
     throw error
   } finally {
     exchange.answered = null
-    if (turn !== null && typeof turn !== 'string') turn.end()
+    turn?.end()
   }
-}
-
-async function tryInTurn(
-  tools: WalkTools,
-  exchange: Exchange,
-  target: Target,
-  turn: Turn,
-): Promise<(Try & { readonly turn: Turn }) | LimitFate> {
-  // A stream may go on for long: its first event tells the others that the key works.
-  exchange.answered = exchange.streamed ? () => turn.served() : null
-  const tried = await tryTarget(tools, exchange, target)
-  return typeof tried === 'string' ? tried : { ...tried, turn }
 }
 
 /** One target, with at most one repeat where that is safe and within the budget. */
@@ -174,7 +169,8 @@ async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): P
   const missing = tools.preparation.prepare(exchange, target)
   if (missing) await missing
   const carrier = tools.createCarrier(exchange, target)
-  const reserved = await tools.spending.reserve(exchange, target, () => carrier)
+  const reserving = tools.spending.reserve(exchange, target, () => carrier)
+  const reserved = reserving instanceof Promise ? await reserving : reserving
   if (typeof reserved === 'string') return reserved
   let spent: number | null = 0
   try {
@@ -188,9 +184,8 @@ async function callOnce(tools: WalkTools, exchange: Exchange, target: Target): P
 
 async function callWith(tools: WalkTools, exchange: Exchange, target: Target, carrier: Carrier): Promise<Try> {
   // Fails closed: a key that does not open ends the request here.
-  const credential = target.key
-    ? await tools.keys.openCredential(target.key)
-    : (tools.providers.serverKey(target.provider.id) ?? null)
+  const opened = target.key ? tools.keys.openCredential(target.key) : tools.providers.serverKey(target.provider.id)
+  const credential = (opened instanceof Promise ? await opened : opened) ?? null
   tools.meter.announce(exchange, target, carrier.dialect)
   const result = await runAttempt(tools, exchange, target, carrier, credential)
   setUpstreamRequestId(exchange.response, result.upstreamRequestId)
@@ -259,16 +254,14 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try,
   }
 }
 
-/** What a try comes to: the end, or whose turn is next and why; written into the state it belongs to. */
+/** Why the next key's turn has come after a try that was no end; written into the state it belongs to. */
 async function learn(
   tools: WalkTools,
   exchange: Exchange,
   target: Target,
-  tried: Try & { readonly turn: Turn },
+  { verdict, result, repeated }: Try,
+  turn: Turn,
 ): Promise<Asked<WalkEnd>> {
-  const { verdict, result, turn, repeated } = tried
-  const end = endOf(tools, exchange, target, tried, turn)
-  if (end) return { end }
   const { breakers, clock } = tools
   const key = breakerKeyOf(target)
   switch (verdict) {

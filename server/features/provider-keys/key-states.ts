@@ -48,7 +48,8 @@ export interface Found {
 }
 
 export interface KeyStates {
-  chainFor(userId: string): Promise<readonly ProviderKeyRecord[]>
+  /** A promise only where memory has not got them fresh. */
+  chainFor(userId: string): readonly ProviderKeyRecord[] | Promise<readonly ProviderKeyRecord[]>
   /** A key as it is now, with what is still on its way to the database. */
   overlay<Key extends ProviderKeyRecord>(record: Key): Key
   openCredential(record: ProviderKeyRecord): Secret
@@ -258,16 +259,24 @@ export function createKeyStates(options: {
     }
   }
 
+  const overlayAll = (records: readonly ProviderKeyRecord[]): readonly ProviderKeyRecord[] =>
+    pending.size === 0 ? records : records.map(overlay)
+
+  async function loadChain(userId: string): Promise<readonly ProviderKeyRecord[]> {
+    let records: readonly ProviderKeyRecord[]
+    let seen: number
+    do {
+      seen = writes
+      records = await cache.get(userId)
+      // What was read while a state was being written may be older than the state, which lies over it no more.
+    } while (writes !== seen)
+    return overlayAll(records)
+  }
+
   return {
-    async chainFor(userId) {
-      let records: readonly ProviderKeyRecord[]
-      let seen: number
-      do {
-        seen = writes
-        records = await cache.get(userId)
-        // What was read while a state was being written may be older than the state, which lies over it no more.
-      } while (writes !== seen)
-      return pending.size === 0 ? records : records.map(overlay)
+    chainFor(userId) {
+      const held = cache.peek(userId)
+      return held ? overlayAll(held) : loadChain(userId)
     },
     openCredential(record) {
       const key = open(record)

@@ -50,7 +50,7 @@ const NOTHING: readonly BorrowedKey[] = Object.freeze([])
 
 export function createBorrowed(options: {
   leases: LeaseStore
-  chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
+  chainFor: (userId: string) => readonly ProviderKeyRecord[] | Promise<readonly ProviderKeyRecord[]>
   clock: Clock
 }): Borrowed {
   const { leases, chainFor, clock } = options

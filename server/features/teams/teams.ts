@@ -27,7 +27,7 @@ export interface TeamsOptions extends Pick<TeamRouteTools, 'publicUrl'> {
   readonly mail?: Pick<Mail, 'sendLater'> | undefined
   readonly findOwnKey: LeaseOptions['findOwnKey']
   readonly explainInstead: LeaseOptions['explainInstead']
-  readonly chainFor: (userId: string) => Promise<readonly ProviderKeyRecord[]>
+  readonly chainFor: (userId: string) => readonly ProviderKeyRecord[] | Promise<readonly ProviderKeyRecord[]>
   readonly revokeTeamKeys: MembershipOptions['revokeTeamKeys']
   readonly countTeamKeys: DepartureOptions['countTeamKeys']
   /** Told the ids of teams, users and API keys whose rights changed, after the commit. */
