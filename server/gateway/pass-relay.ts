@@ -6,7 +6,7 @@
 //    `x-goog-upload-url`, and `results_url` of Anthropic's batches;
 // 4. reasoning state that UniRoute sealed is taken out of JSON bodies (pass-state.ts).
 import type { Profiles } from '../catalog/profiles.ts'
-import { spliceChunks } from '../kernel/json-scan.ts'
+import { editChunks } from '../kernel/json-scan.ts'
 import type { Edit } from '../kernel/json-tree.ts'
 import { providerPath } from '../providers/provider.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
@@ -69,13 +69,7 @@ function buildPath(exchange: Exchange, { provider }: Target, pass: PassRule): st
 
 function editBody(profiles: Profiles, exchange: Exchange, target: Target, pass: PassRule): readonly Uint8Array[] {
   const edits = [...editModel(exchange, target, pass), ...editSealedState(profiles, exchange, target, pass)]
-  // From the back, so that earlier offsets stay true.
-  return edits
-    .sort((a, b) => b.start - a.start)
-    .reduce<readonly Uint8Array[]>(
-      (body, { start, end, text }) => spliceChunks(body, start, end, Buffer.from(text)),
-      exchange.body,
-    )
+  return editChunks(exchange.body, edits)
 }
 
 function editModel({ scan, requestedModel, match }: Exchange, { model }: Target, pass: PassRule): Edit[] {

@@ -9,7 +9,7 @@
 //    refused before (refused-parts.ts);
 // 6. a list of models is taken out of the request before anything else looks at it (listed-models.ts).
 // An error that comes with a good status is no answer: it is judged like any refusal (relay-whole.ts, relay-stream.ts).
-import { scanJsonObject, sliceChunks, spliceChunks, textOfChunks } from '../kernel/json-scan.ts'
+import { editChunks, scanJsonObject, sliceChunks, textOfChunks } from '../kernel/json-scan.ts'
 import type { Edit } from '../kernel/json-tree.ts'
 import { asObject, parseJson } from '../protocols/read.ts'
 import type { Adjustments } from './adjustments.ts'
@@ -67,12 +67,7 @@ export function buildRelayedRequest(
   const edits: Edit[] = [...stateEdits, ...editModelName(exchange, target)]
   const usageEdit = exchange.streamed && target.provider.streamUsage ? editForUsage(exchange) : null
   if (usageEdit) edits.push(usageEdit)
-  let body = exchange.body
-  // From the back, so that earlier offsets stay true.
-  for (const { start, end, text } of edits.sort((a, b) => b.start - a.start)) {
-    body = spliceChunks(body, start, end, Buffer.from(text))
-  }
-  return { body, usageInjected: usageEdit !== null }
+  return { body: editChunks(exchange.body, edits), usageInjected: usageEdit !== null }
 }
 
 const INCLUDE_USAGE: ReadonlySet<string> = new Set(['include_usage'])

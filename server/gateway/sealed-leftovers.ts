@@ -1,7 +1,7 @@
 // Reasoning state that UniRoute sealed, where no dialect keeps state and so nothing takes it out: the body is refused
 // rather than sent with it.
 import { GatewayError } from '../kernel/errors.ts'
-import { spliceChunks } from '../kernel/json-scan.ts'
+import { editChunks } from '../kernel/json-scan.ts'
 import { parseJsonTree, type Edit } from '../kernel/json-tree.ts'
 import type { LossReport } from '../protocols/codec.ts'
 import type { Protocol } from '../protocols/protocol.ts'
@@ -28,11 +28,7 @@ export function takeOutSealed(
   const edits = slots ? [...slots.remove(body, root, { isForeign: isSealed, needsStandIn: false }).edits] : []
   refuseSealed(body, edits)
   if (edits.length > 0) losses.drop('reasoning_state', 'it was sealed for someone else, or stands where none belongs')
-  let left: readonly Uint8Array[] = chunks
-  for (const { start, end, text } of edits.sort((a, b) => b.start - a.start)) {
-    left = spliceChunks(left, start, end, Buffer.from(text))
-  }
-  return left
+  return editChunks(chunks, edits)
 }
 
 function withoutEdits(body: Buffer, edits: readonly Edit[]): string {

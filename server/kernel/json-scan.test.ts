@@ -1,7 +1,7 @@
 // The scanner against JSON.parse: same values, wherever the text is cut.
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { scanJsonObject, spliceChunks, textOfChunks } from './json-scan.ts'
+import { editChunks, scanJsonObject, textOfChunks } from './json-scan.ts'
 
 const WANTED = new Set(['model', 'stream', 'usage'])
 
@@ -44,11 +44,24 @@ describe('scanJsonObject', () => {
         const source = { ...object, model: before }
         const chunks = cut(Buffer.from(JSON.stringify(source)), points)
         const range = scanJsonObject(chunks, WANTED).values.get('model')!
-        const spliced = Buffer.concat(spliceChunks(chunks, range.start, range.end, Buffer.from(JSON.stringify(after))))
+        const spliced = Buffer.concat(editChunks(chunks, [{ ...range, text: JSON.stringify(after) }]))
         expect(spliced.toString()).toBe(JSON.stringify({ ...source, model: after }))
       }),
       { numRuns: 300 },
     )
+  })
+
+  test('ranges are replaced as they stood, in any order and any number', () => {
+    const chunks = [Buffer.from('ab'), Buffer.from('cdefgh')]
+    const edits = [
+      { start: 6, end: 8, text: '' },
+      { start: 1, end: 3, text: 'XYZ' },
+      { start: 4, end: 4, text: '+' },
+    ]
+    expect(Buffer.concat(editChunks(chunks, edits)).toString()).toBe('aXYZd+ef')
+    expect(editChunks(chunks, [])).toEqual(chunks)
+    const many = Array.from({ length: 200_000 }, (_, at) => ({ start: 10 * at, end: 10 * at + 9, text: 'y' }))
+    expect(Buffer.concat(editChunks([Buffer.alloc(2_000_000, 'x')], many)).toString()).toBe('yx'.repeat(200_000))
   })
 
   test('a key written with escapes is still that key', () => {

@@ -253,15 +253,28 @@ export function textOfChunks(chunks: readonly Uint8Array[], start: number, end: 
   ).toString('utf8')
 }
 
-/** The chunk list with the bytes [start, end) replaced; everything else is passed on as it lies. */
-export function spliceChunks(
+/** More pieces than this are joined. */
+const MOST_PIECES = 16
+
+/**
+ * The chunk list with ranges replaced that do not overlap; everything else is passed on as it lies, unless there are many.
+ * One pass however many there are: whoever sends a body says how many.
+ */
+export function editChunks(
   chunks: readonly Uint8Array[],
-  start: number,
-  end: number,
-  replacement: Uint8Array,
-): Uint8Array[] {
-  const total = lengthOfChunks(chunks)
-  return [...sliceChunks(chunks, 0, start), replacement, ...sliceChunks(chunks, end, total)]
+  edits: readonly { readonly start: number; readonly end: number; readonly text: string }[],
+): readonly Uint8Array[] {
+  if (edits.length === 0) return chunks
+  const whole = joinChunks(chunks)
+  const pieces: Uint8Array[] = []
+  let from = 0
+  for (const { start, end, text } of edits.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+    if (start > from) pieces.push(whole.subarray(from, start))
+    if (text !== '') pieces.push(Buffer.from(text))
+    from = end
+  }
+  if (from < whole.length) pieces.push(whole.subarray(from))
+  return pieces.length > MOST_PIECES ? [Buffer.concat(pieces)] : pieces
 }
 
 export function lengthOfChunks(chunks: readonly Uint8Array[]): number {

@@ -51,19 +51,19 @@ function prune(body: Buffer, node: JsonNode, isForeign: (value: string) => boole
     return value !== null && isForeign(value) ? 'gone' : NOTHING
   }
   const children = node.kind === 'object' ? node.members.filter(isSlot).map(({ value }) => value) : itemsOf(node)
-  const inner: Edit[] = []
+  const inner: (readonly [child: JsonNode, edits: readonly Edit[]])[] = []
   const gone = new Set<JsonNode>()
   for (const child of children) {
     const pruned = prune(body, child, isForeign)
     if (pruned === 'gone') gone.add(child)
-    else inner.push(...pruned.edits)
+    else if (pruned.edits.length > 0) inner.push([child, pruned.edits])
   }
-  if (gone.size === 0) return { edits: inner, gone }
+  if (gone.size === 0) return inner.length === 0 ? NOTHING : { edits: inner.flatMap(([, edits]) => edits), gone }
   // Entries of ours have a length, and stand for nothing where their neighbours are gone.
   for (const item of itemsOf(node)) if (memberOf(item, 'length')) gone.add(item)
   const size = node.kind === 'object' ? node.members.length : itemsOf(node).length
   if (gone.size === size || isThought(body, node)) return 'gone'
-  const kept = inner.filter(({ start }) => ![...gone].some((one) => start >= one.start && start < one.end))
+  const kept = inner.flatMap(([child, edits]) => (gone.has(child) ? [] : edits))
   return { edits: [...kept, ...removeChildren(node, gone)], gone }
 }
 
