@@ -15,6 +15,8 @@ export interface Identity {
 export interface IdentityStore {
   /** The user it opens an account of. */
   findUserId(identity: Identity): Promise<string | undefined>
+  /** Does anybody at a provider open this account? */
+  opens(userId: string): Promise<boolean>
   /** Throws a violation of uniqueness where it belongs to somebody. */
   link(identity: Identity, userId: string, now: number, query: Query): Promise<void>
   touch(identity: Identity, now: number, query: Query): Promise<void>
@@ -32,6 +34,15 @@ export function createIdentityStore(database: Database): IdentityStore {
         .where('subject', '=', subject)
         .executeTakeFirst()
       return row?.user_id
+    },
+    async opens(userId) {
+      const row = await database.query
+        .selectFrom('user_identities')
+        .select('subject')
+        .where('user_id', '=', userId)
+        .limit(1)
+        .executeTakeFirst()
+      return row !== undefined
     },
     async link({ issuer, subject }, userId, now, query) {
       const row = { issuer, subject, user_id: userId, created_at: now, last_used_at: now }

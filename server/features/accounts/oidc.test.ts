@@ -139,6 +139,19 @@ describeOnEachDatabase('signing in with a provider', (open) => {
     expect((await signIn(scene)).way.searchParams.get('from')).toBe('provider')
   })
 
+  test('an address that was given to somebody else does not open the account of who had it', async () => {
+    const scene = await start(open)
+    const { rooms, issuer } = scene
+    const nora = { ...issuer.person }
+    const first = await rooms.send('POST', '/auth/refresh', { cookie: refreshOf(await signIn(scene)) })
+    issuer.person = { ...nora, sub: 'who-has-the-address-now' }
+    const other = await signIn(scene)
+    expect([other.way.searchParams.get('failed'), refreshOf(other)]).toEqual(['refused', undefined])
+    issuer.person = nora
+    const again = await rooms.send('POST', '/auth/refresh', { cookie: refreshOf(await signIn(scene)) })
+    expect(again.body.user.id).toBe(first.body.user.id)
+  })
+
   test.each(['closed', 'invite'] as const)(
     'where registration is %s nobody signs up this way',
     async (registration) => {

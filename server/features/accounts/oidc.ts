@@ -84,6 +84,8 @@ export function createOidc(
     const existing = await users.findByEmail(email)
     // Whoever registered this address with a password may be somebody else: they prove it by being signed in.
     if (existing && existing.password_hash !== null) throw new Refused('linkable')
+    // Addresses are given to others: an account that somebody there opens is that person's, whoever has the address now.
+    if (existing && (await identities.opens(existing.id))) throw new Refused('refused')
     if (!existing && settings.registration !== 'open') throw new Refused('closed')
     return database.transaction(async (tx) => {
       const fresh = { email, name: person.name ?? undefined, role: 'user', passwordHash: null } as const
