@@ -1,5 +1,6 @@
-// How the tests run: `unit` beside the code, `web` for the dashboard in a made-up browser, `system` for whole servers, real clients and laws over many parts. In the
-// mode `nightly` every property is tried far more often, and tables are walked whole.
+// How the tests run: `unit` beside the code, `web` for the dashboard in a made-up browser, `system` for whole servers,
+// real clients and laws over many parts. In the mode `nightly` every property is tried far more often, and tables are
+// walked whole.
 import { availableParallelism } from 'node:os'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'

@@ -1,5 +1,5 @@
-// `npm run bench:curves [-- --keep] [curve …]`: what a request, an event or an open stream costs as there is more and more
-// of something. Each curve is a result of its own, so a part can be run, or run again, by its name.
+// `npm run bench:curves [-- --keep] [curve …]`: what a request, an event or an open stream costs as there is more and
+// more of something. Each curve is a result of its own, so a part can be run, or run again, by its name.
 import { parseArgs } from 'node:util'
 import { CURVES } from './measures/curves.ts'
 import { findMeasuringObstacle } from './processor-time.ts'

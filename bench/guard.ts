@@ -1,7 +1,7 @@
 // `npm run bench:guard [-- --update] [case …]`: did UniRoute get dearer? Looks at the main cases for some three minutes
 // and compares what each costs, as a multiple of nginx in the same run (of the bare Node proxy where nginx is missing),
-// with what is written down in guard.json. Meant for whoever is about to merge; no part of `npm test`, since only a machine
-// that is not busy with something else tells the truth.
+// with what is written down in guard.json. Meant for whoever is about to merge; no part of `npm test`, since only a
+// machine that is not busy with something else tells the truth.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'

@@ -11,7 +11,8 @@ export const emailSchema = z
   .max(254)
   .pipe(z.email('Give an e-mail address like name@example.com'))
 
-// Only the outer bounds stand here; the least length is the operator's (PASSWORD_MIN_LENGTH) and checked by the service.
+// Only the outer bounds stand here; the least length is the operator's (PASSWORD_MIN_LENGTH) and checked by the
+// service.
 export const newPasswordSchema = z.string().min(1).max(256, 'A password has at most 256 characters')
 const presentedPasswordSchema = z.string().min(1).max(256)
 export const personNameSchema = z
@@ -85,7 +86,9 @@ export const sessionAnswerSchema = z
     token: z.string(),
     expires_at: timestampSchema,
     user: userSchema,
-    /** There where this server demands a second factor that the account lacks: until it is added, nothing else is open. */
+    /**
+     * There where this server demands a second factor that the account lacks: until it is added, nothing else is open.
+     */
     must_add_second_factor: z.literal(true).optional(),
   })
   .meta({ id: 'SessionAnswer' })
@@ -123,7 +126,9 @@ export const accountDeletionSchema = z
         id: z.string(),
         name: z.string(),
         members: z.number(),
-        /** `dissolved`: nobody else is in it · `needs_owner`: in the way, since others would be left without an owner. */
+        /**
+         * `dissolved`: nobody else is in it · `needs_owner`: in the way, since others would be left without an owner.
+         */
         outcome: z.enum(['left', 'dissolved', 'needs_owner']),
       }),
     ),

@@ -1,5 +1,5 @@
-// What people call the things that lists name by id (`/admin/names`): their keys, and for administrators the people. One
-// call for a whole page, and nothing that it does not need.
+// What people call the things that lists name by id (`/admin/names`): their keys, and for administrators the people.
+// One call for a whole page, and nothing that it does not need.
 import { z } from 'zod'
 import { timestampSchema } from './common.ts'
 

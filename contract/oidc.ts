@@ -20,7 +20,9 @@ export const oidcLinkSchema = z
   })
   .meta({ id: 'OidcLink' })
 
-/** Why a sign-in at the provider opens nothing here (`?failed=` on the way back); the dashboard has a sentence for each. */
+/**
+ * Why a sign-in at the provider opens nothing here (`?failed=` on the way back); the dashboard has a sentence for each.
+ */
 export type OidcFailure =
   | 'unavailable'
   | 'expired'

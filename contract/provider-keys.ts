@@ -6,7 +6,9 @@ import { insteadSchema } from './impact.ts'
 import { endedLeaseSchema, leaseSchema } from './teams.ts'
 import { usageQuerySchema, usageRowSchema, usageTotalSchema } from './usage.ts'
 
-/** The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty. */
+/**
+ * The states a key can be in, as they are shown. A key that was never used or tested is `active` with both dates empty.
+ */
 export const PROVIDER_KEY_STATES = [
   'active',
   'cooling',

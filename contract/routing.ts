@@ -38,7 +38,9 @@ export const orderSchema = z.enum(ORDERS).meta({ id: 'TargetOrder' })
 /** A request must meet all that is named; a condition that is left out is met by all. */
 export const conditionsSchema = z
   .strictObject({
-    /** Any of these; `*` stands for any text. Held against the name as asked for, and `<provider>/<model>` behind it. */
+    /**
+     * Any of these; `*` stands for any text. Held against the name as asked for, and `<provider>/<model>` behind it.
+     */
     models: z.array(textSchema).min(1).max(50).optional(),
     /** Any of these UniRoute API keys. */
     api_keys: z.array(z.string().regex(/^ak_/, 'Name API keys by their ids, ak_…')).min(1).max(50).optional(),

@@ -200,8 +200,8 @@ const departurePartSchema = z.object({
   instead: insteadSchema,
 })
 /**
- * What it would change if a member left: `lent`: for the others, who use keys of theirs · `borrowed`: for themselves, who
- * use keys of others.
+ * What it would change if a member left: `lent`: for the others, who use keys of theirs · `borrowed`: for themselves,
+ * who use keys of others.
  */
 export const departureImpactSchema = z
   .object({

@@ -1,7 +1,7 @@
 // Builds the package that `npm publish` would send out, in dist/package: the server and its command line as JavaScript
 // with every dependency inside, the built dashboard, the migrations and the licences of what was bundled. It needs no
-// compiler and no installation step where it runs. Beside the packed file, whose path is printed, lies a bill of materials
-// (CycloneDX) of all that is inside.
+// compiler and no installation step where it runs. Beside the packed file, whose path is printed, lies a bill of
+// materials (CycloneDX) of all that is inside.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -134,7 +134,10 @@ interface Materials {
   readonly [field: string]: unknown
 }
 
-/** npm's bill of materials of the lockfile, narrowed to what is in the package and to the Node that npm may put beside it. */
+/**
+ * npm's bill of materials of the lockfile, narrowed to what is in the package and to the Node that npm may put beside
+ * it.
+ */
 function listMaterials(inside: readonly Inside[]): Materials {
   const text = npm(['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], ROOT)
   const { dependencies: _tools, ...all } = JSON.parse(text) as Materials

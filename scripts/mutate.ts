@@ -1,6 +1,6 @@
-// `npm run mutate -- [--module vault] [--workers 2] [--fresh] [--list]`: changes the code of the modules where a mistake
-// costs most, one mutant after the other, and counts how many of them the tests beside it find. Mutants that change
-// nothing anyone could see stand in test/mutation/equivalent.ts with the reason, and do not count.
+// `npm run mutate -- [--module vault] [--workers 2] [--fresh] [--list]`: changes the code of the modules where a
+// mistake costs most, one mutant after the other, and counts how many of them the tests beside it find. Mutants that
+// change nothing anyone could see stand in test/mutation/equivalent.ts with the reason, and do not count.
 // Results are kept per module in node_modules/.cache/mutation: a run that was broken off goes on where it was.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

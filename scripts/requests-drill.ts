@@ -1,6 +1,7 @@
 // `npm run drill:requests -- [--rows 1000000] [--postgres]`: fills a log of that many requests and prints how long the
-// first page of it takes under each filter, and a page deep inside; then opens the page in a real browser. Fails where one
-// takes longer than a second, or where the page opens with more than one call for the log. Needs `npm run build:web`.
+// first page of it takes under each filter, and a page deep inside; then opens the page in a real browser. Fails where
+// one takes longer than a second, or where the page opens with more than one call for the log. Needs `npm run
+// build:web`.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'

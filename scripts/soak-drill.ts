@@ -1,6 +1,6 @@
-// `npm run drill:soak -- [--minutes 60] [--warm-up 10]`: mixed traffic for an hour. After the warm-up (a third of it at most)
-// what the server holds after a collection must not grow by 1 % along the line through twenty samples, descriptors must stay
-// as many, the event loop be late by less than 20 ms 99 times of 100, and no call fail.
+// `npm run drill:soak -- [--minutes 60] [--warm-up 10]`: mixed traffic for an hour. After the warm-up (a third of it at
+// most) what the server holds after a collection must not grow by 1 % along the line through twenty samples,
+// descriptors must stay as many, the event loop be late by less than 20 ms 99 times of 100, and no call fail.
 import { parseArgs } from 'node:util'
 import { describeMachine } from '../test/support/drills/machine.ts'
 import { runSoakDrill } from '../test/support/drills/soak.ts'

@@ -1,7 +1,7 @@
-// `npm run drill:usage -- [--rows 1000000] [--repeats 5] [--postgres]`: fills a ledger of that many requests and prints how long usage
-// takes to add up: at first, and once the sums of past days are there, in two time zones, over several ranges, groups and
-// filters. Fails where 95 of 100 looks take longer than 200 ms, where the sums change an answer, or where days, total and file
-// are not the same in each of the time zones.
+// `npm run drill:usage -- [--rows 1000000] [--repeats 5] [--postgres]`: fills a ledger of that many requests and prints
+// how long usage takes to add up: at first, and once the sums of past days are there, in two time zones, over several
+// ranges, groups and filters. Fails where 95 of 100 looks take longer than 200 ms, where the sums change an answer, or
+// where days, total and file are not the same in each of the time zones.
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'

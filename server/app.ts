@@ -78,7 +78,9 @@ export interface AppOptions {
   readonly redis?: Redis | null
   /** Ways to other instances. */
   readonly wires?: readonly Wire[]
-  /** Where this process is one of several workers: rate limits as their primary counts them, and everybody's figures. */
+  /**
+   * Where this process is one of several workers: rate limits as their primary counts them, and everybody's figures.
+   */
   readonly workers?: { readonly rates: RateStore; readonly figures: FiguresOfWorkers } | null
   readonly log: Log
   /** Known once the server listens. */

@@ -1,5 +1,5 @@
-// The command line, `uniroute <command>`: finds the command, reads its options, runs it, and turns what went wrong into one
-// sentence and an exit code. Commands are loaded when they are called.
+// The command line, `uniroute <command>`: finds the command, reads its options, runs it, and turns what went wrong into
+// one sentence and an exit code. Commands are loaded when they are called.
 import { parseArgs } from 'node:util'
 import { type Command, CommandFailed, type CommandInput, note, print, UsageError } from './cli/command.ts'
 import { describeException } from './http/answers.ts'

@@ -1,5 +1,5 @@
-// How cost grows with what there is more and more of. All points of a curve are measured in the same rounds, so that what
-// they are to each other holds on a noisy machine too.
+// How cost grows with what there is more and more of. All points of a curve are measured in the same rounds, so that
+// what they are to each other holds on a noisy machine too.
 import {
   readLoad,
   describeMachine,
@@ -141,7 +141,8 @@ async function measureLoads(wishes: Wishes, samples: readonly Sample[]): Promise
 }
 
 /**
- * Of a fresh process each round, in which the counts follow one another. Told is what each stream beyond the count before
+ * Of a fresh process each round, in which the counts follow one another. Told is what each stream beyond the count
+ * before
  * takes: the first ones move into memory that the warm-up has left, and are no measure.
  */
 async function measureMemory({ rounds, say }: Wishes): Promise<CurveLine[]> {

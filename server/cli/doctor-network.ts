@@ -1,5 +1,5 @@
-// Whether what this installation talks to can be reached from here: a connection to each is opened and closed; no request,
-// no key. Redis alone is asked something, since its address may hold a password that it does not take.
+// Whether what this installation talks to can be reached from here: a connection to each is opened and closed; no
+// request, no key. Redis alone is asked something, since its address may hold a password that it does not take.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'

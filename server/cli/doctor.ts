@@ -1,4 +1,5 @@
-// `uniroute doctor`: looks at everything an installation needs, one line each: ok, warn or fail, and what to do about it.
+// `uniroute doctor`: looks at everything an installation needs, one line each: ok, warn or fail, and what to do about
+// it.
 import { count, type Command, print } from './command.ts'
 import { checkDataFolder, checkDisk, checkJournal, checkNode } from './doctor-machine.ts'
 import { checkProviders, checkRedis, checkServices } from './doctor-network.ts'

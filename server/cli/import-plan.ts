@@ -1,7 +1,7 @@
-// What an import would write, decided before anything is written: whose account each of the original's users becomes, and
-// which keys open. Pure but for the sealing.
-// Invariants: an account that is here already is never changed; a key that is here already stays as it is; the original's
-// stored form is opened here and nowhere else, and nothing of it is kept.
+// What an import would write, decided before anything is written: whose account each of the original's users becomes,
+// and which keys open. Pure but for the sealing.
+// Invariants: an account that is here already is never changed; a key that is here already stays as it is; the
+// original's stored form is opened here and nowhere else, and nothing of it is kept.
 import { hash } from 'node:crypto'
 import type { UserProviderKeyTable, UserTable } from '../database/schema.ts'
 import { isVerifiableHash } from '../features/accounts/password.ts'

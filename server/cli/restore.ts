@@ -1,5 +1,5 @@
-// `uniroute restore <file>`: a backup takes the place of the database, after it was checked and every key in it opened. What
-// stood there before is moved aside, never deleted.
+// `uniroute restore <file>`: a backup takes the place of the database, after it was checked and every key in it opened.
+// What stood there before is moved aside, never deleted.
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openDatabase } from '../database/database.ts'

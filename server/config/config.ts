@@ -1,5 +1,5 @@
-// The environment, read once and checked, as one frozen object. Nothing else in the server reads the environment, except
-// the secrets that seal and sign (secrets.ts), whose rules depend on what the database holds.
+// The environment, read once and checked, as one frozen object. Nothing else in the server reads the environment,
+// except the secrets that seal and sign (secrets.ts), whose rules depend on what the database holds.
 // Invariant: every fault of the configuration is reported at once, by the variable's name, with an example of a right
 // value, and without the value of any secret.
 import { resolve } from 'node:path'
@@ -167,7 +167,9 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
   return freezeDeep({ ...config, settings: describeSettings(environment, merged, cwd) })
 }
 
-/** Takes the secrets out of the process's own environment once they are read, so that no child or report inherits them. */
+/**
+ * Takes the secrets out of the process's own environment once they are read, so that no child or report inherits them.
+ */
 export function forgetSecrets(environment: Record<string, string | undefined>, config: Config): void {
   const names = config.configuredProviders.flatMap((provider) => provider.apiKeyEnv ?? [])
   for (const name of [...ownSecretNames(), ...Object.values(BUILT_IN_KEYS), ...names]) delete environment[name]

@@ -1,6 +1,6 @@
 // Every setting of UniRoute, in one table: docs/configuration.md is generated from it, and loadConfig reads by it.
-// A setting whose feature is still to come says so (`planned`); setting it then gives a warning at start, so that nobody
-// relies on what is not there.
+// A setting whose feature is still to come says so (`planned`); setting it then gives a warning at start, so that
+// nobody relies on what is not there.
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import * as kinds from './kinds.ts'
 import { OIDC } from './settings-oidc.ts'

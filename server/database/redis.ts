@@ -1,6 +1,6 @@
-// The connection to Redis or Valkey: what instances share for speed, never for correctness. Whoever uses it has a way to
-// do without, so nothing here waits long: a command is answered within a tenth of a second or counts as unanswered, and
-// while the server does not answer nobody asks it, except for one PING at a time.
+// The connection to Redis or Valkey: what instances share for speed, never for correctness. Whoever uses it has a way
+// to do without, so nothing here waits long: a command is answered within a tenth of a second or counts as unanswered,
+// and while the server does not answer nobody asks it, except for one PING at a time.
 // Invariants: a start never waits for Redis; what goes wrong is said once when it begins and once when it is over, and
 // neither says more than the message, since the address holds a password.
 import { createHash } from 'node:crypto'

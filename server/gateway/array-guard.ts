@@ -1,6 +1,8 @@
-// Stands between a provider's JSON array and the client (Gemini streams without `alt=sse`), as the stream guard does for
-// events: elements go on when they are whole, so that an error can still be looked through for the key it was asked with;
-// one too long to be an error goes on as it comes. Bytes are followed, nothing is decoded but what may be an error.
+// Stands between a provider's JSON array and the client (Gemini streams without `alt=sse`), as the stream guard does
+// for
+// events: elements go on when they are whole, so that an error can still be looked through for the key it was asked
+// with; one too long to be an error goes on as it comes. Bytes are followed, nothing is decoded but what may be an
+// error.
 import { parseSseEvent } from '../kernel/sse.ts'
 import type { StreamFacts, UpstreamError } from '../protocols/protocol.ts'
 import type { CredentialScan, GuardedBytes } from './credential-scan.ts'

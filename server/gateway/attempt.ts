@@ -49,7 +49,9 @@ export type AttemptEnd =
 
 export interface AttemptResult {
   readonly end: AttemptEnd
-  /** Of the provider; null where it sent none. An error event that opens a stream counts with the status it stands for. */
+  /**
+   * Of the provider; null where it sent none. An error event that opens a stream counts with the status it stands for.
+   */
   readonly status: number | null
   readonly headers: UpstreamHeaders
   readonly usage: Usage
@@ -125,8 +127,8 @@ class Attempt implements UpstreamSink, Watched {
   start(): void {
     const { response } = this.#exchange
     if (response.destroyed) return this.#finish({ kind: 'client-closed', sent: false })
-    // Not assigned as it is written: V8 puts a function that stands to the right of a property into old space, as if for
-    // good, and all that it holds with it.
+    // Not assigned as it is written: V8 puts a function that stands to the right of a property into old space, as if
+    // for good, and all that it holds with it.
     const cut = (error: GatewayError): boolean => {
       if (this.#over) return false
       this.#guard(() => this.#cut(error))

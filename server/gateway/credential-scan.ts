@@ -1,6 +1,6 @@
 // Does something a provider said repeat the credential it was asked with? Looked for as it is, in every JSON and URL
-// spelling, in base64, and in pieces: a run of twelve characters behind the public prefix is too much. A prefix with the
-// last four, as in the vendors' own masks, is not.
+// spelling, in base64, and in pieces: a run of twelve characters behind the public prefix is too much. A prefix with
+// the last four, as in the vendors' own masks, is not.
 // Invariant: only the Secret is kept. Its text, and what is derived from it, live for one call. Meant for what is rare
 // and small (error bodies, headers, error events), not for the content of answers.
 import { endOfEvent, parseSseEvent } from '../kernel/sse.ts'
@@ -24,7 +24,10 @@ const LONGEST_BASE64_PIECE = 12
 const BREAK = '\\s"{}[\\]:,'
 const BREAKS = new RegExp(`[${BREAK}]`)
 const LONG_WORDS = new RegExp(`[^${BREAK}]{${LONGEST_PIECE},}`, 'g')
-/** Long names in the usage objects of every answer: the vendors' own, and no one's key. One that is missing costs time only. */
+/**
+ * Long names in the usage objects of every answer: the vendors' own, and no one's key. One that is missing costs time
+ * only.
+ */
 const USAGE_WORDS: ReadonlySet<string> = new Set(
   `accepted_prediction_tokens audio_tokens cache_creation cache_creation_input_tokens cache_read_input_tokens
   cache_write_tokens cached_tokens cachedContentTokenCount cacheTokensDetails candidatesTokenCount
@@ -72,7 +75,9 @@ function repeats(text: string, credential: string, keyPrefixes: readonly string[
   return false
 }
 
-/** Every spelling of a piece is one long word, and the text has none but names: so it is with nearly every usage object. */
+/**
+ * Every spelling of a piece is one long word, and the text has none but names: so it is with nearly every usage object.
+ */
 function hasNoRoom(text: string, key: string): boolean {
   if (BREAKS.test(key)) return false
   LONG_WORDS.lastIndex = 0
@@ -131,9 +136,9 @@ interface Runs {
   readonly wholes: ReadonlySet<string>
 }
 
-// Any run of n characters contains a whole block of n/2 that begins at a multiple of n/2: so only those places of a long
-// text are looked up, and round a hit the few runs that hold it. What it costs depends on the text's length alone: whoever
-// chooses key and text could make a hit of every place.
+// Any run of n characters contains a whole block of n/2 that begins at a multiple of n/2: so only those places of a
+// long text are looked up, and round a hit the few runs that hold it. What it costs depends on the text's length alone:
+// whoever chooses key and text could make a hit of every place.
 function collectRuns(source: string, length: number): Runs {
   const piecesOf = (size: number): Set<string> =>
     new Set(Array.from({ length: Math.max(0, source.length - size + 1) }, (_, at) => source.slice(at, at + size)))
@@ -176,12 +181,14 @@ function copyOf(bytes: Buffer): Buffer {
 const LONGEST_BLANK_LINE = 4
 
 /**
- * Stands between a provider's event stream and the client. Events go on as they come, an incomplete one is held until it
- * is whole; one that reports an error and repeats the credential stops everything (`leak`).
+ * Stands between a provider's event stream and the client. Events go on as they come, an incomplete one is held until
+ * it is whole; one that reports an error and repeats the credential stops everything (`leak`).
  */
 export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): StreamGuard {
   let held: Buffer | null = null
-  /** The end of what went on of an event too long to hold, as far as its blank line may begin in it; null outside one. */
+  /**
+   * The end of what went on of an event too long to hold, as far as its blank line may begin in it; null outside one.
+   */
   let passed: Buffer | null = null
 
   function judge(bytes: Buffer): GuardedBytes {

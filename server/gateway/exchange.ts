@@ -95,7 +95,9 @@ export function isStrict({ match }: Pick<Exchange, 'match'>): boolean {
   return match.headers['x-uniroute-strict'] === 'true'
 }
 
-/** This exchange, for another model that came into question with it: whatever was found out of the first is left behind. */
+/**
+ * This exchange, for another model that came into question with it: whatever was found out of the first is left behind.
+ */
 export function withCandidate(exchange: Exchange, { provider, model, answeredAs }: Candidate): Exchange {
   const { needsOwnKey: _ofTheFirst, ...same } = exchange
   const fresh = {

@@ -19,7 +19,9 @@ export interface Metrics {
   watchTraces(results: ReadonlyMap<string, number>): void
   /** What is on its way from the journal to the database. */
   watchLedger(read: () => LedgerFigures): void
-  /** Whether new requests are refused because the event loop is late, and how many were, for that or for lack of memory. */
+  /**
+   * Whether new requests are refused because the event loop is late, and how many were, for that or for lack of memory.
+   */
   watchOverload(read: () => OverloadFigures): void
   /** How many instances share the database. */
   watchInstances(count: () => number): void

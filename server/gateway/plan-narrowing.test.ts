@@ -1,5 +1,5 @@
-// What narrows a plan further: what a key is not good for, what is imagined to be gone, which limits count, a `never` on
-// another key, and the two headers that name a key or a reason.
+// What narrows a plan further: what a key is not good for, what is imagined to be gone, which limits count, a `never`
+// on another key, and the two headers that name a key or a reason.
 import { describe, expect, test } from 'vitest'
 import { FALLBACK_REASONS } from '../../contract/common.ts'
 import { START } from '../../test/support/account-rooms.ts'

@@ -1,5 +1,5 @@
-// An answer of any kind on its way through, byte by byte: files, sound, JSON, events. Nothing is read in it and nothing is
-// held back, so a download needs no memory; a client that takes it slowly slows the provider down.
+// An answer of any kind on its way through, byte by byte: files, sound, JSON, events. Nothing is read in it and nothing
+// is held back, so a download needs no memory; a client that takes it slowly slows the provider down.
 // It may be a page that somebody uploaded, and a browser may ask for it with `?key=`: it must never run as one of ours.
 import type { ServerResponse } from 'node:http'
 import { UNTOLD_USAGE, type ToldUsage } from '../protocols/canonical.ts'
@@ -116,8 +116,8 @@ export class ByteRelay implements Answer {
 }
 
 /**
- * What kind of data a relayed answer is, in the provider's words. Of anything but plain data a browser may make a page: it
- * must not be one of ours, whoever sent the form that asked for it.
+ * What kind of data a relayed answer is, in the provider's words. Of anything but plain data a browser may make a page:
+ * it must not be one of ours, whoever sent the form that asked for it.
  */
 export function setRelayedType(response: ServerResponse, sent: UpstreamHeaders[string]): void {
   const type = typeof sent === 'string' && HEADER_SAFE.test(sent) ? sent : 'application/json'

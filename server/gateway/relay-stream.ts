@@ -1,6 +1,6 @@
-// A streamed answer on its way through. Nothing reaches the client before the first real event; after it, bytes go on as
-// they come, one write per read, with back-pressure; silence is filled with keep-alives between events; an end without
-// the dialect's ending is an error event, never a fabricated one.
+// A streamed answer on its way through. Nothing reaches the client before the first real event; after it, bytes go on
+// as they come, one write per read, with back-pressure; silence is filled with keep-alives between events; an end
+// without the dialect's ending is an error event, never a fabricated one.
 import { findFirstEvent, parseSseEvent, SseTap } from '../kernel/sse.ts'
 import { StreamBody } from '../http/stream-body.ts'
 import type { ErrorView } from '../protocols/protocol.ts'

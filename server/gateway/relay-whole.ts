@@ -83,7 +83,9 @@ export class WholeRelay implements Answer {
     return { error: withNamedStatus(protocol.decodeError(200, text), asObject(parseJson(text)) ?? {}), body }
   }
 
-  /** A response that failed is an answer of its dialect, and goes on as one; the provider has not served all the same. */
+  /**
+   * A response that failed is an answer of its dialect, and goes on as one; the provider has not served all the same.
+   */
   get endedInError(): boolean {
     return !this.#passing && asObject(this.#read('error')) !== null && this.#read('choices') === undefined
   }

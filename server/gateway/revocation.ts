@@ -1,7 +1,9 @@
 // Answers in progress whose caller is no longer let in: the API key was revoked or has expired, the session was ended,
-// or the account was switched off. Each running answer is asked after about once a second, all by one timer, and cut when the answer is no.
+// or the account was switched off. Each running answer is asked after about once a second, all by one timer, and cut
+// when the answer is no.
 // Invariants: only a clear "not valid" cuts; a check that fails (the database is away) decides nothing and the answer
-// runs on. A check that hangs delays no other key's, and is not made twice at once. The key's text is opened for the moment of the check alone.
+// runs on. A check that hangs delays no other key's, and is not made twice at once. The key's text is opened for the
+// moment of the check alone.
 import { createBag } from '../kernel/bag.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { revealSecret, type Secret } from '../kernel/secret.ts'
@@ -29,7 +31,10 @@ interface Running {
 const INTERVAL_MS = 1_000
 
 export function createRevocation(options: {
-  /** Resolves or returns while the key is let in; throws an error of status 401 when it is not, anything else when unknown. */
+  /**
+   * Resolves or returns while the key is let in; throws an error of status 401 when it is not, anything else when
+   * unknown.
+   */
   authenticate: (key: string) => unknown
   intervalMs?: number
 }): Revocation {

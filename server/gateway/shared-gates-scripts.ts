@@ -1,6 +1,7 @@
 // What Redis keeps of open breakers, and how it is changed: one hash of all gates, `<open until> <length> <closed at>
-// <probe until> <probe by>` by name (times are epoch ms of Redis's own clock, 0 = never), and a sorted set of how long each
-// is kept. Invariants: at most `MOST` gates, the one that would go soonest goes first; both keys expire when nobody writes.
+// <probe until> <probe by>` by name (times are epoch ms of Redis's own clock, 0 = never), and a sorted set of how long
+// each is kept. Invariants: at most `MOST` gates, the one that would go soonest goes first; both keys expire when
+// nobody writes.
 import { defineScript } from '../database/redis.ts'
 
 const NOW = `
@@ -15,7 +16,8 @@ end
  * KEYS: the hash, the sorted set. ARGV: now (epoch ms, '' = Redis's clock), what, name, instance, length of the opening
  * (ms), how long ago the asker's gate opened (ms; for `claim`).
  *
- * `open`, `close`: 1 = done, 0 = it is open already, by whoever was first; what was under way before changes nothing of it.
+ * `open`, `close`: 1 = done, 0 = it is open already, by whoever was first; what was under way before changes nothing of
+ * it.
  * `claim`: `mine`; `open` with what is left and the length; `taken` with what is left of the other's probe; `closed`.
  * `release`: gives back one's own probe.
  */

@@ -1,5 +1,5 @@
-// Open breakers of all instances, through Redis: who opens or closes one writes it there and says a word, and the others
-// look. Whoever meets one that is half open asks there for the probe.
+// Open breakers of all instances, through Redis: who opens or closes one writes it there and says a word, and the
+// others look. Whoever meets one that is half open asks there for the probe.
 // Invariants: nothing is asked while all are closed, and nobody waits longer than one answer of Redis; while it is away
 // each instance decides for itself; a lost word costs seconds, since all look again anyway.
 import { type Redis, RedisAway } from '../database/redis.ts'

@@ -1,7 +1,7 @@
-// The rules by which the keys of one model are gone through, and one model after the other. Requests are served by them and
-// explanations made of them, each in a world of its own: in one a step is a call, in the other it is supposed.
-// Invariants: at most six calls and three providers for one request; a provider that is left alone is asked all the same
-// where nothing else was; what stood in the way of the caller's own keys holds for all models of the request.
+// The rules by which the keys of one model are gone through, and one model after the other. Requests are served by them
+// and explanations made of them, each in a world of its own: in one a step is a call, in the other it is supposed.
+// Invariants: at most six calls and three providers for one request; a provider that is left alone is asked all the
+// same where nothing else was; what stood in the way of the caller's own keys holds for all models of the request.
 import type { ErrorCode } from '../kernel/errors.ts'
 import { chooseRefusal, isOneTooMany, leavesRoomForOthers, type Candidate } from './candidates.ts'
 import type { Chain, KeyFate, Obstacle, Step } from './chain.ts'

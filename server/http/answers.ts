@@ -150,7 +150,10 @@ export function renderRawAnswer(answer: Answer, requestId: string): string {
   return `${lines.join('\r\n')}\r\n\r\n${body.toString()}`
 }
 
-/** What the log may know of a thrown value: kind and place. Its message may quote a header or a password, so it stays out. */
+/**
+ * What the log may know of a thrown value: kind and place. Its message may quote a header or a password, so it stays
+ * out.
+ */
 export function describeException(thrown: unknown): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { error: typeof thrown }
   const frames = thrown.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []

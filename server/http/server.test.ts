@@ -1,4 +1,5 @@
-// The server as a whole: broken sockets, time limits, connection caps, early errors in the caller's dialect, and the end.
+// The server as a whole: broken sockets, time limits, connection caps, early errors in the caller's dialect, and the
+// end.
 import { request as httpRequest } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { authenticateForTest, startTestHttp, type TestHttp } from '../../test/support/http-server.ts'

@@ -75,7 +75,9 @@ interface ClientFault extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer
 }
 
-/** How Node hands over a request, by what its Expect header asks for; unheard, it would answer without an id or a body. */
+/**
+ * How Node hands over a request, by what its Expect header asks for; unheard, it would answer without an id or a body.
+ */
 const EXPECTATIONS = [
   ['request', 'nothing'],
   ['checkContinue', 'continue'],

@@ -1,5 +1,5 @@
-// The body of a streamed answer, its pieces framed here as HTTP/1.1 asks (RFC 9112 §7.1): one buffer and one write for a
-// piece. Node makes four writes of each, and a stream of thousands of pieces pays for all of them.
+// The body of a streamed answer, its pieces framed here as HTTP/1.1 asks (RFC 9112 §7.1): one buffer and one write for
+// a piece. Node makes four writes of each, and a stream of thousands of pieces pays for all of them.
 // Invariant: the last frame is written by `end` alone, so what is cut off never looks whole.
 import type { ServerResponse } from 'node:http'
 

@@ -65,7 +65,9 @@ export function toPublicId(prefix: IdPrefix, id: string): string {
   return `${prefix}_${id}`
 }
 
-/** The stored id in a public one; undefined when the text is not of that form. Rows taken over from the seed keep UUIDs. */
+/**
+ * The stored id in a public one; undefined when the text is not of that form. Rows taken over from the seed keep UUIDs.
+ */
 export function parsePublicId(prefix: IdPrefix, text: string): string | undefined {
   if (!text.startsWith(`${prefix}_`)) return undefined
   const id = text.slice(prefix.length + 1)

@@ -1,4 +1,5 @@
-// Log lines: one JSON object each on stderr, or one readable line; fields that carry credentials by their names are blanked.
+// Log lines: one JSON object each on stderr, or one readable line; fields that carry credentials by their names are
+// blanked.
 import fs from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLog } from './log.ts'

@@ -1,7 +1,7 @@
-// WORKERS=n: the process that serves nobody itself. It starts n workers that share the port, passes on what one tells the
-// others, counts the rate limits of all, and starts a new worker where one died.
-// SIGTERM and SIGINT end it: every worker finishes what it serves. SIGUSR2 replaces the workers one after the other, a new
-// one serving before the old one stops. A second SIGTERM ends all at once.
+// WORKERS=n: the process that serves nobody itself. It starts n workers that share the port, passes on what one tells
+// the others, counts the rate limits of all, and starts a new worker where one died.
+// SIGTERM and SIGINT end it: every worker finishes what it serves. SIGUSR2 replaces the workers one after the other, a
+// new one serving before the old one stops. A second SIGTERM ends all at once.
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'

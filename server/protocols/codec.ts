@@ -91,7 +91,9 @@ export interface ResponseEncoding {
   /** What the client asked for, where an answer must echo it (Responses). */
   readonly request: ChatRequest
   readonly losses: LossReport
-  /** Who served, for the dialect that says so (`/v1/chat`); asked when the answer, or a stream's last event, is written. */
+  /**
+   * Who served, for the dialect that says so (`/v1/chat`); asked when the answer, or a stream's last event, is written.
+   */
   readonly served?: () => Served
 }
 

@@ -1,5 +1,5 @@
-// Errors are up to a megabyte of somebody else's words: looking through them costs no more than their length, or one answer
-// would hold up everybody's.
+// Errors are up to a megabyte of somebody else's words: looking through them costs no more than their length, or one
+// answer would hold up everybody's.
 import { expect, test } from 'vitest'
 import { judgeRefusal } from './provider.ts'
 import { createProviders } from './registry.ts'

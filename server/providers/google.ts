@@ -49,8 +49,8 @@ export const google: Omit<Provider, 'origin' | 'basePath'> = {
         /billing (?:account|details)?.{0,200}?(?:disabled|not (?:active|enabled))|prepayment|credits? (?:are|is) depleted/i,
       verdict: 'exhausted',
     },
-    // The same sentence stands for a minute's limit and a day's, the project's and one model's: the quota's id tells. None
-    // at all never comes back; of one model it leaves the others.
+    // The same sentence stands for a minute's limit and a day's, the project's and one model's: the quota's id tells.
+    // None at all never comes back; of one model it leaves the others.
     { statuses: [429], message: /limit: 0, model:/i, verdict: 'restricted' },
     { statuses: [429], message: /limit: 0\b/i, verdict: 'exhausted' },
     { statuses: [429], signal: /^(?!.*permodel).*perday/, verdict: 'exhausted' },

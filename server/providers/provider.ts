@@ -102,8 +102,8 @@ const COMMON_RULES: readonly ErrorRule[] = [
 ]
 
 /**
- * What a refusal means: the provider's own rules first, then those all share, then the status alone. `isEcho`: did the words
- * that were found come from the request itself? Then they tell nothing.
+ * What a refusal means: the provider's own rules first, then those all share, then the status alone. `isEcho`: did the
+ * words that were found come from the request itself? Then they tell nothing.
  */
 export function judgeRefusal(
   provider: Provider,

@@ -1,5 +1,5 @@
-// How answers are read, by both clients, over real sockets: what is taken, what is refused, and whether the connection is
-// used again. Where ours is stricter or, by the standard, takes what undici does not, the row says so.
+// How answers are read, by both clients, over real sockets: what is taken, what is refused, and whether the connection
+// is used again. Where ours is stricter or, by the standard, takes what undici does not, the row says so.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ask, sendParts, startByteProvider, turn, type ByteProvider } from '../../test/support/byte-provider.ts'
 import { createUpstream } from './create-upstream.ts'

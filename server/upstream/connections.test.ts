@@ -1,4 +1,5 @@
-// How connections live, with both clients, over real sockets: what is sent on them, when they are used again and when never.
+// How connections live, with both clients, over real sockets: what is sent on them, when they are used again and when
+// never.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// The upstream behind undici's pools: the client to fall back on (UPSTREAM_CLIENT=undici), and the one ours is compared with.
+// The upstream behind undici's pools: the client to fall back on (UPSTREAM_CLIENT=undici), and the one ours is compared
+// with.
 import { Pool, type Dispatcher } from 'undici'
 import { createGuardedConnect } from './address-guard.ts'
 import { createDecoder, type Decoder } from './decode-body.ts'

@@ -1,4 +1,5 @@
-// X2–X7, X11–X13: what must not open does not, what is sealed twice differs, and a new master key touches only the wrap.
+// X2–X7, X11–X13: what must not open does not, what is sealed twice differs, and a new master key touches only the
+// wrap.
 import fc from 'fast-check'
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'

@@ -1,5 +1,6 @@
-// The chain of keys, as a table: every state × who grants what × every dialect, to its own provider and across, streamed
-// and whole. The outcome is told beforehand from the written rules; the live walk and the explanation of it both match.
+// The chain of keys, as a table: every state × who grants what × every dialect, to its own provider and across,
+// streamed and whole. The outcome is told beforehand from the written rules; the live walk and the explanation of it
+// both match.
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -385,7 +386,8 @@ describe('several keys', { timeout: PATIENCE_MS }, () => {
         const all = Array.from({ length: IS_WHOLE ? ROWS.length * 15 : 45 }, (_, index): TableCase => {
           const { lane, streamed } = WAYS[(index + at) % WAYS.length]!
           const length = 5 + (index % 5)
-          // Every third list is of keys that all fail when called, so that the bound is met; the others are of any kind.
+          // Every third list is of keys that all fail when called, so that the bound is met; the others are of any
+          // kind.
           const among = index % 3 === 0 ? failing : index % 3 === 1 ? known : unknown
           const step = 1 + ((index + at) % 5)
           const states = Array.from({ length }, (_each, place) => among[(index + place * step) % among.length]!)

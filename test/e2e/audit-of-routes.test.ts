@@ -1,6 +1,6 @@
-// Everything that changes who may do what, whose key pays, or what is stored, stands in the audit log: each address that
-// changes something is called for real, in one story, and its entry looked for. An address that is in none of the lists
-// below fails the test.
+// Everything that changes who may do what, whose key pays, or what is stored, stands in the audit log: each address
+// that changes something is called for real, in one story, and its entry looked for. An address that is in none of the
+// lists below fails the test.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFakeAdminKey, createFakeKey, createFakePassword, listFakeSecrets } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

@@ -1,5 +1,5 @@
-// A provider that is down, as two UniRoute processes with Redis between them see it: what one found out the other knows,
-// they try it again together, and while Redis is away each goes by what it saw itself.
+// A provider that is down, as two UniRoute processes with Redis between them see it: what one found out the other
+// knows, they try it again together, and while Redis is away each goes by what it saw itself.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { describePostgres } from '../support/databases.ts'

@@ -1,5 +1,5 @@
-// The manifests for Kubernetes, without a cluster: no field that its API does not have where it stands, and every name in
-// them leads to something that is there.
+// The manifests for Kubernetes, without a cluster: no field that its API does not have where it stands, and every name
+// in them leads to something that is there.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -112,7 +112,8 @@ test('have only fields that there are, and lead only to what there is', () => {
   // Whoever runs the container reads the secrets by its group.
   for (const volume of spec.volumes) if ('secret' in volume) expect(volume.secret.defaultMode).toBe(0o440)
 
-  // A migration has its time; who serves from memory while the database is away is asked on, for the minute that it does.
+  // A migration has its time; who serves from memory while the database is away is asked on, for the minute that it
+  // does.
   const patience = (one: typeof only.startupProbe): number => one.periodSeconds * one.failureThreshold
   expect(only.startupProbe.httpGet.path).toBe('/health')
   expect(patience(only.startupProbe)).toBeGreaterThanOrEqual(600)

@@ -1,5 +1,5 @@
-// The files of deploy/ and the Dockerfile, as far as they can be proved without an engine that runs them: their grammar,
-// by the programs that read them where those are here, and that they name nothing that does not exist.
+// The files of deploy/ and the Dockerfile, as far as they can be proved without an engine that runs them: their
+// grammar, by the programs that read them where those are here, and that they name nothing that does not exist.
 import { execSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Bytes on their way through (R10, R11, R12, keep-alive): endless answers and clients that do not read cost no memory, a
-// client who leaves at any event stops the provider, and silence is filled between events only.
+// Bytes on their way through (R10, R11, R12, keep-alive): endless answers and clients that do not read cost no memory,
+// a client who leaves at any event stops the provider, and silence is filled between events only.
 import { once } from 'node:events'
 import { type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'

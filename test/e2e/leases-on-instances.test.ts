@@ -1,5 +1,5 @@
-// A key is shared and taken back at one of two instances on one PostgreSQL database, without Redis between them: the other
-// follows within five seconds, and the borrower is told why it no longer serves.
+// A key is shared and taken back at one of two instances on one PostgreSQL database, without Redis between them: the
+// other follows within five seconds, and the borrower is told why it no longer serves.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { describePostgres } from '../support/databases.ts'

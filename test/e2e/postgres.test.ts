@@ -1,4 +1,5 @@
-// The same program on PostgreSQL: a request on one's own key, its receipt, a restart, and kill -9 without a lost record.
+// The same program on PostgreSQL: a request on one's own key, its receipt, a restart, and kill -9 without a lost
+// record.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,11 +1,14 @@
-// The master key of a real server is changed under load and through kill -9: no request fails, every value opens at every
-// instant, and the old secret is needed no more. `npm run drill:rotation` is the same at any size, with figures.
+// The master key of a real server is changed under load and through kill -9: no request fails, every value opens at
+// every instant, and the old secret is needed no more. `npm run drill:rotation` is the same at any size, with figures.
 import { expect, test } from 'vitest'
 import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
 import { type DrillFigures, runRotationDrill } from '../support/rotation-drill.ts'
 import type { Json } from '../support/uniroute-client.ts'
 
-/** How often the server is killed; in `npm run test:nightly` ten times, with so many more keys that each hits the middle. */
+/**
+ * How often the server is killed; in `npm run test:nightly` ten times, with so many more keys that each hits the
+ * middle.
+ */
 const NIGHTLY_KILLS = Number(process.env['ROTATION_KILLS'] ?? 0)
 const KEYS = NIGHTLY_KILLS > 0 ? 30_000 : 6_000
 const timeout = NIGHTLY_KILLS > 0 ? 30 * 60_000 : 900_000

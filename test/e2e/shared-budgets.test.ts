@@ -1,5 +1,5 @@
-// 200 calls at once spend no more than the dollar they may, whichever limit it is: at one UniRoute process on SQLite, and
-// half at each of two that hold one budget together on PostgreSQL.
+// 200 calls at once spend no more than the dollar they may, whichever limit it is: at one UniRoute process on SQLite,
+// and half at each of two that hold one budget together on PostgreSQL.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey, createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

@@ -1,5 +1,5 @@
-// Money is bounded where somebody bounded it: an API key's budget, the owner's cap on a provider key, the allowance on the
-// server's keys; also against many calls at once, and after a restart.
+// Money is bounded where somebody bounded it: an API key's budget, the owner's cap on a provider key, the allowance on
+// the server's keys; also against many calls at once, and after a restart.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'

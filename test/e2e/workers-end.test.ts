@@ -1,5 +1,5 @@
-// How the workers of one machine end and are replaced where that is not smooth: what is served is finished, nobody is started
-// beside those that go on, and who says so twice does not wait.
+// How the workers of one machine end and are replaced where that is not smooth: what is served is finished, nobody is
+// started beside those that go on, and who says so twice does not wait.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'

@@ -1,5 +1,5 @@
-// Mutants that no test can find, each with the reason: they change nothing that anyone could see, or only what no program
-// can look at. They do not count. One that is gone from the code is listed here no longer.
+// Mutants that no test can find, each with the reason: they change nothing that anyone could see, or only what no
+// program can look at. They do not count. One that is gone from the code is listed here no longer.
 
 export interface Mutant {
   readonly file: string

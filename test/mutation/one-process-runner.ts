@@ -1,12 +1,14 @@
-// Tries mutants within one process: the tests are loaded once, then run again for each mutant, which costs a hundredth of
-// starting Vitest anew. For tests that need nothing of Vitest but its words.
+// Tries mutants within one process: the tests are loaded once, then run again for each mutant, which costs a hundredth
+// of starting Vitest anew. For tests that need nothing of Vitest but its words.
 import { registerHooks } from 'node:module'
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
 import type { GatheredTest } from './suite.ts'
 
-/** What the instrumented code and Stryker share; their words, since Stryker is installed only where mutants are tried. */
+/**
+ * What the instrumented code and Stryker share; their words, since Stryker is installed only where mutants are tried.
+ */
 interface Namespace {
   activeMutant?: string | undefined
   currentTestId?: string | undefined

@@ -1,5 +1,5 @@
-// What test files import as `vitest` where mutants are tried within one process: `expect` and `vi` are Vitest's own, tests
-// are gathered instead of run.
+// What test files import as `vitest` where mutants are tried within one process: `expect` and `vi` are Vitest's own,
+// tests are gathered instead of run.
 import { vi } from 'vitest'
 
 export { expect, vi } from 'vitest'

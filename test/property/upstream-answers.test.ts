@@ -1,5 +1,5 @@
-// Two readers of the same answers: random ones, cut at random, come out alike from both clients; damaged ones never make
-// either of them say anything out of turn, and what undici refuses, ours refuses too.
+// Two readers of the same answers: random ones, cut at random, come out alike from both clients; damaged ones never
+// make either of them say anything out of turn, and what undici refuses, ours refuses too.
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createUpstream } from '../../server/upstream/create-upstream.ts'

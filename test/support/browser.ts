@@ -1,6 +1,6 @@
-// A real browser for the dashboard's journeys, from the package folder of the test clients. It watches what every journey
-// must hold: no error in the console, no request to anywhere else, no breach of the content security policy, no secret
-// in page, address, storage, console or answers, nothing to scroll sideways, and no finding of axe.
+// A real browser for the dashboard's journeys, from the package folder of the test clients. It watches what every
+// journey must hold: no error in the console, no request to anywhere else, no breach of the content security policy, no
+// secret in page, address, storage, console or answers, nothing to scroll sideways, and no finding of axe.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -42,8 +42,8 @@ export interface Watched {
   readonly visited: ReadonlySet<string>
   readonly isClosed: boolean
   /**
-   * Where any piece of these secrets, or of the page's own access tokens, can be read. Those of `shownOnce` may stand in
-   * one answer, and in the page while `isShown`.
+   * Where any piece of these secrets, or of the page's own access tokens, can be read. Those of `shownOnce` may stand
+   * in one answer, and in the page while `isShown`.
    */
   findLeaks(secrets: readonly string[], shownOnce?: ReadonlySet<string>, isShown?: boolean): Promise<string[]>
   /** The findings of axe, by rule and place, after transitions have ended. */
@@ -82,8 +82,8 @@ export async function launchBrowser(): Promise<Browser> {
 }
 
 /**
- * What the next call to this address meets, once. The route stays afterwards: while a page's last one is taken away, calls
- * that are on their way are lost now and then, as if the network had failed.
+ * What the next call to this address meets, once. The route stays afterwards: while a page's last one is taken away,
+ * calls that are on their way are lost now and then, as if the network had failed.
  */
 export async function meetOnce(page: Sdk, address: string | RegExp, meet: (route: Sdk) => unknown): Promise<void> {
   let isMet = false

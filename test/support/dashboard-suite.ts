@@ -1,5 +1,6 @@
-// What all journeys through the dashboard have in common: a server with a fake provider, people who sign in, hands on the
-// page, and what must hold on every page at any moment. A suite fails for a page that it visits and never looks at whole.
+// What all journeys through the dashboard have in common: a server with a fake provider, people who sign in, hands on
+// the page, and what must hold on every page at any moment. A suite fails for a page that it visits and never looks at
+// whole.
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import { createFakeKey, listFakeSecrets, rememberSecret, type Vendor } from '../fake-provider/fake-keys.ts'
@@ -68,8 +69,8 @@ interface Hands {
 }
 
 /**
- * A block of journeys; without a browser or a build they are named as not run, and why. `lookedAtIn`: the suite that looks
- * at all pages whole, where this one visits every page for something else.
+ * A block of journeys; without a browser or a build they are named as not run, and why. `lookedAtIn`: the suite that
+ * looks at all pages whole, where this one visits every page for something else.
  */
 export function describeDashboard(
   what: string,

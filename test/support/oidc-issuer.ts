@@ -1,5 +1,5 @@
-// A sign-in provider (OpenID Connect) that is a real HTTP server: discovery, keys, the token endpoint with PKCE and client
-// authentication, and a person who says yes. What it signs can be bent, so that attacks can be tried.
+// A sign-in provider (OpenID Connect) that is a real HTTP server: discovery, keys, the token endpoint with PKCE and
+// client authentication, and a person who says yes. What it signs can be bent, so that attacks can be tried.
 import { hash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -4,7 +4,9 @@ import type { Watched } from './browser.ts'
 export interface Gate {
   /** The calls of the API that were held. */
   readonly calls: readonly string[]
-  /** Lets through one by one until nothing waits any more, and nothing more is asked. Throws if no page comes up at all. */
+  /**
+   * Lets through one by one until nothing waits any more, and nothing more is asked. Throws if no page comes up at all.
+   */
   letThrough(): Promise<void>
   /** Everything goes its usual way again. */
   open(): Promise<void>
@@ -19,14 +21,16 @@ const MOST_ANSWERS = 30
 const LONGEST_DRAWING_MS = 1_000
 
 /**
- * Holds calls of the API by the page that is opened next, and the parts of it that are asked for after the first of them.
+ * Holds calls of the API by the page that is opened next, and the parts of it that are asked for after the first of
+ * them.
  * `lastFirst`: of those that wait, the one that was asked last.
  */
 // size: what is held, and when, is one thing.
 export async function letThroughOneByOne({ page }: Watched, lastFirst: boolean): Promise<Gate> {
   const waiting: (() => Promise<void>)[] = []
   let hasBegun = false
-  // What the page before still asks for is not this page's: held, it would hold the scripts and the style of this one too.
+  // What the page before still asks for is not this page's: held, it would hold the scripts and the style of this one
+  // too.
   let stage: 'before' | 'asked' | 'there' = 'before'
   const asked = new Map<any, string>()
   const onRequest = (request: any): void => {

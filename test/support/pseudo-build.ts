@@ -1,5 +1,5 @@
-// The dashboard with every text lengthened and in brackets (web/pseudo-locale.ts), put in the place of the shipped build
-// for one page; what is cut off in it, and what carries no brackets.
+// The dashboard with every text lengthened and in brackets (web/pseudo-locale.ts), put in the place of the shipped
+// build for one page; what is cut off in it, and what carries no brackets.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -72,9 +72,9 @@ export function listPlainTexts({ page }: Watched, known: RegExp): Promise<string
 }
 
 /**
- * Texts of the dashboard of which something cannot be seen: higher or wider than their own box, cut by a box around them
- * (an ellipsis too), outside the window, or longer than the field that shows them. Names that people chose may end in an
- * ellipsis, and what is scrolled inside its own box may be longer than it.
+ * Texts of the dashboard of which something cannot be seen: higher or wider than their own box, cut by a box around
+ * them (an ellipsis too), outside the window, or longer than the field that shows them. Names that people chose may end
+ * in an ellipsis, and what is scrolled inside its own box may be longer than it.
  */
 export function listClippedTexts({ page }: Watched): Promise<string[]> {
   return page.evaluate(() => {

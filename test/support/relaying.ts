@@ -49,7 +49,10 @@ export function relayPieces(relaying: Relaying, pieces: readonly Buffer[]): Rela
   return { usage, rawUsage: raw, complete, bytes: Buffer.concat(response.kept), failed }
 }
 
-/** A response whose client takes everything and keeps it, without the frames that HTTP/1.1 puts round the pieces of a stream. */
+/**
+ * A response whose client takes everything and keeps it, without the frames that HTTP/1.1 puts round the pieces of a
+ * stream.
+ */
 class KeptResponse extends ServerResponse {
   readonly kept: Buffer[] = []
 

@@ -1,6 +1,6 @@
-// A desk at which the shown snippets are run as they stand: a folder like a person's own with the official SDKs in it, an
-// environment of its own, and programs by the names of the coding agents that take the same settings (test/clients/stand-ins;
-// the agents themselves are large: `npm run test:agents` starts them by the same snippets).
+// A desk at which the shown snippets are run as they stand: a folder like a person's own with the official SDKs in it,
+// an environment of its own, and programs by the names of the coding agents that take the same settings
+// (test/clients/stand-ins; the agents themselves are large: `npm run test:agents` starts them by the same snippets).
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -64,7 +64,8 @@ export function createSnippetDesk({ host, apiKey }: SnippetDeskOptions = {}): Sn
       if (name === '.env') {
         writeFileSync(join(folder, '.env'), code)
         const program = join(CLIENTS, 'stand-ins', 'program.mjs')
-        // A file that stands for itself is read by Node; one that leans on a variable of the shell is read by the shell.
+        // A file that stands for itself is read by Node; one that leans on a variable of the shell is read by the
+        // shell.
         if (apiKey === undefined) return start('node', '--env-file=.env', program, model)
         return start('sh', '-c', 'set -a; . ./.env; exec node "$0" "$1"', program, model)
       }

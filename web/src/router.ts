@@ -1,5 +1,6 @@
 // From an address to its page, under whatever path the dashboard lives. Pages of people wait for the session to be
-// known; who has none signs in first and comes back, to this site only. What is unsaved is asked about before it is left.
+// known; who has none signs in first and comes back, to this site only. What is unsaved is asked about before it is
+// left.
 import { shallowRef } from 'vue'
 import { createRouter, createWebHistory, type RouteLocationNormalized, type Router } from 'vue-router'
 import { i18n } from './i18n.ts'

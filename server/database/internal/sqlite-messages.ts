@@ -1,6 +1,8 @@
 // What the serving thread and the SQLite worker say to each other. Only plain data crosses.
 
-/** A moment of `process.hrtime`, which all threads share, in milliseconds; after it a statement is not begun any more. */
+/**
+ * A moment of `process.hrtime`, which all threads share, in milliseconds; after it a statement is not begun any more.
+ */
 export type Deadline = number
 
 export function monotonicNow(): number {

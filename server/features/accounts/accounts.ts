@@ -53,8 +53,8 @@ export interface AccountsOptions {
 export interface Accounts {
   readonly routes: readonly ControlRoute[]
   /**
-   * Who a session's access token stands for; throws `unauthenticated` or `session_expired`, and, unless `mayLackFactor`,
-   * `second_factor_not_set_up` where the rules demand one that the user does not have.
+   * Who a session's access token stands for; throws `unauthenticated` or `session_expired`, and, unless
+   * `mayLackFactor`, `second_factor_not_set_up` where the rules demand one that the user does not have.
    */
   authenticateSession(token: string, mayLackFactor?: boolean): Promise<Principal>
   /** The same for a token that was accepted a while ago and may be over meanwhile: does its session still stand? */

@@ -1,7 +1,8 @@
 // Deleting one's own account: what goes with it is told first, and goes in one transaction.
-// Invariants: the password is proved again, or, where the account has none, the sign-in is recent; the last active administrator stays; a team others are in keeps an owner;
-// with the row of the user go sessions, keys, aliases, settings and notices. What was used and what was done stay: the
-// ledger under the bare id, the audit log as it was written.
+// Invariants: the password is proved again, or, where the account has none, the sign-in is recent; the last active
+// administrator stays; a team others are in keeps an owner; with the row of the user go sessions, keys, aliases,
+// settings and notices. What was used and what was done stay: the ledger under the bare id, the audit log as it was
+// written.
 import type { Transaction } from 'kysely'
 import type { AccountDeletion } from '../../../contract/accounts.ts'
 import type { Schema } from '../../database/schema.ts'
@@ -20,7 +21,9 @@ interface Caller {
 /** What another room keeps of an account. */
 export interface Leaving {
   describe(userId: string): Promise<Partial<Omit<AccountDeletion, 'obstacle'>>>
-  /** As part of the transaction; throws where something is to be settled first. What it gives is done after the commit. */
+  /**
+   * As part of the transaction; throws where something is to be settled first. What it gives is done after the commit.
+   */
   letGo(caller: Caller, tx: Transaction<Schema>): Promise<() => unknown>
 }
 
@@ -63,7 +66,8 @@ export function createDeletion(context: AccountsContext, leaving: () => readonly
       const { userId, ip } = caller
       const { email } = await prove(caller, proof)
       const afterwards = await database.transaction(async (tx) => {
-        // In this order everywhere: administrators, then this user, then teams. Nothing of theirs can be added from here.
+        // In this order everywhere: administrators, then this user, then teams. Nothing of theirs can be added from
+        // here.
         const admins = await users.lockActiveAdmins(tx)
         const user = await users.lock(userId, tx)
         if (!user) throw new GatewayError('session_expired')

@@ -1,5 +1,5 @@
-// A recent sign-in, for those who sign in with a provider: only what the provider says of when counts, and whoever has no
-// password gets to everything that asks for a recent sign-in by signing in there once more.
+// A recent sign-in, for those who sign in with a provider: only what the provider says of when counts, and whoever has
+// no password gets to everything that asks for a recent sign-in by signing in there once more.
 import { expect, test } from 'vitest'
 import { ADMIN, type AccountRooms, type Answer } from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'

@@ -1,5 +1,5 @@
-// The addresses of signing in with a provider. Two are opened by browsers on their way: they answer a way on, never JSON.
-// Every way on is a page of ours or the provider's own address; nothing of the request chooses another host.
+// The addresses of signing in with a provider. Two are opened by browsers on their way: they answer a way on, never
+// JSON. Every way on is a page of ours or the provider's own address; nothing of the request chooses another host.
 import {
   oidcBeginQuerySchema,
   oidcCallbackQuerySchema,

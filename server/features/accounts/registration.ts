@@ -1,6 +1,6 @@
 // How accounts come to be: registration (closed, by invitation, open), invitations, and the first administrator, by a
-// one-time code printed at start or from the environment. Where registration is open and mail is sent, whoever registers
-// gets an invitation by mail, so that no account exists whose address was never confirmed.
+// one-time code printed at start or from the environment. Where registration is open and mail is sent, whoever
+// registers gets an invitation by mail, so that no account exists whose address was never confirmed.
 // Invariants: the set-up code is stored nowhere, works once and for an hour, at every instance, and never once an
 // administrator exists; of two people who set up at the same moment one becomes the administrator; an invitation makes
 // one account.

@@ -1,9 +1,9 @@
 // Sessions: beginning, refreshing, checking and ending a sign-in.
 // Invariants: an access token counts only while its session stands and is used now and then, its user is active and no
 // credential changed since it was made, asked on every request from a memory that drops what changes; a refresh token
-// is replaced when it is used, but not twice within a short grace, in which the one before it gives the same: tabs refresh
-// together, and what a page asked before it was left may arrive after what the next one asked; an old one shown later ends
-// the session, since somebody copied it.
+// is replaced when it is used, but not twice within a short grace, in which the one before it gives the same: tabs
+// refresh together, and what a page asked before it was left may arrive after what the next one asked; an old one shown
+// later ends the session, since somebody copied it.
 import type { Kysely } from 'kysely'
 import type { Schema } from '../../database/schema.ts'
 import type { Principal } from '../../http/route.ts'

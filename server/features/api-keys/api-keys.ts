@@ -47,7 +47,9 @@ export interface ApiKeys {
   authenticateApiKey(key: string): Promise<ApiKeyContext>
   /** The same from memory alone; undefined means: ask `authenticateApiKey`. */
   peekApiKey(key: string): ApiKeyContext | undefined
-  /** What a call of this user with this key (without one, where null) would be allowed; null where it no longer would. */
+  /**
+   * What a call of this user with this key (without one, where null) would be allowed; null where it no longer would.
+   */
   describeCaller(userId: string, keyId: string | null, sessionId?: string | null): Promise<ApiKeyContext | null>
   /** As part of a transaction of whoever ends a membership; `invalidate` the ids once it is committed. */
   revokeTeamKeys(teamId: string, userId: string | null, tx: Transaction<Schema>): Promise<readonly string[]>

@@ -1,7 +1,7 @@
 // The rows of shared budgets, in SQL: an account for each limit and period, and what calls under way hold of it. Every
 // change is one short transaction that locks reservations first, then accounts in the order of their names.
-// Invariants: money moves by `x = x + ?` only; a reservation is a row, and whoever deletes the row accounts for it, so it
-// is settled once even where its process was taken for dead; `spent` never falls.
+// Invariants: money moves by `x = x + ?` only; a reservation is a row, and whoever deletes the row accounts for it, so
+// it is settled once even where its process was taken for dead; `spent` never falls.
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import { databaseNow } from '../../database/now.ts'
@@ -38,7 +38,9 @@ export interface Account {
 }
 
 export interface BudgetStore {
-  /** Settles, then reserves in order, in one transaction; one outcome a hold. May be repeated with the same settlements. */
+  /**
+   * Settles, then reserves in order, in one transaction; one outcome a hold. May be repeated with the same settlements.
+   */
   apply(settlements: readonly Settlement[], holds: readonly Hold[], now: number): Promise<HoldOutcome[]>
   /** Opens an account, or raises what it says was spent to at least this. */
   open(account: { name: string; endsAt: number | null; spent: number }, now: number): Promise<void>

@@ -1,5 +1,6 @@
-// Budgets that several processes share through the database. Reservations and settlements go in batches, one transaction
-// at a time: while one runs the next gathers, so that a crowd of calls costs few transactions and one connection.
+// Budgets that several processes share through the database. Reservations and settlements go in batches, one
+// transaction at a time: while one runs the next gathers, so that a crowd of calls costs few transactions and one
+// connection.
 // Invariants: nothing is admitted that the database did not admit; what a failed transaction may have reserved is given
 // back; what is settled is told until the database has heard it. A process that dies leaves its reservations to the
 // others, who settle them from the ledger; until its journal is folded what it held counts as nothing.
@@ -99,7 +100,9 @@ export function createSharedBudgets(options: {
     } while (waiting.length > 0 || settlements.length > 0 || renewal !== undefined)
   }
 
-  /** In turn with the batches, since both change the rows of this process, and between two of them however many come. */
+  /**
+   * In turn with the batches, since both change the rows of this process, and between two of them however many come.
+   */
   async function renew(asked: PromiseWithResolvers<void>): Promise<void> {
     renewal = undefined
     try {

@@ -1,5 +1,5 @@
-// How much of their own spending cap on a key its owner has used, and that calls pass it by until the period ends once the
-// cap is reached.
+// How much of their own spending cap on a key its owner has used, and that calls pass it by until the period ends once
+// the cap is reached.
 import { endOfPeriod, type BudgetPeriod } from '../../kernel/periods.ts'
 import type { ProviderKeyRecord } from './record.ts'
 
@@ -16,7 +16,9 @@ export interface CapUse {
   readonly resetsAt: number | null
 }
 
-/** A key that would serve but for its cap is `capped`, and says until when; a state of the provider's stands above that. */
+/**
+ * A key that would serve but for its cap is `capped`, and says until when; a state of the provider's stands above that.
+ */
 export async function withCapHealth<Key extends ProviderKeyRecord>(
   key: Key,
   readCap: ReadCap | undefined,

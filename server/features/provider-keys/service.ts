@@ -1,6 +1,7 @@
 // A user's provider keys: bring one, look at it, replace it, arrange it, test it, destroy it.
 // Invariants: everything is the caller's own, and a key of somebody else is one that does not exist; a secret that came
-// in is sealed in the same call and kept nowhere else; a replaced or deleted ciphertext is destroyed at once and for good.
+// in is sealed in the same call and kept nowhere else; a replaced or deleted ciphertext is destroyed at once and for
+// good.
 import type { Instead } from '../../../contract/impact.ts'
 import type {
   AddProviderKeyBody,

@@ -1,5 +1,5 @@
-// What stands beside a key's state: since when it is off, how long its test took, which models wait, and how much of its cap
-// is used; on both databases.
+// What stands beside a key's state: since when it is off, how long its test took, which models wait, and how much of
+// its cap is used; on both databases.
 import { expect, test } from 'vitest'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
 import type { ProviderKeysOptions } from './context.ts'

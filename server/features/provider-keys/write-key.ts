@@ -112,7 +112,9 @@ export async function removeKey(context: KeyContext, actor: KeyActor, key: Store
   await context.shredder.shred(entryFor(actor, 'key.shredded', key))
 }
 
-/** All keys of whoever deletes their account, as part of that transaction; its caller erases them once it is through. */
+/**
+ * All keys of whoever deletes their account, as part of that transaction; its caller erases them once it is through.
+ */
 export async function removeAllKeys(
   { store, audit }: KeyContext,
   actor: KeyActor,

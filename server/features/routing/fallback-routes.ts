@@ -1,5 +1,5 @@
-// For which reasons the server's keys may pay for somebody, as one answer: the account's default, what the operator grants,
-// what is left of today's allowance, and which keys narrow it further.
+// For which reasons the server's keys may pay for somebody, as one answer: the account's default, what the operator
+// grants, what is left of today's allowance, and which keys narrow it further.
 import type { Allowance } from '../../../contract/limits.ts'
 import { FALLBACK_REASONS, type FallbackPolicy } from '../../../contract/common.ts'
 import { fallbackViewSchema, type FallbackView } from '../../../contract/routing.ts'

@@ -1,5 +1,5 @@
-// What would change if somebody left a team, or were taken out of it, or if it were dissolved: for those who lose what is
-// shared there, and for oneself. Shown before it happens, to whoever may do it.
+// What would change if somebody left a team, or were taken out of it, or if it were dissolved: for those who lose what
+// is shared there, and for oneself. Shown before it happens, to whoever may do it.
 import type { DepartureImpact } from '../../../contract/teams.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'

@@ -1,5 +1,5 @@
-// The rows of leases, in SQL, with the names of those they concern. What was spent is read from the attempts, which keep
-// the lease they were made under.
+// The rows of leases, in SQL, with the names of those they concern. What was spent is read from the attempts, which
+// keep the lease they were made under.
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../../database/database.ts'
 import type { LeaseTable, Schema } from '../../database/schema.ts'
@@ -60,7 +60,10 @@ export interface LeaseStore {
   listBorrowed(userId: string): Promise<LeaseRow[]>
   /** All leases a request of this user may use, their own among them. */
   listUsable(userId: string): Promise<LeaseRow[]>
-  /** What a user could use of others' until some time since, and can no longer; a key that is shared again is not among it. */
+  /**
+   * What a user could use of others' until some time since, and can no longer; a key that is shared again is not among
+   * it.
+   */
   listEnded(userId: string, since: number): Promise<EndedLeaseRow[]>
   /** All in force within a team. */
   listOfTeam(teamId: string): Promise<LeaseRow[]>

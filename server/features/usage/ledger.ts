@@ -120,7 +120,10 @@ export function createLedger(options: {
 
   const reserved = (): number => Math.min(MOST_RESERVED, open.size * RESERVE_PER_REQUEST)
 
-  /** `shorten`: the same without what may be longer than the room kept for it, so that it takes none of the others' room. */
+  /**
+   * `shorten`: the same without what may be longer than the room kept for it, so that it takes none of the others'
+   * room.
+   */
   function journalSoon(json: string, request: OpenRequest, shorten: (() => string) | null = null): void {
     try {
       request.segments.push(journal.append(json, shorten === null ? 0 : reserved()))

@@ -1,5 +1,6 @@
 // A stream of chunks as events of the middle model. Thoughts, text and refusals end when something else begins; calls
-// end with the stream. Invariant: what is collected from the events is what a whole answer of the same content decodes to.
+// end with the stream. Invariant: what is collected from the events is what a whole answer of the same content decodes
+// to.
 import type { Citation, PartDelta, StreamEvent } from '../canonical.ts'
 import type { ResponseDecoding, StreamDecoder } from '../codec.ts'
 import { createPartSequencer } from '../part-sequencer.ts'

@@ -1,6 +1,6 @@
-// `/v1/chat/stream`: `data:{id, content, done, usage, error, provider}`, one event per piece of text, and a last one with
-// `done: true` that holds what a whole answer has beside its text. A stream that fails ends with `error` and is never
-// `done`.
+// `/v1/chat/stream`: `data:{id, content, done, usage, error, provider}`, one event per piece of text, and a last one
+// with `done: true` that holds what a whole answer has beside its text. A stream that fails ends with `error` and is
+// never `done`.
 import { UNKNOWN_USAGE, type Citation, type StreamEvent, type Usage } from '../canonical.ts'
 import type { ResponseEncoding, StreamEncoder } from '../codec.ts'
 import type { ErrorView } from '../protocol.ts'

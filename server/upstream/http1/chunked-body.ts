@@ -1,5 +1,5 @@
-// A chunked body, read strictly: sizes in hexadecimal, extensions passed over, trailers checked and dropped. It says which
-// bytes of a read belong to the body and copies none.
+// A chunked body, read strictly: sizes in hexadecimal, extensions passed over, trailers checked and dropped. It says
+// which bytes of a read belong to the body and copies none.
 import { areTrailers, mayBecomeFields } from './response-head.ts'
 
 /** Of one chunk's size, leading zeros included: so many tell more than any body has. */
@@ -24,8 +24,8 @@ export class ChunkedBody {
   }
 
   /**
-   * Reads on from `at`; the beginnings and ends of what belongs to the body are added to `pieces`. Returns how far it came:
-   * to `length`, or behind the end of the body; -1 where it is malformed.
+   * Reads on from `at`; the beginnings and ends of what belongs to the body are added to `pieces`. Returns how far it
+   * came: to `length`, or behind the end of the body; -1 where it is malformed.
    */
   read(bytes: Buffer, start: number, length: number, pieces: number[]): number {
     let at = start

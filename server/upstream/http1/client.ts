@@ -1,4 +1,5 @@
-// HTTP/1.1 as a client, of our own: a pool for each origin, and those of users' own origins bounded in number and guarded.
+// HTTP/1.1 as a client, of our own: a pool for each origin, and those of users' own origins bounded in number and
+// guarded.
 import { buildConnector } from 'undici'
 import { createGuardedConnect } from '../address-guard.ts'
 import { connectFailure, type Upstream, type UpstreamRequest, type UpstreamSink } from '../upstream.ts'

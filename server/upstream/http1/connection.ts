@@ -1,6 +1,6 @@
 // A socket and the one call it carries at a time. Its listeners are put on once, for all calls that come.
-// Invariants: a call's answer is read from its first byte on this socket and from no earlier one; whatever comes while no
-// call waits for it destroys the socket, and so do an abort, a malformed answer, and bytes behind the end of one.
+// Invariants: a call's answer is read from its first byte on this socket and from no earlier one; whatever comes while
+// no call waits for it destroys the socket, and so do an abort, a malformed answer, and bytes behind the end of one.
 import type { Socket } from 'node:net'
 import { UpstreamFailure } from '../upstream.ts'
 import type { Call, Carrying } from './call.ts'

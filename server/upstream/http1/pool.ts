@@ -1,6 +1,6 @@
 // The connections to one origin: one call each at a time, as many as there are calls, the last used first.
-// Invariants: a call is written to a connection only after one turn of the loop in which it might have been seen closed or
-// talking out of turn; a request goes out a second time only where the system took no byte of it the first time.
+// Invariants: a call is written to a connection only after one turn of the loop in which it might have been seen closed
+// or talking out of turn; a request goes out a second time only where the system took no byte of it the first time.
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 import { connectFailure } from '../upstream.ts'

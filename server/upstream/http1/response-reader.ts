@@ -1,6 +1,7 @@
-// One answer, put together from the reads of a socket however they are cut. It reads a whole read before anyone is told of
-// it, and copies what is kept, so the bytes it is given may be overwritten afterwards.
-// Invariants: nothing is remembered that is longer than a head may be; once it is done or malformed it takes nothing more.
+// One answer, put together from the reads of a socket however they are cut. It reads a whole read before anyone is told
+// of it, and copies what is kept, so the bytes it is given may be overwritten afterwards.
+// Invariants: nothing is remembered that is longer than a head may be; once it is done or malformed it takes nothing
+// more.
 import { ChunkedBody } from './chunked-body.ts'
 import { mayBecomeHead, readResponseHead, type ResponseHead } from './response-head.ts'
 
@@ -98,10 +99,15 @@ export class ResponseReader {
   }
 }
 
-/** What is so small is a part of a common buffer: a pace of thousands of pieces a second pays for each buffer of its own. */
+/**
+ * What is so small is a part of a common buffer: a pace of thousands of pieces a second pays for each buffer of its
+ * own.
+ */
 const SMALL = 2048
 
-/** A copy; a large one is a buffer of its own, since part of a common one keeps the bytes of others in memory with it. */
+/**
+ * A copy; a large one is a buffer of its own, since part of a common one keeps the bytes of others in memory with it.
+ */
 function takePieces(bytes: Buffer): Buffer | null {
   if (pieces.length === 0) return null
   let size = 0

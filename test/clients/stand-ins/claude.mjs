@@ -1,5 +1,5 @@
-// Stands in for Claude Code: the official SDK, told where to ask and as what by the same variables. Small questions go to
-// the small model, as there.
+// Stands in for Claude Code: the official SDK, told where to ask and as what by the same variables. Small questions go
+// to the small model, as there.
 import Anthropic from '@anthropic-ai/sdk'
 
 const client = new Anthropic()

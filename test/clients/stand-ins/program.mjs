@@ -1,4 +1,5 @@
-// A program whose code says nothing of UniRoute: all three SDKs as they come, which read the environment. Takes a model.
+// A program whose code says nothing of UniRoute: all three SDKs as they come, which read the environment. Takes a
+// model.
 import Anthropic from '@anthropic-ai/sdk'
 import { GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'

@@ -24,7 +24,9 @@ export interface Start {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** A tool that the agent offers, by one of the names it has had, and the arguments that make it do a step of the task. */
+/**
+ * A tool that the agent offers, by one of the names it has had, and the arguments that make it do a step of the task.
+ */
 export interface KnownTool {
   readonly name: string
   args(workspace: string): Record<string, unknown>

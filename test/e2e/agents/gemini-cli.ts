@@ -3,7 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FILE_NAME, FILE_TEXT, type Agent } from './agent.ts'
 
-/** Without a chosen way to log in, a base URL alone means a gateway without a key, which it refuses to run without a person. */
+/**
+ * Without a chosen way to log in, a base URL alone means a gateway without a key, which it refuses to run without a
+ * person.
+ */
 const SETTINGS = {
   security: { auth: { selectedType: 'gemini-api-key' } },
   general: { enableAutoUpdate: false, enableAutoUpdateNotification: false },

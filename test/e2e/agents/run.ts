@@ -1,7 +1,7 @@
 // The real coding agents, each doing a small task with its own tools through UniRoute, at a provider of another dialect
 // than its own. `npm run test:agents` [name of an agent …]; the packages are big, so `npm test` leaves them alone.
-// An agent that does not run on this machine is skipped with its reason; one that runs and does not find its way to UniRoute
-// by the snippet that people are shown, or goes wrong there, is a failure.
+// An agent that does not run on this machine is skipped with its reason; one that runs and does not find its way to
+// UniRoute by the snippet that people are shown, or goes wrong there, is a failure.
 // UNIROUTE_AGENTS_TRACE=<folder> keeps what went over the wire.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -107,7 +107,9 @@ function prepare(root: string, door: Door, caller: Caller, model: string): Place
   return { ...place, apiKey: caller.apiKey }
 }
 
-/** The model's part of the task: a call for each step, then a last word. Questions without tools get the usual answer. */
+/**
+ * The model's part of the task: a call for each step, then a last word. Questions without tools get the usual answer.
+ */
 function createScripts(agent: Agent, workspace: string): { script: Script; faults(): string[] } {
   let step = 0
   const faults: string[] = []

@@ -1,5 +1,5 @@
-// API keys in a real browser: made, copied on plain HTTP, shown once, tried with every snippet, rotated, limited, revoked.
-// After every step the page is clean.
+// API keys in a real browser: made, copied on plain HTTP, shown once, tried with every snippet, rotated, limited,
+// revoked. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../server/kernel/clock.ts'
 import { type DashboardSuite, describeDashboard } from '../../support/dashboard-suite.ts'

@@ -1,6 +1,6 @@
-// Every page in every look: both colours, three widths, and with texts two fifths longer. The regular run sees each page
-// in each colour and at each width, but not in all of their pairs, and what opens on a page at the narrowest; the nightly
-// run sees all. With UNIROUTE_PICTURES naming a folder, a picture of each is kept there, of all looks.
+// Every page in every look: both colours, three widths, and with texts two fifths longer. The regular run sees each
+// page in each colour and at each width, but not in all of their pairs, and what opens on a page at the narrowest; the
+// nightly run sees all. With UNIROUTE_PICTURES naming a folder, a picture of each is kept there, of all looks.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,5 +1,5 @@
-// Whatever a page reads may fail. Each of its calls is made to fail once: the page says so where it happened, with the id of
-// the call, and Try again brings what was missing.
+// Whatever a page reads may fail. Each of its calls is made to fail once: the page says so where it happened, with the
+// id of the call, and Try again brings what was missing.
 import { expect, test } from 'vitest'
 import { PAGES, waitUntilSettled } from '../../support/dashboard-pages.ts'
 import { type DashboardSuite, describeDashboard } from '../../support/dashboard-suite.ts'
@@ -21,7 +21,10 @@ function ignoreGone(error: Error): void {
   if (!/Timeout|not attached|detached/i.test(error.message)) throw error
 }
 
-/** In `npm run test:nightly` each tab of a page by itself; else what several tabs of a page ask fails at the first of them. */
+/**
+ * In `npm run test:nightly` each tab of a page by itself; else what several tabs of a page ask fails at the first of
+ * them.
+ */
 const EVERY_TAB = process.env['WHOLE_TABLES'] === 'yes'
 
 const tell = (suite: DashboardSuite): void => {

@@ -1,5 +1,5 @@
-// Forms check while somebody writes, and do not scold: what is wrong is said when a field is left or the form is tried, in
-// our own words beside the field, and goes as soon as it is right.
+// Forms check while somebody writes, and do not scold: what is wrong is said when a field is left or the form is tried,
+// in our own words beside the field, and goes as soon as it is right.
 import { expect, test } from 'vitest'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 

@@ -1,5 +1,5 @@
-// Every form under the failures that people meet: no network, a server that fails, a session that ended meanwhile, somebody
-// who was faster. Each says what to do where it happened, and nothing that was written is lost.
+// Every form under the failures that people meet: no network, a server that fails, a session that ended meanwhile,
+// somebody who was faster. Each says what to do where it happened, and nothing that was written is lost.
 import { expect, test } from 'vitest'
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import { describeDashboard, type DashboardSuite } from '../../support/dashboard-suite.ts'

@@ -1,5 +1,5 @@
-// Nothing moves under the hand while a page comes: answers and later parts of the page are let through one by one, in the
-// order that is farthest from the usual one, so that the load of the machine has no say.
+// Nothing moves under the hand while a page comes: answers and later parts of the page are let through one by one, in
+// the order that is farthest from the usual one, so that the load of the machine has no say.
 import { expect, test } from 'vitest'
 import type { Watched } from '../../support/browser.ts'
 import { OPEN_PAGES, PAGES, readShift, waitUntilSettled } from '../../support/dashboard-pages.ts'

@@ -1,5 +1,5 @@
-// A newcomer's whole path as one test: `npm start`, the printed link, the administrator, a provider key, an API key, every
-// snippet as the page shows it, an answer in the playground. After every step the page is clean.
+// A newcomer's whole path as one test: `npm start`, the printed link, the administrator, a provider key, an API key,
+// every snippet as the page shows it, an answer in the playground. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { findMeasuringObstacle, readProcessorTime } from '../../../bench/processor-time.ts'
 import { createFakePassword } from '../../fake-provider/fake-keys.ts'
@@ -13,8 +13,8 @@ const SDK_SNIPPETS = ['curl', 'OpenAI', 'Anthropic', 'Google'] as const
 
 /**
  * The machine time so far: processor time, user and system, of this process and of all that it started or that those
- * started (npm, server, browser, curl, SDKs), ended or not, as the kernel counts it. It is what the path costs, where the
- * time on the wall is what else the machine had to do. Null where the system does not tell it.
+ * started (npm, server, browser, curl, SDKs), ended or not, as the kernel counts it. It is what the path costs, where
+ * the time on the wall is what else the machine had to do. Null where the system does not tell it.
  */
 function readMachineSeconds(): number | null {
   if (findMeasuringObstacle() !== null) return null
@@ -113,8 +113,8 @@ describeDashboard('a newcomer', (suite) => {
       )
       expect(suite.fake.violations()).toEqual([])
 
-      // A promise of time, which elsewhere only benchmarks judge. Where the system tells no processor time it is left to
-      // the patience of this test, on the wall.
+      // A promise of time, which elsewhere only benchmarks judge. Where the system tells no processor time it is left
+      // to the patience of this test, on the wall.
       const spent = readMachineSeconds()
       if (began !== null && spent !== null) expect(spent - began).toBeLessThan(MOST_SECONDS)
     },

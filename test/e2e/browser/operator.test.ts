@@ -1,5 +1,5 @@
-// What administrators do, in a real browser: users and their sessions, the server's keys, settings, health, and a change
-// of the master key through which every key works. After every step the page is clean.
+// What administrators do, in a real browser: users and their sessions, the server's keys, settings, health, and a
+// change of the master key through which every key works. After every step the page is clean.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'

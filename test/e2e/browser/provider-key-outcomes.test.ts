@@ -1,5 +1,5 @@
-// What a provider says of a key, in words: of a pasted one before it is saved, and of a saved one that is rejected while
-// the server stands in for it. After every step the page is clean.
+// What a provider says of a key, in words: of a pasted one before it is saved, and of a saved one that is rejected
+// while the server stands in for it. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { createFakePassword, rememberSecret } from '../../fake-provider/fake-keys.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
@@ -79,7 +79,8 @@ describeDashboard('what providers say of keys', (suite) => {
     for (const mark of ['data-1p-ignore', 'data-lpignore', 'data-bwignore', 'data-form-type'])
       expect(await field.getAttribute(mark), mark).not.toBeNull()
     const credential = createFakePassword()
-    // Some write and tell of it; Chromium's own way plays a press of no key before and after; extensions play whole keys.
+    // Some write and tell of it; Chromium's own way plays a press of no key before and after; extensions play whole
+    // keys.
     for (const played of ['nothing', 'no key', 'keys'] as const) {
       // Somebody who goes through the page with Tab has been in the field.
       await field.focus()
@@ -176,7 +177,10 @@ describeDashboard('what providers say of keys', (suite) => {
   })
 })
 
-/** In the browser: a value that no hand wrote, with the events that fillers play round it; told by `input` or only by `change`. */
+/**
+ * In the browser: a value that no hand wrote, with the events that fillers play round it; told by `input` or only by
+ * `change`.
+ */
 function fillIn(
   field: any,
   { value, played, isTold }: { value: string; played: 'nothing' | 'no key' | 'keys'; isTold: boolean },

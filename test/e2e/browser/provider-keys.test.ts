@@ -1,5 +1,5 @@
-// Provider keys in a real browser, built as shipped, under the dashboard's own policy: a key's whole life. After every step
-// the page is clean.
+// Provider keys in a real browser, built as shipped, under the dashboard's own policy: a key's whole life. After every
+// step the page is clean.
 import { expect, test } from 'vitest'
 import { describeDashboard, type TabOptions } from '../../support/dashboard-suite.ts'
 

@@ -1,4 +1,5 @@
-// Signing in with a provider, in a real browser: there and back, to where one wanted to go, and what is said when it fails.
+// Signing in with a provider, in a real browser: there and back, to where one wanted to go, and what is said when it
+// fails.
 import { expect, test } from 'vitest'
 import { rememberSecret } from '../../fake-provider/fake-keys.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'

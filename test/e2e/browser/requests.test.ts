@@ -1,5 +1,5 @@
-// The log of requests in a real browser: live while somebody looks, still while they read, one of them whole in a drawer,
-// filters in the address, one call for a page. After every step the page is clean.
+// The log of requests in a real browser: live while somebody looks, still while they read, one of them whole in a
+// drawer, filters in the address, one call for a page. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 import { ask, CHAT_DIALECTS } from '../../support/dialects.ts'

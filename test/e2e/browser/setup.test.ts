@@ -1,5 +1,5 @@
-// Set-up in a real browser, from the printed link on: what fails, what is refused, what comes of it. The way from there to
-// the first answers is in newcomer.test.ts. After every step the page is clean.
+// Set-up in a real browser, from the printed link on: what fails, what is refused, what comes of it. The way from there
+// to the first answers is in newcomer.test.ts. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { createFakePassword } from '../../fake-provider/fake-keys.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'

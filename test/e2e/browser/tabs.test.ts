@@ -1,5 +1,5 @@
-// Two tabs of one browser, one session: what a log-out in one of them leaves in the other, and what becomes of the session
-// when both need a new token at the same moment; with the browser's locks, and on plain HTTP without.
+// Two tabs of one browser, one session: what a log-out in one of them leaves in the other, and what becomes of the
+// session when both need a new token at the same moment; with the browser's locks, and on plain HTTP without.
 import { expect, test } from 'vitest'
 import { meetOnce, type Watched } from '../../support/browser.ts'
 import { describeDashboard } from '../../support/dashboard-suite.ts'

@@ -1,5 +1,5 @@
-// A team in a real browser: made, joined by a link, a key shared and used, its account read, the sharing ended with effect
-// on the next request. After every step the page is clean.
+// A team in a real browser: made, joined by a link, a key shared and used, its account read, the sharing ended with
+// effect on the next request. After every step the page is clean.
 import { expect, test } from 'vitest'
 import { describeDashboard, type TabOptions } from '../../support/dashboard-suite.ts'
 import type { Watched } from '../../support/browser.ts'

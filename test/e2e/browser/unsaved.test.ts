@@ -1,5 +1,6 @@
-// Whoever leaves something unsaved is asked first, by whatever way they leave: Escape, the backdrop, a link, a tab of the
-// page, the way back, closing the browser's tab, signing out. Cancel restores, and what is saved or untouched asks nothing.
+// Whoever leaves something unsaved is asked first, by whatever way they leave: Escape, the backdrop, a link, a tab of
+// the page, the way back, closing the browser's tab, signing out. Cancel restores, and what is saved or untouched asks
+// nothing.
 import { expect, test } from 'vitest'
 import { describeDashboard } from '../../support/dashboard-suite.ts'
 

@@ -1,5 +1,5 @@
-// Usage in a real browser: round midnight in two time zones days, table, total and file are the same; a tiny cost is never
-// none and an unknown one never $0. After every step the page is clean.
+// Usage in a real browser: round midnight in two time zones days, table, total and file are the same; a tiny cost is
+// never none and an unknown one never $0. After every step the page is clean.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -71,7 +71,10 @@ describeDashboard('usage', (suite) => {
     expect(place).toBeGreaterThan(0)
     return of.locator(`${part} tr td:nth-child(${place}) > :last-child`).allInnerTexts()
   }
-  /** What is written, to the digits it is written with, is what the lines of the file add up to; never none for a little. */
+  /**
+   * What is written, to the digits it is written with, is what the lines of the file add up to; never none for a
+   * little.
+   */
   function expectSameCost(shown: string, inFile: readonly string[], what: string): void {
     const nanos = inFile.reduce((sum, text) => sum + BigInt(text.replace('.', '')), 0n)
     const figure = /\$([\d,]+(?:\.\d+)?)/.exec(shown)?.[1]?.replace(/,/g, '')

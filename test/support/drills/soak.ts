@@ -1,6 +1,6 @@
-// Mixed traffic for as long as one likes, at a pace the server has time for: whole answers, streams, clients that go away,
-// translated calls, and the control plane. What leaks shows as memory or descriptors that grow, or as an event loop that is
-// late. Measured is what comes after the server has warmed up.
+// Mixed traffic for as long as one likes, at a pace the server has time for: whole answers, streams, clients that go
+// away, translated calls, and the control plane. What leaks shows as memory or descriptors that grow, or as an event
+// loop that is late. Measured is what comes after the server has warmed up.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -24,8 +24,9 @@ export interface SoakFigures {
   readonly failed: readonly string[]
   readonly failures: number
   /**
-   * Of resident memory: what it grew by, along the line through the samples taken right after a collection, of their mean.
-   * Between two of them the collector lets the heap rise and fall by a fifth for minutes, which hides a leak or feigns one.
+   * Of resident memory: what it grew by, along the line through the samples taken right after a collection, of their
+   * mean. Between two of them the collector lets the heap rise and fall by a fifth for minutes, which hides a leak or
+   * feigns one.
    */
   readonly growth: number
   readonly meanBytes: number

@@ -1,5 +1,5 @@
-// The reader of providers' answers: bytes of a socket, at any split. What it takes for the head, the body and the end is the
-// same however they are cut, and none of it is longer than what came.
+// The reader of providers' answers: bytes of a socket, at any split. What it takes for the head, the body and the end
+// is the same however they are cut, and none of it is longer than what came.
 import { isDeepStrictEqual } from 'node:util'
 import { ResponseReader } from '../../../server/upstream/http1/response-reader.ts'
 import { type FuzzTarget, promise } from './target.ts'

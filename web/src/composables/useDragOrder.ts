@@ -1,5 +1,5 @@
-// Moving a row of a list by its handle, with a mouse, a pen or a finger; Escape lets go of it where it was. Keyboards have
-// buttons for the same.
+// Moving a row of a list by its handle, with a mouse, a pen or a finger; Escape lets go of it where it was. Keyboards
+// have buttons for the same.
 import { onScopeDispose, ref } from 'vue'
 
 interface Drag {

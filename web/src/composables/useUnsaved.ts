@@ -1,5 +1,5 @@
-// A form tells that something on it is not saved: the frame asks before the page is left, and a dialog or sheet round the
-// form before it is closed.
+// A form tells that something on it is not saved: the frame asks before the page is left, and a dialog or sheet round
+// the form before it is closed.
 import { inject, type InjectionKey, onScopeDispose, provide, ref, type Ref } from 'vue'
 import { watchUnsaved } from '../services/unsaved.ts'
 

@@ -1,14 +1,14 @@
-// Who is signed in, in all tabs of this browser. The access token lives here, in memory; the refresh token in a cookie no
-// script can read. Tabs tell each other new tokens, and only one of them refreshes at a time where the browser has locks
-// (elsewhere the server forgives two refreshes within 30 s).
+// Who is signed in, in all tabs of this browser. The access token lives here, in memory; the refresh token in a cookie
+// no script can read. Tabs tell each other new tokens, and only one of them refreshes at a time where the browser has
+// locks (elsewhere the server forgives two refreshes within 30 s).
 // When a session ends under somebody's hands, calls wait for the sign-in that opens over the page, so no draft is lost.
 import type { SessionAnswer, User } from '../../../contract/accounts.ts'
 import { ApiError, send } from './api/send.ts'
 import { forgetUnsaved } from './unsaved.ts'
 
 /**
- * unknown: not asked yet · expired: was signed in on this page, and has to prove it again · enrolling: signed in, and has
- * to add a second factor before anything else is open.
+ * unknown: not asked yet · expired: was signed in on this page, and has to prove it again · enrolling: signed in, and
+ * has to add a second factor before anything else is open.
  */
 export type SessionState = 'unknown' | 'in' | 'enrolling' | 'out' | 'expired'
 type Listener = (state: SessionState, user: User | null) => void

@@ -1,5 +1,6 @@
-// All stores, and the one place where they are emptied: what they hold is of whoever is signed in, so at a log-out, in every
-// tab, each is what it was when it was new, and what was read from the server is gone. It holds for stores to come, too.
+// All stores, and the one place where they are emptied: what they hold is of whoever is signed in, so at a log-out, in
+// every tab, each is what it was when it was new, and what was read from the server is gone. It holds for stores to
+// come, too.
 import { useQueryCache } from '@pinia/colada'
 import { createPinia, type Pinia } from 'pinia'
 import { watchSession } from '../services/session.ts'

@@ -1,4 +1,5 @@
-// Every form either tells when something on it is unsaved, so that leaving asks, or stands here with the reason why not.
+// Every form either tells when something on it is unsaved, so that leaving asks, or stands here with the reason why
+// not.
 import { expect, test } from 'vitest'
 
 const SOURCES: Record<string, string> = import.meta.glob('../**/*.vue', {

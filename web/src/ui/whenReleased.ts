@@ -1,5 +1,5 @@
-// What may move the page waits for the end of a press: whoever leaves a field by pressing a button presses that button, and
-// not what would have come in its place.
+// What may move the page waits for the end of a press: whoever leaves a field by pressing a button presses that button,
+// and not what would have come in its place.
 let isDown = false
 const note = (is: boolean) => () => void (isDown = is)
 for (const [name, is] of [
