@@ -117,6 +117,7 @@ async function readNothing(finding: Finding): Promise<void> {
   await sleep(2_000)
   const base = await readHeld(uniroute)
   await add(NON_READERS)
+  const from = performance.now()
   await waitUntil(() => provider.open >= NON_READERS + 20, 60_000)
   // What is written has come to rest once nobody takes any more.
   let taken = -1
@@ -126,21 +127,12 @@ async function readNothing(finding: Finding): Promise<void> {
     taken = provider.bytes
     return before === taken
   }, 60_000)
-  let from = performance.now()
   const each = ((await readHeld(uniroute)) - base) / NON_READERS
   finding.measured(`${NON_READERS} who read nothing hold ${Math.round(each / 1024)} KB each`)
   finding.expect(each <= MOST_PER_STREAM, `more than ${MOST_PER_STREAM / 1024} KB each`)
   finding.expect(provider.open === sockets.length, `${provider.open} of ${sockets.length} streams are open`)
-  // A busy machine takes minutes to fill the kernel's buffers, and as long as a byte is taken nobody is slow.
-  const isOver = (): boolean => {
-    if (taken !== provider.bytes) from = performance.now()
-    taken = provider.bytes
-    return provider.open === 0
-  }
-  const gone = await waitUntil(isOver, SLOW_CLIENT_MS * 3)
-  finding.measured(
-    `all let go ${seconds(gone === null ? null : performance.now() - from)} after the last byte was taken`,
-  )
+  const gone = await waitUntil(() => provider.open === 0, SLOW_CLIENT_MS * 2)
+  finding.measured(`all let go ${seconds(gone === null ? null : performance.now() - from)} after they stopped`)
   finding.expect(gone !== null, `${provider.open} streams are still open`)
 }
 
