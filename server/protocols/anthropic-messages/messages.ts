@@ -1,5 +1,6 @@
 // Items as messages: turns of the same role combined, results first in the turn right after their calls and as many as
 // there were calls, rules of the middle of a conversation where the vendor lets them stand.
+import { FirstByKey } from '../../kernel/first-by-key.ts'
 import type { Item } from '../canonical.ts'
 import type { RequestEncoding } from '../codec.ts'
 import { asText } from '../read.ts'
@@ -29,9 +30,9 @@ export function encodeMessages(
     if (!NO_MARK.has(block['type'])) breakpoints.mark(block, item.cache)
     append(messages, roleOf(item), [block])
   }
-  orderResults(messages, encoding)
   const combined: WireMessage[] = []
-  for (const { role, content } of messages) if (content.length > 0) append(combined, role, content)
+  for (const { role, content } of orderResults(messages, encoding))
+    if (content.length > 0) append(combined, role, content)
   return placeRules(combined, encoding)
 }
 
@@ -91,25 +92,26 @@ function asReminder(block: WireBlock): WireBlock {
   return Object.assign(block, { text: `<system-reminder>\n${asText(block['text']) ?? ''}\n</system-reminder>` })
 }
 
-function orderResults(messages: WireMessage[], { losses }: RequestEncoding): void {
-  for (let index = 0; index < messages.length; index++) {
-    const message = messages[index]!
-    if (message.role !== 'assistant') continue
-    const ids = message.content.filter((block) => block['type'] === 'tool_use').map((block) => block['id'])
-    if (ids.length === 0 || index === messages.length - 1) continue
-    const results = ids.map((id) => takeResult(messages, index + 1, id) ?? missingResult(id, losses))
-    const next = messages[index + 1]!
-    if (next.role === 'user') next.content = [...results, ...next.content]
-    else messages.splice(index + 1, 0, { role: 'user', content: results })
+/** Results of an assistant turn's calls stand first in the turn behind it, in the order of the calls. */
+function orderResults(messages: readonly WireMessage[], { losses }: RequestEncoding): WireMessage[] {
+  const results = new FirstByKey<WireBlock>()
+  for (const [at, { content }] of messages.entries()) {
+    for (const block of content) if (block['type'] === 'tool_result') results.add(block, [block['tool_use_id']], at)
   }
-}
-
-function takeResult(messages: readonly WireMessage[], from: number, id: unknown): WireBlock | null {
-  for (const message of messages.slice(from)) {
-    const at = message.content.findIndex((block) => block['type'] === 'tool_result' && block['tool_use_id'] === id)
-    if (at !== -1) return message.content.splice(at, 1)[0]!
-  }
-  return null
+  const ahead: WireBlock[][] = messages.map(({ role, content }, at) => {
+    const calls =
+      role === 'assistant' && at < messages.length - 1 ? content.filter((one) => one['type'] === 'tool_use') : []
+    return calls.map(({ id }) => results.take(id, at + 1) ?? missingResult(id, losses))
+  })
+  return messages.flatMap(({ role, content }, at) => {
+    const before = ahead[at - 1] ?? []
+    const rest = content.filter((block) => !results.wasTaken(block))
+    if (before.length === 0 || role === 'user') return [{ role, content: [...before, ...rest] }]
+    return [
+      { role: 'user' as const, content: before },
+      { role, content: rest },
+    ]
+  })
 }
 
 function missingResult(id: unknown, losses: RequestEncoding['losses']): WireBlock {

@@ -1,5 +1,6 @@
 // A conversation in `contents` as items. Calls without ids get some, and results find their calls by name and order.
 // State of another dialect in a signature slot is put in front of what it hangs on, where that dialect has it.
+import { FirstByKey } from '../../kernel/first-by-key.ts'
 import type { CallItem, Item, Role, Signature } from '../canonical.ts'
 import type { RequestDecoding } from '../codec.ts'
 import { lossOfField, noSuchField } from '../losses.ts'
@@ -11,7 +12,7 @@ import { readSlot } from './signature.ts'
 
 export function readContents(value: unknown, decoding: RequestDecoding): Item[] {
   const items: Item[] = []
-  const open: CallItem[] = [] // calls that no result has answered yet
+  const open = new FirstByKey<CallItem>() // calls that no result has answered yet
   let made = 0
   const contents = typeof value === 'string' ? [{ parts: [value] }] : asList(value)
   for (const [turn, content] of contents.entries()) {
@@ -31,7 +32,7 @@ export function readContents(value: unknown, decoding: RequestDecoding): Item[] 
         const argsText = argsTextOf(found.args, 'json')
         const call: CallItem = { ...signed, kind: 'call', id, name: found.name, argsText, style: 'json' }
         items.push(call)
-        open.push(call)
+        open.add(call, [`id ${call.id}`, `name ${call.name}`, 'any'])
       } else if (found.kind === 'result') {
         const callId = takeCall(open, found.id, found.name) ?? `call_${turn}_${made++}`
         const { parts: result, isError } = readResult(found.response, found.parts)
@@ -104,13 +105,11 @@ function placeState(items: Item[], signature: Signature | undefined, turn: numbe
 }
 
 /** The call a result belongs to: by its id, else the first open one of its name, else the first open one. */
-function takeCall(open: CallItem[], id: string | null, name: string | null): string | null {
+function takeCall(open: FirstByKey<CallItem>, id: string | null, name: string | null): string | null {
   if (id !== null) {
-    const known = open.findIndex((call) => call.id === id)
-    if (known !== -1) open.splice(known, 1)
+    open.take(`id ${id}`)
     return id
   }
-  const named = open.findIndex((call) => call.name === name)
-  const at = named === -1 && (name === null || name === '') ? 0 : named
-  return at === -1 ? null : (open.splice(at, 1)[0]?.id ?? null)
+  const named = open.take(`name ${name ?? ''}`) ?? (name ? undefined : open.take('any'))
+  return named?.id ?? null
 }

@@ -1,4 +1,5 @@
 // A conversation as items: leading system texts apart, then one item for each thought, text, picture, call and result.
+import { FirstByKey } from '../../kernel/first-by-key.ts'
 import type { CallItem, Instruction, Item, ResultItem, ResultPart, Signature } from '../canonical.ts'
 import { CannotCross, type RequestDecoding } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
@@ -46,7 +47,7 @@ function readInstructions(message: JsonObject, role: 'system' | 'developer'): In
 function createMessageReader(decoding: RequestDecoding) {
   const open = stateOpener(decoding)
   const styles = new Map<string, CallItem['style']>()
-  const unanswered: { id: string; name: string; legacy: boolean }[] = []
+  const unanswered = new FirstByKey<{ readonly id: string }>()
   let calls = 0
 
   function readCalls(message: JsonObject, turn: number): CallItem[] {
@@ -60,7 +61,8 @@ function createMessageReader(decoding: RequestDecoding) {
       const style = piece.custom ? 'freeform' : 'json'
       const thought = piece.thought ? openThought(piece.thought, open, decoding) : undefined
       styles.set(id, style)
-      unanswered.push({ id, name: piece.name, legacy: raw['function'] === legacy })
+      const kind = raw['function'] === legacy ? 'legacy' : 'listed'
+      unanswered.add({ id }, [`id ${id}`, kind, `${kind} ${piece.name}`])
       return callItem(piece, { turn, id, tool: { name: piece.name, style }, signature: thought, raw })
     })
   }
@@ -79,10 +81,8 @@ function createMessageReader(decoding: RequestDecoding) {
 
   /** The call that a result without an id answers: the first unanswered one of its name. */
   function takeCall(id: string | null, name: string | null, legacy: boolean): string {
-    const at = unanswered.findIndex((call) =>
-      id ? call.id === id : call.legacy === legacy && (name === null || call.name === name),
-    )
-    const call = at === -1 ? undefined : unanswered.splice(at, 1)[0]
+    const kind = legacy ? 'legacy' : 'listed'
+    const call = unanswered.take(id ? `id ${id}` : name === null ? kind : `${kind} ${name}`)
     return id || call?.id || ''
   }
 

@@ -1,5 +1,6 @@
 // Items as messages. Calls of one assistant turn stand on one message, their results directly behind it, one for each;
 // what a tool message cannot hold follows as a user message.
+import { FirstByKey } from '../../kernel/first-by-key.ts'
 import type { ChatRequest, Instruction, Item, ResultItem } from '../canonical.ts'
 import type { RequestEncoding } from '../codec.ts'
 import { tellSummaries } from '../foreign.ts'
@@ -38,20 +39,21 @@ class MessageWriter {
   readonly #items: readonly Item[]
   readonly #encoding: MessageEncoding
   readonly #messages: Message[] = []
-  readonly #used = new Set<number>()
+  readonly #results = new FirstByKey<number>()
   #assistant: AssistantMessage | null = null
   #plain: { role: string; turn: number; parts: Message[]; extra: Message } | null = null
 
   constructor(items: readonly Item[], encoding: MessageEncoding) {
     this.#items = items
     this.#encoding = encoding
+    for (const [at, item] of items.entries()) if (item.kind === 'result') this.#results.add(at, [item.callId], at)
   }
 
   write(): Message[] {
     for (const [at, item] of this.#items.entries()) {
       if (item.kind === 'result') {
         this.#flush(at)
-        if (!this.#used.has(at)) this.#writeResults([item])
+        if (!this.#results.wasTaken(at)) this.#writeResults([item])
       } else if ('role' in item && item.role !== 'assistant') this.#addPlain(item, at)
       else this.#addAssistant(item, at)
     }
@@ -124,14 +126,10 @@ class MessageWriter {
     const found: { at: number; item: ResultItem }[] = []
     const missing: ResultItem[] = []
     for (const call of calls) {
-      const at = this.#items.findIndex(
-        (item, at) => at > call.at && item.kind === 'result' && item.callId === call.id && !this.#used.has(at),
-      )
-      const item = this.#items[at]
-      if (item?.kind === 'result') {
-        this.#used.add(at)
-        found.push({ at, item })
-      } else missing.push(missingResult(call.id))
+      const at = this.#results.take(call.id, call.at + 1)
+      const item = at === undefined ? undefined : this.#items[at]
+      if (at !== undefined && item?.kind === 'result') found.push({ at, item })
+      else missing.push(missingResult(call.id))
     }
     // Where the conversation ends with the calls, nobody says that there were results.
     if (found.length === 0 && from >= this.#items.length) return []

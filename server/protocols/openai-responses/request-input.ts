@@ -29,8 +29,10 @@ interface Writer {
   readonly names: ToolNames
   readonly encoding: RequestEncoding
   readonly freeform: ReadonlySet<string>
-  /** Calls that were looked at for a missing result. */
-  readonly filled: Set<CallItem>
+  /** Where the last result of a call stands. */
+  readonly lastResults: ReadonlyMap<string, number>
+  /** How far calls were looked at for a missing result. */
+  filled: number
 }
 
 export function encodeInput(
@@ -42,7 +44,7 @@ export function encodeInput(
   const freeform = new Set(
     request.items.flatMap((item) => (item.kind === 'call' && item.style === 'freeform' ? [item.id] : [])),
   )
-  const writer: Writer = { input: [], names, encoding, freeform, filled: new Set() }
+  const writer: Writer = { input: [], names, encoding, freeform, lastResults: findResults(request.items), filled: 0 }
   const apart = request.instructions.filter(({ forThisCall }) => forThisCall)
   writeInstructions(
     writer,
@@ -69,10 +71,9 @@ function goesOn(item: Item): boolean {
 
 /** The API wants as many results as calls. */
 function fillResults(writer: Writer, items: readonly Item[], before: number): void {
-  for (const [at, call] of items.entries()) {
-    if (call.kind !== 'call' || at >= before || writer.filled.has(call)) continue
-    writer.filled.add(call)
-    if (items.some((item, later) => later > at && item.kind === 'result' && item.callId === call.id)) continue
+  for (let at = writer.filled; at < before; at++) {
+    const call = items[at]!
+    if (call.kind !== 'call' || (writer.lastResults.get(call.id) ?? -1) > at) continue
     writer.encoding.losses.approximate('tool_result', 'a call without a result was given an error as its result')
     const { turn, id: callId, style } = call
     writeResult(writer, {
@@ -84,6 +85,11 @@ function fillResults(writer: Writer, items: readonly Item[], before: number): vo
       style,
     })
   }
+  writer.filled = before
+}
+
+function findResults(items: readonly Item[]): Map<string, number> {
+  return new Map(items.flatMap((item, at) => (item.kind === 'result' ? [[item.callId, at] as const] : [])))
 }
 
 const NO_RESULT = 'no result was given for this call'

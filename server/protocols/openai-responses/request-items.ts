@@ -24,6 +24,8 @@ interface Reader extends Input {
   side: Side
   /** State of another dialect that hangs on the call or text beside it. */
   pending: ReasoningItem | null
+  /** Of the tools: those of the first `read` of them. */
+  readonly names: { readonly known: Set<string>; read: number }
 }
 
 /** `declared`: the tools that stand up front, to which the input may add. */
@@ -37,6 +39,7 @@ export function decodeInput(input: unknown, declared: Declared, decoding: Reques
     turn: -1,
     side: null,
     pending: null,
+    names: { known: new Set(), read: 0 },
   }
   if (typeof input === 'string') {
     reader.items.push({ turn: 0, kind: 'text', role: 'user', text: input })
@@ -213,9 +216,16 @@ function decodeResultPart(value: unknown): ResultPart {
 // Tools that a search brought in are callable from there on; the item itself carries them to its own dialect.
 function readFoundTools(reader: Reader, raw: JsonObject): void {
   for (const tool of decodeTools(raw['tools'], reader.items.length).tools) {
-    const known = reader.tools.some(({ name, namespace }) => name === tool.name && namespace === tool.namespace)
-    if (!known) reader.tools.push(tool)
+    if (isNew(reader, tool)) reader.tools.push(tool)
   }
+}
+
+function isNew({ names, tools }: Reader, { name, namespace }: Declared['tools'][number]): boolean {
+  for (; names.read < tools.length; names.read++) {
+    const known = tools[names.read]!
+    names.known.add(toolKey(known.name, known.namespace))
+  }
+  return !names.known.has(toolKey(name, namespace))
 }
 
 /** Names (with their namespaces) of the tools that opaque search results carry. */
