@@ -80,13 +80,12 @@ describePostgres('breakers of two instances', () => {
       const asked = Array.from({ length: 40 }, async (_, at) => {
         payers.push(billedTo(await askAt([here, there][at % 2]!, carol.apiKey, model, true)))
       })
-      await expect.poll(() => payers.length, { timeout: 30_000, interval: 20 }).toBe(39)
-      // What Redis did not answer in time, each decided for itself.
-      expect(carol.calls()).toBeGreaterThanOrEqual(1)
-      expect(carol.calls()).toBeLessThanOrEqual(1 + (await countUnanswered()))
-      expect(new Set(payers)).toEqual(new Set(['server']))
       await Promise.all(asked)
-      expect(payers.at(-1)).toBe('user')
+      // What Redis did not answer in time, each decided for itself.
+      const probes = carol.calls()
+      expect(probes).toBeGreaterThanOrEqual(1)
+      expect(probes).toBeLessThanOrEqual(1 + (await countUnanswered()))
+      expect(payers.filter((payer) => payer !== 'server')).toEqual(Array(probes).fill('user'))
       for (const server of [here, there]) {
         await expect.poll(() => readBreakers(server, model)).toEqual([])
         expect(billedTo(await askAt(server, carol.apiKey, model))).toBe('user')
