@@ -3,7 +3,7 @@
 // compiler and no installation step where it runs. Beside the packed file, whose path is printed, lies a bill of
 // materials (CycloneDX) of all that is inside.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -24,6 +24,8 @@ const COPIED = [
   'CHANGELOG.md',
   'SECURITY.md',
   'THREAT_MODEL.md',
+  'CONTRIBUTING.md',
+  'ARCHITECTURE.md',
   // What the program refers to in its own words, and what a service is made of.
   'docs',
   'deploy/systemd',
@@ -48,6 +50,7 @@ mkdirSync(OUT, { recursive: true })
 // What is missing is an error here.
 const bundled = await bundle()
 for (const path of COPIED) cpSync(join(ROOT, path), join(OUT, path), { recursive: true })
+unlinkAbsent()
 writeFileSync(join(OUT, 'package.json'), `${JSON.stringify(describePackage(), null, 2)}\n`)
 // The list of breached passwords is made of this one's, so its licence comes along.
 const MADE_OF = [join(ROOT, 'node_modules', '@zxcvbn-ts', 'language-common')]
@@ -75,6 +78,18 @@ async function bundle(): Promise<string[]> {
   await build.close()
   const modules = output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []))
   return [...new Set(modules.flatMap((path) => packageFolderOf(path) ?? []))].toSorted()
+}
+
+/** What the documents say of sources and tests stays as words: those do not come along, and a link would lead nowhere. */
+function unlinkAbsent(): void {
+  for (const file of globSync(['*.md', 'docs/**/*.md'], { cwd: OUT })) {
+    const path = join(OUT, file)
+    const text = readFileSync(path, 'utf8').replaceAll(
+      /(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)#\s]+)[^)]*\)/g,
+      (link: string, words: string, target: string) => (existsSync(join(dirname(path), target)) ? link : words),
+    )
+    writeFileSync(path, text)
+  }
 }
 
 function packageFolderOf(path: string): string | undefined {

@@ -136,16 +136,19 @@ describe('the Node that runs', () => {
     },
   )
 
-  test.skipIf(process.platform !== 'linux')('is the bundled one where it works, started by an older one', () => {
-    run('with-node.mjs', ['-e', ''])
-    const folder = join(clone, 'node_modules', `node-linux-${process.arch}`, 'bin')
-    mkdirSync(folder, { recursive: true })
-    symlinkSync(process.execPath, join(folder, 'node'))
-    const { stdout } = run('with-node.mjs', ['-p', 'process.versions.node'], SYSTEM_NODE)
-    expect(stdout.trim()).toBe(process.versions.node)
-  })
+  test.skipIf(process.platform !== 'linux')(
+    'is the bundled one where it works, started by an older one (needs Linux)',
+    () => {
+      run('with-node.mjs', ['-e', ''])
+      const folder = join(clone, 'node_modules', `node-linux-${process.arch}`, 'bin')
+      mkdirSync(folder, { recursive: true })
+      symlinkSync(process.execPath, join(folder, 'node'))
+      const { stdout } = run('with-node.mjs', ['-p', 'process.versions.node'], SYSTEM_NODE)
+      expect(stdout.trim()).toBe(process.versions.node)
+    },
+  )
 
-  test.skipIf(process.platform !== 'linux')('a bundled one that does not run here is passed over', () => {
+  test.skipIf(process.platform !== 'linux')('a bundled one that does not run here is passed over (needs Linux)', () => {
     run('with-node.mjs', ['-e', ''])
     const folder = join(clone, 'node_modules', `node-linux-${process.arch}`, 'bin')
     mkdirSync(folder, { recursive: true })
@@ -157,7 +160,7 @@ describe('the Node that runs', () => {
 describe('npm start', () => {
   const SERVER = `
     process.on('SIGTERM', () => process.exit(7))
-    console.log(JSON.stringify({ flags: process.execArgv, cache: process.env.NODE_COMPILE_CACHE, words: process.argv.slice(2) }))
+    console.log(JSON.stringify({ flags: process.execArgv, cache: process.env.NODE_COMPILE_CACHE, malloc: process.env.MALLOC_MMAP_THRESHOLD_, words: process.argv.slice(2) }))
     setInterval(() => {}, 1000)`
 
   test('runs the server without reports of its environment, without a debugger, and ends it by signal with its own code', async () => {
@@ -167,17 +170,23 @@ describe('npm start', () => {
       env: environment(),
     })
     const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
-    const { flags, cache, words } = JSON.parse(line) as { flags: string[]; cache: string; words: string[] }
+    const { flags, cache, malloc, words } = JSON.parse(line) as {
+      flags: string[]
+      cache: string
+      malloc: string
+      words: string[]
+    }
     expect(flags).toEqual(expect.arrayContaining(['--report-exclude-env', '--disable-sigusr1']))
     // Doubles what the published bundle takes of memory.
     expect(flags).not.toContain('--enable-source-maps')
     expect(cache).toContain('node_modules')
+    expect(malloc).toBe('4194304')
     expect(words).toEqual(['word'])
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([7, null])
   })
 
-  test.skipIf(process.platform !== 'linux')('leaves no core file behind a crash', () => {
+  test.skipIf(process.platform !== 'linux')('leaves no core file behind a crash (needs Linux)', () => {
     writeFileSync(
       join(clone, 'server', 'main.ts'),
       `import { readFileSync } from 'node:fs'\nprocess.stdout.write(readFileSync('/proc/self/limits', 'utf8'))`,

@@ -3,7 +3,6 @@
 import { fileURLToPath } from 'node:url'
 import { getHeapStatistics } from 'node:v8'
 import { createPrices } from './catalog/prices.ts'
-import { NAMED_PEOPLE } from '../contract/names.ts'
 import { BUILT_IN_KEYS, type Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
 import type { Redis } from './database/redis.ts'
@@ -281,6 +280,7 @@ export function createApp(options: AppOptions): App {
     budgets,
     allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay,
     bodyBudget,
+    apiKeyConcurrency: config.apiKeyConcurrency,
     media: config.media,
     publicUrl,
     metrics,
@@ -290,6 +290,10 @@ export function createApp(options: AppOptions): App {
     ...(options.timers ? { timers: options.timers } : {}),
   })
   const allowance = { budgets, clock, allowanceUsdNanosPerDay: config.serverAllowanceUsdNanosPerDay }
+  const ownKeys = {
+    listProviderKeys: (userId: string) => providerKeys.chainFor(userId),
+    listApiKeys: (userId: string) => apiKeys.listNamed(userId),
+  }
   const describeReachable = createReachableModels({ providers, prices, overrides: catalog.overrides })
   const readSetup = async (): Promise<'off' | 'needed' | 'done'> =>
     config.admin !== null ? 'off' : (await accounts.isSetupNeeded()) ? 'needed' : 'done'
@@ -324,35 +328,10 @@ export function createApp(options: AppOptions): App {
       granted: [...config.serverFallback],
       readAccountFallback: async (userId) => (await apiKeys.describeCaller(userId, null))?.accountFallback ?? 'never',
       readAllowance: (userId) => readAllowance(allowance, userId),
-      listProviderKeys: async (userId) =>
-        (await providerKeys.chainFor(userId)).map(({ id, label, fallback }) => ({
-          id: toPublicId('pk', id),
-          name: label,
-          fallback,
-        })),
-      listApiKeys: async (userId) =>
-        (await apiKeys.listNamed(userId))
-          .filter(({ isActive }) => isActive)
-          .map(({ id, name, fallback }) => ({ id: toPublicId('ak', id), name, fallback })),
+      ...ownKeys,
     }),
-    ...createNamesRoutes({
-      nameProviderKeys: async (userId) =>
-        (await providerKeys.chainFor(userId)).map(({ id, provider, label }) => ({
-          id: toPublicId('pk', id),
-          provider,
-          label,
-        })),
-      nameApiKeys: async (userId) =>
-        (await apiKeys.listNamed(userId)).map(({ id, name, last4, isActive, expiresAt }) => ({
-          id: toPublicId('ak', id),
-          name,
-          last4,
-          is_active: isActive,
-          expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
-        })),
-      namePeople: () => accounts.listPeople(NAMED_PEOPLE),
-    }),
-    ...createEncryptionRoutes({ rotation, clock }),
+    ...createNamesRoutes({ ...ownKeys, listPeople: (limit) => accounts.listPeople(limit) }),
+    ...createEncryptionRoutes({ rotation }),
     ...createAuditRoutes({ reader: auditReader, audit }),
     ...createServerKeyRoutes({
       providers,

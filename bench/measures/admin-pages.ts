@@ -3,7 +3,7 @@
 // group.)
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { COMPILE_CACHE } from '../../test/support/compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from '../../test/support/launcher-environment.ts'
 import { createFakeKey } from '../../test/fake-provider/fake-keys.ts'
 import { createPostgresDatabase, dropPostgresDatabase, postgresProblem } from '../../test/support/databases.ts'
 import { EVERY_MS, fillLedger } from '../../test/support/large-ledger.ts'
@@ -104,7 +104,7 @@ async function measurePages(
   const [key, jwt] = [randomBytes(48).toString('base64'), randomBytes(48).toString('base64')]
   const uniroute = await startUniRoute({
     ...(databaseUrl !== undefined && { databaseUrl }),
-    env: { ...COMPILE_CACHE, LOG_LEVEL: 'warn', PROVIDER_KEY_ENCRYPTION_KEY: key, JWT_SECRET: jwt },
+    env: { ...LAUNCHER_ENVIRONMENT, LOG_LEVEL: 'warn', PROVIDER_KEY_ENCRYPTION_KEY: key, JWT_SECRET: jwt },
   })
   stack.defer(async () => {
     await uniroute.stop()

@@ -142,8 +142,7 @@ async function measureLoads(wishes: Wishes, samples: readonly Sample[]): Promise
 
 /**
  * Of a fresh process each round, in which the counts follow one another. Told is what each stream beyond the count
- * before
- * takes: the first ones move into memory that the warm-up has left, and are no measure.
+ * before takes: the first ones move into memory that the warm-up has left, and are no measure.
  */
 async function measureMemory({ rounds, say }: Wishes): Promise<CurveLine[]> {
   const most = countStreams()

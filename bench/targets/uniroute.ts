@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { COMPILE_CACHE } from '../../test/support/compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from '../../test/support/launcher-environment.ts'
 import { createUniRouteClient, type UniRouteClient } from '../../test/support/uniroute-client.ts'
 import { stopProcess, watchOutput } from '../processes.ts'
 import { grow, type Growth } from './grown.ts'
@@ -99,7 +99,7 @@ function profileFlags({ profileFolder }: TargetSetting): string[] {
 
 function writeEnvironment({ folder, upstreamPort }: TargetSetting): Record<string, string> {
   return {
-    ...COMPILE_CACHE,
+    ...LAUNCHER_ENVIRONMENT,
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
     PORT: '0',

@@ -73,6 +73,7 @@ export interface Config {
   readonly serverFallback: readonly FallbackReason[]
   readonly invalidGraceMs: number
   readonly serverAllowanceUsdNanosPerDay: number | null
+  readonly apiKeyConcurrency: number
   readonly upstreamClient: 'own' | 'undici'
   readonly logLevel: string
   readonly metricsToken: Secret | null
@@ -153,6 +154,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     serverFallback: read('SERVER_FALLBACK'),
     invalidGraceMs: read('INVALID_GRACE'),
     serverAllowanceUsdNanosPerDay: readOptional('SERVER_ALLOWANCE_USD_PER_DAY'),
+    apiKeyConcurrency: read('API_KEY_CONCURRENCY'),
     upstreamClient: read('UPSTREAM_CLIENT'),
     logLevel: read('LOG_LEVEL'),
     metricsToken: readOptional('METRICS_TOKEN'),

@@ -288,6 +288,13 @@ const PAYERS = {
 } as const satisfies Record<string, Setting>
 
 const OPERATION = {
+  API_KEY_CONCURRENCY: {
+    kind: kinds.wholeNumber(1, 100_000),
+    default: '10000',
+    example: '500',
+    meaning:
+      'The most requests of one API key at once in each process, streams included; more are refused with a 429. A user who calls without a key counts as one.',
+  },
   UPSTREAM_CLIENT: {
     kind: kinds.oneOf('own', 'undici'),
     default: 'own',

@@ -1,6 +1,7 @@
 // What PostgreSQL alone has to keep: limits on slow statements, lost connections, a clear word where it is missing.
 import { createServer } from 'node:net'
 import { sql } from 'kysely'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   createPostgresDatabase,
@@ -64,6 +65,45 @@ describePostgres('PostgreSQL', () => {
     const write = () => database.transaction((tx) => sql`CREATE TABLE written_after_all (x INTEGER)`.execute(tx))
     expect(await failure(write())).toMatchObject(unavailable)
     await write()
+  })
+
+  test('a server that lets this role in no more is one that is away, and says why in the log once', async () => {
+    const role = `uniroute_role_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
+    const name = new URL(url).pathname.slice(1)
+    const administer = (statement: string) => sql.raw(statement).execute(database.query)
+    await administer(`CREATE ROLE ${role} LOGIN`)
+    try {
+      const address = new URL(url)
+      address.username = role
+      const lines: string[] = []
+      const log = pino({}, { write: (line: string) => void lines.push(line) })
+      const theirs = await openDatabase({ url: address.href, log })
+      const ways: [string, string][] = [
+        [`ALTER ROLE ${role} NOLOGIN`, `ALTER ROLE ${role} LOGIN`],
+        [`ALTER ROLE ${role} CONNECTION LIMIT 0`, `ALTER ROLE ${role} CONNECTION LIMIT -1`],
+        [`REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`, `GRANT CONNECT ON DATABASE ${name} TO PUBLIC`],
+      ]
+      for (const [close, open] of ways) {
+        await administer(close)
+        await administer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`)
+        // An idle connection may be handed out before its end is noticed.
+        await theirs.ping().catch(() => undefined)
+        expect(await failure(theirs.ping()), close).toMatchObject(unavailable)
+        expect(await failure(theirs.ping()), close).toMatchObject(unavailable)
+        expect(await failure(openDatabase({ url: address.href })), close).toBeInstanceOf(DatabaseOpenError)
+        // The operator reads why, once however often it is tried.
+        expect(
+          lines.filter((line) => line.includes('lets UniRoute in no more')),
+          close,
+        ).toHaveLength(1)
+        lines.length = 0
+        await administer(open)
+        await theirs.ping()
+      }
+      await theirs.close()
+    } finally {
+      await administer(`DROP ROLE ${role}`)
+    }
   })
 
   test('numbers beyond 2^53 are an error, never a rounded sum', async () => {

@@ -1,6 +1,7 @@
-// Lets a caller with limits in, or not: a request when it arrives, the tokens it may use once the body says how many, and
-// what it used in place of that at the end. Callers without limits never come here. Every answer to a caller with limits
-// says how they stand, in the headers of their dialect; where the provider says the same of its own limits, the tighter.
+// Lets a caller with limits in, or not: a request when it arrives, the tokens it may use once the body says how many,
+// and what it used in place of that at the end. Callers without limits never come here. Every answer to a caller with
+// limits says how they stand, in the headers of their dialect; where the provider says the same of its own limits, the
+// tighter.
 import type { ServerResponse } from 'node:http'
 import { estimateTokens } from '../catalog/prices.ts'
 import { RateLimitError, type Admitted, type Limits, type RateLimit } from '../features/limits/limits.ts'

@@ -41,6 +41,19 @@ function run(chunks: readonly Buffer[]) {
 const elements = fc.array(fc.constantFrom(...ORDINARY), { minLength: 1 })
 
 describe('the guard of JSON arrays', () => {
+  test('stops in an error too long to hold that repeats the key, wherever key and reads stand', () => {
+    for (const before of [100, 65_000, 65_470, 200_000]) {
+      const words = `${'x '.repeat(before / 2)}${KEY}${' y'.repeat(60_000)}`
+      const text = `[{"candidates":[]},{"error":{"code":400,"message":"${words}"}}]`
+      for (const size of [997, 16_384, 65_536, 1_000_000]) {
+        const cuts = Array.from({ length: Math.floor(text.length / size) }, (_, at) => (at + 1) * size)
+        const { sent, leak } = run(cutAt(text, cuts))
+        expect([before, size, leak]).toEqual([before, size, true])
+        expect(scan.cleanHeader(sent)).toBe(true)
+      }
+    }
+  })
+
   test('lets everything through byte for byte, however it is cut, and sees the end', () => {
     fc.assert(
       fc.property(elements, fc.constantFrom(']', ']\n', ''), fc.array(fc.nat()), (list, end, points) => {

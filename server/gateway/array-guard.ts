@@ -1,11 +1,10 @@
 // Stands between a provider's JSON array and the client (Gemini streams without `alt=sse`), as the stream guard does
-// for
-// events: elements go on when they are whole, so that an error can still be looked through for the key it was asked
-// with; one too long to be an error goes on as it comes. Bytes are followed, nothing is decoded but what may be an
+// for events: elements go on when they are whole, so that an error can still be looked through for the key it was asked
+// with; one too long to hold goes on as it comes, as far as it does not repeat the key. Bytes are followed, nothing is decoded but what may be an
 // error.
 import { parseSseEvent } from '../kernel/sse.ts'
 import type { StreamFacts, UpstreamError } from '../protocols/protocol.ts'
-import type { CredentialScan, GuardedBytes } from './credential-scan.ts'
+import { SEAM, type CredentialScan, type GuardedBytes } from './credential-scan.ts'
 
 export interface ArrayGuard {
   /** `progress`: an element ended in these bytes. */
@@ -20,14 +19,16 @@ export interface ArrayGuard {
   readonly closed: boolean
 }
 
-/** Of an element that is not complete; an error is never so long. */
+/** Of an element that is not complete. */
 const MOST_HELD = 64 * 1024
+
+const NOTHING = Buffer.alloc(0)
 
 export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): ArrayGuard {
   const follower = createFollower()
   let held: Buffer | null = null
-  /** Inside an element too long to hold. */
-  let passing = false
+  /** The end of what went on of an element too long to hold; null outside one. */
+  let passed: Buffer | null = null
   let elements = 0
 
   /** May this element go on? What stands before it in the array (brackets, commas) is part of `bytes`. */
@@ -43,6 +44,13 @@ export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts,
     return scan.mayRelayEvent(stream, event)
   }
 
+  /** An element too long to hold may turn out to be an error at its very end. */
+  function passes(bytes: Buffer, before: Buffer): boolean {
+    const seam = Buffer.concat([before, bytes])
+    passed = Buffer.from(seam.subarray(-SEAM))
+    return scan.isClean(seam)
+  }
+
   // Not getters: V8 puts those of object literals into old space, and one is made for every stream.
   const guard = {
     firstError: null as UpstreamError | null,
@@ -56,17 +64,18 @@ export function createArrayGuard(scan: CredentialScan, stream: Pick<StreamFacts,
       held = null
       let start = 0
       for (const end of ends) {
-        if (!passing && !judge(bytes.subarray(start, end))) {
+        const element = bytes.subarray(start, end)
+        if (passed === null ? !judge(element) : !passes(element, passed)) {
           return { bytes: start === 0 ? null : bytes.subarray(0, start), leak: true, progress: true }
         }
-        passing = false
+        passed = null
         elements++
         start = end
       }
       const progress = ends.length > 0
-      if (passing || bytes.length - start > MOST_HELD) {
-        passing = true
-        return { bytes, leak: false, progress }
+      if (passed !== null || bytes.length - start > MOST_HELD) {
+        const clean = passes(bytes.subarray(start), passed ?? NOTHING)
+        return { bytes: clean ? bytes : start === 0 ? null : bytes.subarray(0, start), leak: !clean, progress }
       }
       if (start < bytes.length) held = bytes.subarray(start)
       return { bytes: start === 0 ? null : bytes.subarray(0, start), leak: false, progress }

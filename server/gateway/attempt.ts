@@ -138,11 +138,16 @@ class Attempt implements UpstreamSink, Watched {
     response.on('close', this.#onClose)
     response.on('drain', this.#onDrain)
     this.#watchPlace = this.#tools.watch.add(this)
+    this.#guard(() => (this.#call = this.#send()))
+  }
+
+  #send(): UpstreamCall {
     const text = this.#credential === null ? null : revealSecret(this.#credential)
-    this.#call = this.#tools.upstream.send(
+    const { provider, key } = this.#target
+    return this.#tools.upstream.send(
       {
-        origin: this.#target.provider.origin,
-        guarded: this.#target.key?.baseUrl != null,
+        origin: provider.origin,
+        guarded: key?.baseUrl != null,
         method: this.#carrier.method ?? 'POST',
         path: this.#carrier.path,
         headers: this.#carrier.buildHeaders(text),
@@ -174,7 +179,7 @@ class Attempt implements UpstreamSink, Watched {
   }
 
   // A throw in a callback of the socket would be lost and the request with it: it ends the try instead.
-  #guard(step: () => void): void {
+  #guard(step: () => unknown): void {
     try {
       step()
     } catch (error) {

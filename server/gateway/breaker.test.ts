@@ -4,6 +4,8 @@ import { createMovableClock } from '../../test/support/account-rooms.ts'
 import { type BreakerKey, type Breakers, createBreakers } from './breaker.ts'
 
 const KEY: BreakerKey = { provider: 'openai', model: 'gpt-4o', side: 'user', owner: 'ada', origin: '' }
+/** Whose request it is, where that makes no difference. */
+const ASKER = {}
 const owners = Array.from({ length: 7 }, (_, index) => ({ ...KEY, owner: `owner${index}` }))
 
 function create() {
@@ -23,9 +25,9 @@ describe('opening', () => {
   test('19 failures are too few, the 20th opens it for 10 s', () => {
     const { breakers, fail } = create()
     fail(19)
-    expect(breakers.allows(KEY)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
     fail(1)
-    expect(breakers.allows(KEY)).toBe(false)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
     expect(breakers.openFor(KEY)).toBe(10_000)
     expect(breakers.openCount).toBe(1)
     const { provider, model, side } = KEY
@@ -54,7 +56,7 @@ describe('opening', () => {
     const { breakers, record, fail } = create()
     record(KEY, false, good)
     fail(bad)
-    expect(breakers.allows(KEY)).toBe(closed)
+    expect(breakers.allows(KEY, ASKER)).toBe(closed)
   })
 
   test('what is older than 30 s no longer counts, on either side of the sum', () => {
@@ -62,12 +64,12 @@ describe('opening', () => {
     fail(19)
     clock.advance(31_000)
     fail(19)
-    expect(breakers.allows(KEY)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
     clock.advance(31_000)
     record(KEY, false, 100)
     clock.advance(31_000)
     fail(20)
-    expect(breakers.allows(KEY)).toBe(false)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
   })
 
   test('samples of the last 30 s count together', () => {
@@ -76,7 +78,7 @@ describe('opening', () => {
       fail(2)
       clock.advance(2_800)
     }
-    expect(breakers.allows(KEY)).toBe(false)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
   })
 })
 
@@ -84,8 +86,8 @@ describe('for whom', () => {
   test('while all failures are one owner’s it opens for that owner only', () => {
     const { breakers, record } = create()
     record(KEY, true, 30)
-    expect(breakers.allows(KEY)).toBe(false)
-    expect(breakers.allows({ ...KEY, owner: 'bob' })).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
+    expect(breakers.allows({ ...KEY, owner: 'bob' }, ASKER)).toBe(true)
   })
 
   test('an owner’s failures in different seconds are still one owner’s', () => {
@@ -94,22 +96,33 @@ describe('for whom', () => {
       record(KEY, true, 1)
       clock.advance(1_000)
     }
-    expect(breakers.allows(KEY)).toBe(false)
-    expect(breakers.allows({ ...KEY, owner: 'bob' })).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
+    expect(breakers.allows({ ...KEY, owner: 'bob' }, ASKER)).toBe(true)
   })
 
   test('failures of two owners open it for all', () => {
     const { breakers, record } = create()
     record(KEY, true, 10)
     record({ ...KEY, owner: 'bob' }, true, 10)
-    expect(breakers.allows({ ...KEY, owner: 'someone else' })).toBe(false)
+    expect(breakers.allows({ ...KEY, owner: 'someone else' }, ASKER)).toBe(false)
   })
 
   test('on the side of the server there is one owner, and it opens for all', () => {
     const { breakers, record } = create()
     const server = { ...KEY, side: 'server', owner: 'server' } as const
     record(server, true, 20)
-    expect(breakers.allows(server)).toBe(false)
+    expect(breakers.allows(server, ASKER)).toBe(false)
+  })
+
+  test('however many owners’ keys fail one after the other, a thousand of them are remembered', () => {
+    const { clock, breakers, record } = create()
+    for (let count = 0; count < 1_010; count++) {
+      record({ ...KEY, owner: `owner${count}` }, true, 20)
+      clock.advance(31_000)
+    }
+    expect(breakers.openCount).toBe(1_000)
+    expect(breakers.openFor({ ...KEY, owner: 'owner9' })).toBeNull()
+    expect(breakers.openFor({ ...KEY, owner: 'owner10' })).not.toBeNull()
   })
 
   test.each<[string, Partial<BreakerKey>]>([
@@ -120,8 +133,8 @@ describe('for whom', () => {
   ])('%s is not touched', (_name, other) => {
     const { breakers, fail } = create()
     fail(30)
-    expect(breakers.allows(KEY)).toBe(false)
-    expect(breakers.allows({ ...KEY, ...other })).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
+    expect(breakers.allows({ ...KEY, ...other }, ASKER)).toBe(true)
     expect(breakers.openFor({ ...KEY, ...other })).toBeNull()
   })
 })
@@ -136,22 +149,22 @@ describe('coming back', () => {
   test('after its time exactly one call may probe', () => {
     const { clock, breakers } = opened()
     clock.advance(9_999)
-    expect(breakers.allows(KEY)).toBe(false)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
     clock.advance(1)
-    expect(breakers.allows(KEY)).toBe(true)
-    expect(breakers.allows(KEY)).toBe(false)
-    expect(breakers.allows({ ...KEY, owner: 'bob' })).toBe(false)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
+    expect(breakers.allows({ ...KEY, owner: 'bob' }, ASKER)).toBe(false)
   })
 
   test('a probe that succeeds closes it, and the failures before are forgotten', () => {
     const { clock, breakers, fail } = opened()
     clock.advance(10_000)
-    breakers.allows(KEY)
+    breakers.allows(KEY, ASKER)
     breakers.record(KEY, false)
-    expect(breakers.allows(KEY)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
     expect(breakers.openFor(KEY)).toBeNull()
     fail(10)
-    expect(breakers.allows(KEY)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
   })
 
   test('a probe that fails opens it for twice as long, up to two minutes', () => {
@@ -159,7 +172,7 @@ describe('coming back', () => {
     const lengths: (number | null)[] = []
     for (let i = 0; i < 6; i++) {
       clock.advance(breakers.openFor(KEY)!)
-      expect(breakers.allows(KEY)).toBe(true)
+      expect(breakers.allows(KEY, ASKER)).toBe(true)
       breakers.record(KEY, true)
       lengths.push(breakers.openFor(KEY))
     }
@@ -169,10 +182,36 @@ describe('coming back', () => {
   test('a probe that told nothing lets the next one through', () => {
     const { clock, breakers } = opened()
     clock.advance(10_000)
-    breakers.allows(KEY)
-    breakers.release(KEY)
-    expect(breakers.allows(KEY)).toBe(true)
-    expect(breakers.allows(KEY)).toBe(false)
+    breakers.allows(KEY, ASKER)
+    breakers.release(KEY, ASKER)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(false)
+  })
+
+  test('only the one who probes gives the probe back: calls from before may end meanwhile and tell nothing', () => {
+    const { clock, breakers } = opened()
+    const [prober, earlier] = [{}, {}]
+    clock.advance(10_000)
+    expect(breakers.allows(KEY, prober)).toBe(true)
+    breakers.release(KEY, earlier)
+    expect(breakers.allows(KEY, earlier)).toBe(false)
+    breakers.release(KEY, prober)
+    expect(breakers.allows(KEY, earlier)).toBe(true)
+  })
+
+  test('an owner whose probe was under way when it opened for all is let through again once it closes for all', () => {
+    const { clock, breakers, record, fail } = create()
+    record(KEY, true, 20)
+    clock.advance(10_000)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
+    fail(20)
+    breakers.record(KEY, false)
+    clock.advance(10_000)
+    const other = { ...KEY, owner: 'bob' }
+    expect(breakers.allows(other, ASKER)).toBe(true)
+    breakers.record(other, false)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
+    expect(breakers.openCount).toBe(0)
   })
 
   test('answers to calls from before the opening neither close nor lengthen it', () => {
@@ -187,9 +226,9 @@ describe('coming back', () => {
     const { clock, breakers, record } = create()
     record(KEY, true, 20)
     clock.advance(10_000)
-    expect(breakers.allows(KEY)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
     breakers.record(KEY, false)
-    expect(breakers.allows(KEY)).toBe(true)
+    expect(breakers.allows(KEY, ASKER)).toBe(true)
     expect(breakers.openCount).toBe(0)
   })
 

@@ -18,12 +18,15 @@ export interface BreakerKey {
 }
 
 export interface Breakers {
-  /** May a call go out? A half-open breaker lets exactly one through, of all instances; only then it is a promise. */
-  allows(key: BreakerKey): boolean | Promise<boolean>
+  /**
+   * May a call go out? A half-open breaker lets exactly one through, of all instances; only then it is a promise.
+   * `asker`: whoever gives the probe back, and nobody else can.
+   */
+  allows(key: BreakerKey, asker: unknown): boolean | Promise<boolean>
   /** Would a call go out? Lets none through: for explanations. */
   wouldAllow(key: BreakerKey): boolean
-  /** The call that was let through told nothing about the provider; the next one may probe. */
-  release(key: BreakerKey): void
+  /** A call told nothing about the provider: if it was the probe, the next one may probe. */
+  release(key: BreakerKey, asker: unknown): void
   /** One sample per request and side. */
   record(key: BreakerKey, failed: boolean): void
   /** Milliseconds until it may be tried again; null when closed. */
@@ -99,8 +102,8 @@ const FORGOTTEN_MS = 600_000
 interface Gate {
   readonly openUntil: number
   readonly openMs: number
-  /** Its probe is under way here. */
-  probing: boolean
+  /** Whose probe is under way here. */
+  probe: { readonly asker: unknown } | null
   /** Its probe is under way elsewhere, until then at the most. */
   heldUntil: number
   lastResortAt: number
@@ -151,7 +154,12 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
   }
 
   function put(breaker: Breaker, owner: string | null, gate: Gate): void {
-    if (owner === null) return void (breaker.gate = gate)
+    if (owner === null) {
+      breaker.gate = gate
+      // It stands for theirs as well: nobody would hear of a probe that one of them has under way.
+      breaker.owners.clear()
+      return
+    }
     breaker.owners.set(owner, gate)
     if (breaker.owners.size > MOST_OWNERS) breaker.owners.delete(breaker.owners.keys().next().value!)
   }
@@ -210,7 +218,7 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
       }
     }
     for (const { breaker, gate, owner } of listGates()) {
-      if (!gate.probing && now - gate.openUntil > FORGOTTEN_MS) remove(breaker, owner)
+      if (!gate.probe && now - gate.openUntil > FORGOTTEN_MS) remove(breaker, owner)
     }
   }
 
@@ -219,7 +227,7 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
     const openedAgoMs = clock.monotonic() - (gate.openUntil - gate.openMs)
     const claim = await shared.claimProbe(name, { openMs: gate.openMs, openedAgoMs })
     if (claim.kind === 'mine') return true
-    gate.probing = false
+    gate.probe = null
     if (claim.kind === 'taken') gate.heldUntil = clock.monotonic() + Math.min(claim.leftMs, LONGEST_HOLD_MS)
     else learn([{ name, ...claim, closedAgoMs: claim.kind === 'closed' ? 0 : null }])
     return claim.kind === 'closed'
@@ -246,29 +254,29 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
     return { provider, model, side, oneOwner: owner !== null, leftMs }
   }
 
-  function isOpen({ openUntil, heldUntil, probing }: Gate): boolean {
+  function isOpen({ openUntil, heldUntil, probe }: Gate): boolean {
     const now = clock.monotonic()
-    return now < openUntil || now < heldUntil || probing
+    return now < openUntil || now < heldUntil || probe !== null
   }
   const hadLastResort = (gate: Gate): boolean => clock.monotonic() - gate.lastResortAt < LAST_RESORT_MS
 
   shared?.hear(learn)
   return {
-    allows(key) {
+    allows(key, asker) {
       const gate = gateFor(key)
       if (!gate) return true
       if (isOpen(gate)) return false
-      gate.probing = true
+      gate.probe = { asker }
       return shared?.isUp ? claimProbe(shared, key, gate) : true
     },
     wouldAllow(key) {
       const gate = gateFor(key)
       return gate === null || !isOpen(gate)
     },
-    release(key) {
+    release(key, asker) {
       const gate = gateFor(key)
-      if (!gate?.probing) return
-      gate.probing = false
+      if (!gate?.probe || gate.probe.asker !== asker) return
+      gate.probe = null
       shared?.releaseProbe(gateName(key))
     },
     record(key, failed) {
@@ -311,7 +319,7 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
 }
 
 function createGate(openUntil: number, openMs: number): Gate {
-  return { openUntil, openMs, probing: false, heldUntil: -Infinity, lastResortAt: -Infinity }
+  return { openUntil, openMs, probe: null, heldUntil: -Infinity, lastResortAt: -Infinity }
 }
 
 function secondOf(milliseconds: number): number {

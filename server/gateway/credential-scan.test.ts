@@ -345,6 +345,29 @@ describe('what a guard lets go, and when', () => {
     }
   })
 
+  test.each([
+    ['that says so first', (words: string) => `data: {"error":{"message":"${words}"}}\n\n`],
+    ['that says so last', (words: string) => `data: {"message":"${words}","error":{"code":"x"}}\n\n`],
+  ])('a leak in an error too long to hold, %s, wherever key and reads stand', (_what, write) => {
+    for (const before of [100, 65_000, 65_510, 200_000]) {
+      const bytes = Buffer.from(
+        `data: 1\n\n${write(`${'x '.repeat(before / 2)}${KEY}${' y'.repeat(60_000)}`)}data: 2\n\n`,
+      )
+      for (const size of [997, 16_384, 65_536, 1_000_000]) {
+        const guard = open()
+        let sent = ''
+        let leaks = false
+        for (let at = 0; at < bytes.length && !leaks; at += size) {
+          const passed = guard.push(bytes.subarray(at, at + size))
+          sent += passed.bytes?.toString() ?? ''
+          leaks = passed.leak
+        }
+        expect([before, size, leaks, sent.startsWith('data: 1\n\n')]).toEqual([before, size, true, true])
+        expect(isClean(sent)).toBe(true)
+      }
+    }
+  })
+
   test('an event behind one too long to hold waits until it is whole', () => {
     const guard = open()
     guard.push(Buffer.from(`data: ${'x'.repeat(65_536)}\r\r`))

@@ -168,7 +168,7 @@ export interface StreamGuard {
   flush(): GuardedBytes
 }
 
-/** Of an event that is not complete; an error event is never so long. */
+/** Of an event that is not complete. What goes on of a longer one is looked through as if it were an error. */
 const MOST_HELD = 64 * 1024
 /** What waits for its end may wait long: it keeps no larger buffer in memory with it. */
 function copyOf(bytes: Buffer): Buffer {
@@ -177,18 +177,20 @@ function copyOf(bytes: Buffer): Buffer {
   return copy
 }
 
-/** Two line ends of two bytes. */
-const LONGEST_BLANK_LINE = 4
+/**
+ * Kept of what went on of something too long to hold: more than any spelling of a piece that is too much, and than a
+ * blank line.
+ */
+export const SEAM = 1024
 
 /**
  * Stands between a provider's event stream and the client. Events go on as they come, an incomplete one is held until
- * it is whole; one that reports an error and repeats the credential stops everything (`leak`).
+ * it is whole; one that reports an error and repeats the credential stops everything (`leak`). One too long to hold may
+ * turn out to be an error at its very end, so it is stopped where it repeats the credential, whatever it reports.
  */
 export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts, 'readError'>): StreamGuard {
   let held: Buffer | null = null
-  /**
-   * The end of what went on of an event too long to hold, as far as its blank line may begin in it; null outside one.
-   */
+  /** The end of what went on of an event too long to hold; null outside one. */
   let passed: Buffer | null = null
 
   function judge(bytes: Buffer): GuardedBytes {
@@ -212,8 +214,10 @@ export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts
     const end = endOfLastEvent(bytes)
     if (bytes.length - end > MOST_HELD) {
       held = null
-      passed = bytes.subarray(-LONGEST_BLANK_LINE)
-      return judge(bytes)
+      passed = copyOf(bytes.subarray(-SEAM))
+      const whole = end === 0 ? { bytes: null, leak: false } : judge(bytes.subarray(0, end))
+      if (whole.leak || !scan.isClean(bytes.subarray(end))) return { bytes: whole.bytes, leak: true }
+      return { bytes, leak: false }
     }
     held = end === bytes.length ? null : copyOf(bytes.subarray(end))
     return end === 0 ? { bytes: null, leak: false } : judge(bytes.subarray(0, end))
@@ -223,7 +227,8 @@ export function createStreamGuard(scan: CredentialScan, stream: Pick<StreamFacts
   function passOn(chunk: Buffer, before: Buffer): GuardedBytes {
     const seam = Buffer.concat([before, chunk])
     const found = endOfEvent(seam, 0)
-    passed = found === -1 ? seam.subarray(-LONGEST_BLANK_LINE) : null
+    passed = found === -1 ? copyOf(seam.subarray(-SEAM)) : null
+    if (!scan.isClean(found === -1 ? seam : seam.subarray(0, found))) return { bytes: null, leak: true }
     if (found === -1) return { bytes: chunk, leak: false }
     const end = Math.max(0, found - before.length)
     const rest = push(chunk.subarray(end))

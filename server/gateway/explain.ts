@@ -1,7 +1,6 @@
 // What would happen to a request, without sending it: which keys would be tried in which order, why each is in or out,
 // and how the walk would end if some of them failed. The walk is that of steps.ts, which requests go; only that nobody
-// is
-// called: what a key would answer is supposed.
+// is called: what a key would answer is supposed.
 import { FALLBACK_REASONS, type FallbackReason, type Payer } from '../../contract/common.ts'
 import type { Simulated } from '../../contract/route.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'

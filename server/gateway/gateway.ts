@@ -23,6 +23,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { createAdjustments } from './adjustments.ts'
 import { createBreakers, type OpenBreaker, type SharedGates } from './breaker.ts'
 import { createChoosing } from './choosing.ts'
+import { createConcurrency } from './concurrency.ts'
 import { dialectOfPath, encodeDataError } from './data-errors.ts'
 import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
 import { explainRoute } from './explain-routes.ts'
@@ -81,6 +82,8 @@ export interface GatewayOptions {
   /** What the server's keys may cost one user in a day; null = unlimited. */
   readonly allowanceUsdNanosPerDay: number | null
   readonly bodyBudget: ByteBudget
+  /** Requests of one API key at once, at most. */
+  readonly apiKeyConcurrency: number
   /** Fetching of files that requests name by address. */
   readonly media: MediaSettings
   /** Where clients reach this server: stands in answers instead of a vendor's address. */
@@ -179,6 +182,7 @@ function createTools(options: GatewayOptions, gates: SharedGates | null): Pipeli
   return {
     authenticate: (credential) => authenticate(options, credential),
     revocation: createRevocation({ authenticate: (shown) => options.authenticator.recheck(shown) }),
+    concurrency: createConcurrency(options.apiKeyConcurrency),
     limits,
     refreshState: ({ operation, caller }) =>
       operation.task === 'generate' ? reasoningState.refresh(caller.principal.userId) : null,
@@ -213,7 +217,7 @@ function createTools(options: GatewayOptions, gates: SharedGates | null): Pipeli
     servedModels: createServedModels(),
     breakers,
     retryBudget: createRetryBudget({ clock }),
-    meter: createMeter({ ledger, prices, reserving, clock, traced: options.traced ?? false }),
+    meter: createMeter({ ledger, prices, reserving, clock, observe: metrics.observeCall, traced: options.traced }),
     bodyBudget,
     upstream,
     watch,

@@ -14,6 +14,7 @@ import type { AttemptEnd, AttemptResult } from './attempt.ts'
 import type { ApiKeyContext } from '../features/api-keys/context.ts'
 import type { RouteMatch } from '../http/route.ts'
 import type { Exchange, Target } from './exchange.ts'
+import type { CallFacts } from './usage-metrics.ts'
 import { demandOf, type Reserving, type Sent } from './reserving.ts'
 
 export interface Meter {
@@ -69,15 +70,16 @@ const UNCOUNTED: Metered = { usage: UNKNOWN_USAGE, cost: UNKNOWN_COST }
 
 const STATUS_CLIENT_CLOSED = 499
 
-/** `traced`: the caller's trace goes with a request's row, for those who tell of it. */
+/** `observe` is told what each call consumed; `traced`: the caller's trace goes with a request's row, for those who tell of it. */
 export function createMeter(tools: {
   ledger: Ledger
   prices: Prices
   reserving: Reserving
   clock: Clock
-  traced?: boolean
+  observe: (call: CallFacts) => void
+  traced?: boolean | undefined
 }): Meter {
-  const { ledger, prices, reserving, clock, traced = false } = tools
+  const { ledger, prices, reserving, clock, observe, traced = false } = tools
 
   function traceOf({ headers }: RouteMatch): { traceParent?: string } {
     const given = traced ? headers['traceparent'] : undefined
@@ -138,6 +140,13 @@ export function createMeter(tools: {
         cost: metered.cost,
         firstByteMs: result.firstByteMs,
         durationMs: result.durationMs,
+      })
+      observe({
+        ...metered,
+        provider: target.provider.id,
+        payer: target.payer,
+        streamed: exchange.streamed,
+        firstByteMs: result.firstByteMs,
       })
       return metered
     },

@@ -4,10 +4,13 @@ import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, R
 import { GatewayError } from '../kernel/errors.ts'
 import type { LedgerFigures } from '../features/usage/ledger.ts'
 import type { Breakers } from './breaker.ts'
+import { type CallFacts, createUsageMetrics } from './usage-metrics.ts'
 import type { Watch } from './watch.ts'
 
 export interface Metrics {
   observeRequest(facts: { dialect: string; provider: string; status: number; payer: string; ms: number }): void
+  /** Each call to a provider, once it is settled. */
+  observeCall(call: CallFacts): void
   countRefusedKey(): void
   /** Adds figures that are read when asked for. */
   watchGateway(parts: { breakers: Breakers; watch: Watch; areBreakersShared: boolean }): void
@@ -105,6 +108,7 @@ export function createMetrics(workers: FiguresOfWorkers | null = null): Metrics 
       series.requests.inc()
       series.duration.observe(ms / 1000)
     },
+    observeCall: createUsageMetrics(registry),
     countRefusedKey: () => refusedKeys.inc(),
     watchGateway({ breakers, watch, areBreakersShared }) {
       watchBreakers(registry, breakers, areBreakersShared)

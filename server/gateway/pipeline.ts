@@ -25,6 +25,7 @@ import { sendDataError } from './data-errors.ts'
 import { findCandidates, providersOf, type CandidateTools } from './candidates.ts'
 import type { Obstacle } from './chain.ts'
 import type { Choosing } from './choosing.ts'
+import type { Concurrency } from './concurrency.ts'
 import { scopeOf, type Endpoint, type Exchange, type Received } from './exchange.ts'
 import { modelInPath, refuseKeyAsModel } from './key-as-model.ts'
 import { scannedKeys, takeListedModels } from './listed-models.ts'
@@ -40,6 +41,7 @@ import { walkCandidates, type CandidateWalk } from './walk-candidates.ts'
 export interface PipelineTools extends WalkTools {
   readonly authenticate: (credential: Credential) => ApiKeyContext | Promise<ApiKeyContext>
   readonly revocation: Revocation
+  readonly concurrency: Concurrency
   readonly limits: Limits
   readonly modelNames: ModelNames
   readonly catalog: Pick<Catalog, 'overrides' | 'resolveModel' | 'aliasesFor'>
@@ -74,6 +76,7 @@ export async function servePipeline(
   let body: RequestBody | null = null
   let exchange: Exchange | null = null
   let caller: ApiKeyContext | null = null
+  let entered: string | null = null
   let admitted: Admitted | null = null
   let endWatch: (() => void) | null = null
   const createdAt = tools.clock.now()
@@ -82,6 +85,8 @@ export async function servePipeline(
   try {
     const known = authenticateCaller(tools, match)
     caller = known instanceof Promise ? await known : known
+    tools.concurrency.enter(caller.keyId)
+    entered = caller.keyId
     if (caller.rateLimits !== null) {
       const admitting = admitCaller(tools.limits, caller.rateLimits, told)
       admitted = admitting instanceof Promise ? await admitting : admitting
@@ -118,6 +123,7 @@ export async function servePipeline(
     endWatch?.()
     admitted?.settle()
     body?.release()
+    if (entered !== null) tools.concurrency.leave(entered)
   }
 }
 

@@ -2,6 +2,7 @@
 // else arrives as it was sent, odd numbers, odd spaces and unknown fields included.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { relayPieces } from '../../test/support/relaying.ts'
 import { scanJsonObject } from '../kernel/json-scan.ts'
 import type { ProtocolId } from '../protocols/protocol.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
@@ -195,3 +196,19 @@ describe('every body', () => {
     )
   })
 })
+
+test.each([40, 15_000, 40_000])(
+  'a whole answer of %d bytes and more arrives as it was sent, whatever its bytes',
+  (length) => {
+    const odd = Buffer.from([0x00, 0x7f, 0x80, 0xc3, 0xa9, 0xff, 0xf0, 0x9f, 0x98, 0x80])
+    const bytes = Buffer.concat([
+      Buffer.from('{"id":"é€😀","pad":"'),
+      odd,
+      Buffer.alloc(length, 'x'),
+      Buffer.from('"}'),
+    ])
+    const relaying = { protocol: PROTOCOLS['openai-chat'], shape: 'whole' } as const
+    expect(relayPieces(relaying, [bytes]).bytes.equals(bytes)).toBe(true)
+    expect(relayPieces(relaying, [bytes.subarray(0, 9), bytes.subarray(9)]).bytes.equals(bytes)).toBe(true)
+  },
+)

@@ -5,8 +5,8 @@
 //    taken out of the answer again (usage-chunk-filter.ts);
 // 3. sealed envelopes and reasoning state of another account are taken out of the request (relay-state.ts);
 // 4. keep-alives in silence, between events (relay-stream.ts);
-// 5. for servers like Anthropic's but not its own: beta flags by a list, and without the flags and fields that the server
-//    refused before (refused-parts.ts);
+// 5. for servers like Anthropic's but not its own: beta flags by a list, and without the flags and fields that the
+//    server refused before (refused-parts.ts);
 // 6. a list of models is taken out of the request before anything else looks at it (listed-models.ts).
 // An error that comes with a good status is no answer: it is judged like any refusal (relay-whole.ts, relay-stream.ts).
 import { editChunks, scanJsonObject, sliceChunks, textOfChunks } from '../kernel/json-scan.ts'

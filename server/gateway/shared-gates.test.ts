@@ -10,6 +10,8 @@ import { type BreakerKey, type Breakers, createBreakers } from './breaker.ts'
 import { createSharedGates, type LookingGates } from './shared-gates.ts'
 
 const KEY: BreakerKey = { provider: 'openai', model: 'gpt-4o', side: 'user', owner: 'ada', origin: '' }
+/** Whose request it is, where that makes no difference. */
+const ASKER = {}
 const SERVER: BreakerKey = { ...KEY, side: 'server', owner: 'server' }
 
 describeRedis('breakers shared through Redis', () => {
@@ -84,7 +86,7 @@ describeRedis('breakers shared through Redis', () => {
   const untilHeard = (work: () => unknown) => vi.waitFor(work, { timeout: 8_000, interval: 10 })
   const leftAt = (all: readonly Breakers[], key = KEY) => all.map((one) => one.openFor(key))
   const askAll = async (all: readonly Breakers[], key = KEY): Promise<number> => {
-    const answers = await Promise.all(all.flatMap((one) => Array.from({ length: 10 }, () => one.allows(key))))
+    const answers = await Promise.all(all.flatMap((one) => Array.from({ length: 10 }, () => one.allows(key, ASKER))))
     return answers.filter(Boolean).length
   }
 
@@ -108,11 +110,11 @@ describeRedis('breakers shared through Redis', () => {
       failForAll(all[1]!)
       await untilHeard(() => expect(leftAt(all)).toEqual([10_000, 10_000]))
       clock.advance(10_000)
-      expect(await all[1]!.allows(KEY)).toBe(true)
+      expect(await all[1]!.allows(KEY, ASKER)).toBe(true)
       all[1]!.record(KEY, false)
       await untilHeard(() => expect(leftAt(all)).toEqual([null, null]))
       fail(all[0]!, KEY, 1)
-      expect(all[0]!.allows(KEY)).toBe(true)
+      expect(all[0]!.allows(KEY, ASKER)).toBe(true)
     })
 
     test('two that open at once make one opening, and what was under way before neither ends nor lengthens it', async () => {
@@ -224,7 +226,7 @@ describeRedis('breakers shared through Redis', () => {
       const all = await instances(2)
       fail(all[0]!, down)
       await untilHeard(() => expect(leftAt(all, down)).toEqual([10_000, 10_000]))
-      for (const other of others) expect(all[1]!.allows({ ...down, ...other })).toBe(true)
+      for (const other of others) expect(all[1]!.allows({ ...down, ...other }, ASKER)).toBe(true)
       expect(all[1]!.listOpen()).toMatchObject([{ oneOwner: down.side === 'user' }])
       expect(all[1]!.listOpenFor('bob', ['https://a.example'])).toEqual([])
     })
@@ -251,7 +253,7 @@ describeRedis('breakers shared through Redis', () => {
       const lengths: number[] = []
       for (let round = 0; round < 5; round++) {
         const at = all[round % 3]!
-        expect(await at.allows(KEY)).toBe(true)
+        expect(await at.allows(KEY, ASKER)).toBe(true)
         at.record(KEY, true)
         lengths.push(at.openFor(KEY)!)
         await untilHeard(() => expect(new Set(leftAt(all)).size).toBe(1))
@@ -262,22 +264,22 @@ describeRedis('breakers shared through Redis', () => {
 
     test('a probe that told nothing gives its turn to another instance', async () => {
       const [one, two] = (await halfOpen(2)) as [Breakers, Breakers]
-      expect(await one.allows(KEY)).toBe(true)
-      expect(await two.allows(KEY)).toBe(false)
-      one.release(KEY)
+      expect(await one.allows(KEY, ASKER)).toBe(true)
+      expect(await two.allows(KEY, ASKER)).toBe(false)
+      one.release(KEY, ASKER)
       await untilSaid()
       clock.advance(1_000)
-      expect(await two.allows(KEY)).toBe(true)
-      expect(await one.allows(KEY)).toBe(false)
+      expect(await two.allows(KEY, ASKER)).toBe(true)
+      expect(await one.allows(KEY, ASKER)).toBe(false)
     })
 
     test('what ends without having been the probe takes it from nobody', async () => {
       const [one, two] = (await halfOpen(2)) as [Breakers, Breakers]
-      expect(await one.allows(KEY)).toBe(true)
-      two.release(KEY)
+      expect(await one.allows(KEY, ASKER)).toBe(true)
+      two.release(KEY, ASKER)
       await untilSaid()
       clock.advance(1_000)
-      expect(await two.allows(KEY)).toBe(false)
+      expect(await two.allows(KEY, ASKER)).toBe(false)
     })
 
     test('who began a probe while Redis was away gives back none of another', async () => {
@@ -286,11 +288,11 @@ describeRedis('breakers shared through Redis', () => {
       await untilHeard(() => expect(two.breakers.openFor(KEY)).toBe(10_000))
       clock.advance(10_000)
       one.way.isCut = true
-      expect([await one.breakers.allows(KEY), await two.breakers.allows(KEY)]).toEqual([true, true])
+      expect([await one.breakers.allows(KEY, ASKER), await two.breakers.allows(KEY, ASKER)]).toEqual([true, true])
       one.way.isCut = false
-      one.breakers.release(KEY)
+      one.breakers.release(KEY, ASKER)
       await untilSaid()
-      expect(await one.breakers.allows(KEY)).toBe(false)
+      expect(await one.breakers.allows(KEY, ASKER)).toBe(false)
     })
 
     test('while another probes, one asks once a second', async () => {
@@ -299,10 +301,10 @@ describeRedis('breakers shared through Redis', () => {
       await untilHeard(() => expect(two.breakers.openFor(KEY)).toBe(10_000))
       clock.advance(10_000)
       gates.forEach((each) => each.stop())
-      expect(await one.breakers.allows(KEY)).toBe(true)
+      expect(await one.breakers.allows(KEY, ASKER)).toBe(true)
       const before = two.way.asked
       for (let at = 0; at < 100; at++) {
-        expect(await two.breakers.allows(KEY)).toBe(false)
+        expect(await two.breakers.allows(KEY, ASKER)).toBe(false)
         clock.advance(20)
       }
       expect(two.way.asked - before).toBe(2)
@@ -310,19 +312,19 @@ describeRedis('breakers shared through Redis', () => {
 
     test('a probe that is lost with its instance is another’s after a minute', async () => {
       const [one, two] = (await halfOpen(2)) as [Breakers, Breakers]
-      expect(await one.allows(KEY)).toBe(true)
+      expect(await one.allows(KEY, ASKER)).toBe(true)
       clock.advance(59_999)
-      expect(await two.allows(KEY)).toBe(false)
+      expect(await two.allows(KEY, ASKER)).toBe(false)
       clock.advance(1_000)
-      expect(await two.allows(KEY)).toBe(true)
+      expect(await two.allows(KEY, ASKER)).toBe(true)
     })
 
     test('who has not heard of the end yet asks, and goes on', async () => {
       const [one, two] = (await halfOpen(2)) as [Breakers, Breakers]
       gates.forEach((each) => each.stop())
-      expect(await one.allows(KEY)).toBe(true)
+      expect(await one.allows(KEY, ASKER)).toBe(true)
       one.record(KEY, false)
-      expect(await two.allows(KEY)).toBe(true)
+      expect(await two.allows(KEY, ASKER)).toBe(true)
       expect(two.openFor(KEY)).toBeNull()
     })
 
@@ -346,7 +348,7 @@ describeRedis('breakers shared through Redis', () => {
       await untilHeard(() => expect(way.asked).toBe(1))
       own.stop()
       for (let i = 0; i < 200; i++) {
-        expect(breakers.allows(KEY)).toBe(true)
+        expect(breakers.allows(KEY, ASKER)).toBe(true)
         breakers.record(KEY, i % 3 === 0)
       }
       expect(way.asked).toBe(1)
@@ -357,7 +359,7 @@ describeRedis('breakers shared through Redis', () => {
       await untilHeard(() => expect(way.asked).toBe(1))
       own.stop()
       fail(breakers, KEY)
-      for (let i = 0; i < 200; i++) expect(breakers.allows(KEY)).toBe(false)
+      for (let i = 0; i < 200; i++) expect(breakers.allows(KEY, ASKER)).toBe(false)
       expect(way.asked).toBe(2)
     })
 
@@ -416,10 +418,10 @@ describeRedis('breakers shared through Redis', () => {
       failForAll(all[1])
       clock.advance(10_000)
       for (const one of all) {
-        expect([one.allows(KEY), one.allows(KEY)]).toEqual([true, false])
+        expect([one.allows(KEY, ASKER), one.allows(KEY, ASKER)]).toEqual([true, false])
         expect([one.allowsLastResort(KEY), one.allowsLastResort(KEY)]).toEqual([true, false])
-        one.release(KEY)
-        expect(one.allows(KEY)).toBe(true)
+        one.release(KEY, ASKER)
+        expect(one.allows(KEY, ASKER)).toBe(true)
         one.record(KEY, false)
         expect(one.openFor(KEY)).toBeNull()
       }
@@ -431,7 +433,7 @@ describeRedis('breakers shared through Redis', () => {
       await untilHeard(() => expect(leftAt(all)).toEqual([10_000, 10_000]))
       clock.advance(10_000)
       server.freeze()
-      expect(await all[0].allows(KEY)).toBe(true)
+      expect(await all[0].allows(KEY, ASKER)).toBe(true)
       all[0].record(KEY, true)
       server.thaw()
       await untilHeard(() => expect(opened.every(({ isUp }) => isUp)).toBe(true))

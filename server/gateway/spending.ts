@@ -1,6 +1,6 @@
 // What a try may cost, held against every limit that applies to it before the call is made: the budgets of the UniRoute
-// API key, its user and the team, the owner's caps on the provider key and its lease, and the user's daily allowance on the
-// server's keys.
+// API key, its user and the team, the owner's caps on the provider key and its lease, and the user's daily allowance on
+// the server's keys.
 import type { Prices } from '../catalog/prices.ts'
 import type { Budgets, Reservation, SpendingLimit } from '../features/limits/budgets.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -14,10 +14,10 @@ export type LimitFate = 'capped' | 'allowance_spent' | 'unpriced'
 
 export interface Spending {
   /**
-   * Reserves for one call, as `read` tells it is sent; asked only where there are limits. `capped`: the target's owner's
-   * cap, or the budget of the team it is shared with, has no room. `unpriced`: there is such a limit, or the allowance,
-   * and nobody knows what the call may cost. Throws budget_exceeded or price_unknown where a budget of the caller is what
-   * stands in the way, since no other key changes that.
+   * Reserves for one call, as `read` tells it is sent; asked only where there are limits. `capped`: the target's
+   * owner's cap, or the budget of the team it is shared with, has no room. `unpriced`: there is such a limit, or the
+   * allowance, and nobody knows what the call may cost. Throws budget_exceeded or price_unknown where a budget of the
+   * caller is what stands in the way, since no other key changes that.
    */
   reserve(
     exchange: Exchange,

@@ -44,6 +44,34 @@ describe('values', () => {
   })
 })
 
+describe('hostile bytes take time that grows with their length alone', () => {
+  const MEGABYTES = 4
+  /** Far more than it takes, and far less than it took. */
+  const PATIENCE_MS = 4_000
+
+  test('one key very many times, without the others', { timeout: PATIENCE_MS }, () => {
+    const text = '"data":1,'.repeat((MEGABYTES * 1024 * 1024) / 9)
+    expect(valuesIn(`${text}"data":"D"`)).toEqual(['D'])
+  })
+
+  test('a value in very small reads', { timeout: PATIENCE_MS }, () => {
+    const found: string[] = []
+    const tap = createMemberTap(['usage'], (_key, text) => found.push(text))
+    const value = `{"a":[${'1,'.repeat(450_000)}1]}`
+    const bytes = Buffer.from(`{"usage":${value}}`)
+    for (let at = 0; at < bytes.length; at += 10) tap.push(bytes.subarray(at, at + 10))
+    expect(found).toEqual([value])
+  })
+
+  test('keys in values that do not end', { timeout: PATIENCE_MS }, () => {
+    const found: string[] = []
+    const tap = createMemberTap(['usage'], (_key, text) => found.push(text))
+    const bytes = Buffer.from('{"usage":'.repeat(400_000))
+    for (let at = 0; at < bytes.length; at += 65_536) tap.push(bytes.subarray(at, at + 65_536))
+    expect(found).toEqual([])
+  })
+})
+
 describe('members', () => {
   const TEXT = `{"usage":null,"x":"\\"usage\\":{}","tools":[{"usage":{"type":"string","a}":"\\"}"}}],"usage" : {"a":{"b":1}},"tier":"d"}`
   const MEMBERS = ['usage {"type":"string","a}":"\\"}"}', 'usage {"a":{"b":1}}', 'tier "d"']

@@ -1,7 +1,8 @@
-// Whose turn it is to ask with a key, and what the answer teaches of that key: written into the memory of this process and,
-// of users' keys, through the database to the others.
-// Invariants: while a state lasts nobody asks; when its time is over one request asks, on all instances together, and the
-// others meet the state until it has its answer; what was begun before a state was entered changes nothing about it.
+// Whose turn it is to ask with a key, and what the answer teaches of that key: written into the memory of this process
+// and, of users' keys, through the database to the others.
+// Invariants: while a state lasts nobody asks; when its time is over one request asks, on all instances together, and
+// the others meet the state until it has its answer; what was begun before a state was entered changes nothing about
+// it.
 import type { Suspension } from '../features/provider-keys/pauses.ts'
 import type { ModelHealth, Probe, ProviderKeyRecord } from '../features/provider-keys/record.ts'
 import type { Clock } from '../kernel/clock.ts'

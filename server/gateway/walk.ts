@@ -1,6 +1,6 @@
 // Walks a chain: try, judge what came of it, remember it where it belongs (this key, this model, this provider), and go
-// on until the answer is served, the request itself is at fault, or nothing remains. Streams and whole answers share it;
-// the order of steps is that of steps.ts, which explanations follow as well.
+// on until the answer is served, the request itself is at fault, or nothing remains. Streams and whole answers share
+// it; the order of steps is that of steps.ts, which explanations follow as well.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prices } from '../catalog/prices.ts'
 import type { ProviderKeyRecord } from '../features/provider-keys/record.ts'
@@ -93,7 +93,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
   const keyOf = (step: NamedStep): BreakerKey => breakerKeyOf(targetOf(tools, exchange, step))
   const world: StepWorld<WalkEnd> = {
     calls: () => exchange.attempts,
-    leftAlone: (step) => whyLeftAlone(breakers, keyOf(step)),
+    leftAlone: (step) => whyLeftAlone(breakers, keyOf(step), exchange),
     isLastResort: (step) => breakers.allowsLastResort(keyOf(step)),
     ask: (step) => askStep(tools, exchange, step),
   }
@@ -113,7 +113,7 @@ export async function walkChain(tools: WalkTools, exchange: Exchange, chain: Cha
 async function askStep(tools: WalkTools, exchange: Exchange, step: NamedStep): Promise<Asked<WalkEnd>> {
   const target = targetOf(tools, exchange, step)
   const setAside = (fate: KeyFate): Asked<WalkEnd> => {
-    tools.breakers.release(breakerKeyOf(target))
+    tools.breakers.release(breakerKeyOf(target), exchange)
     return { fate }
   }
   let turn: Turn | null = null
@@ -129,7 +129,7 @@ async function askStep(tools: WalkTools, exchange: Exchange, step: NamedStep): P
     const end = endOf(tools, exchange, target, tried, turn)
     return end ? { end } : await learn(tools, exchange, target, tried, turn)
   } catch (error) {
-    tools.breakers.release(breakerKeyOf(target))
+    tools.breakers.release(breakerKeyOf(target), exchange)
     throw error
   } finally {
     exchange.answered = null
@@ -230,10 +230,10 @@ function endOf(tools: WalkTools, exchange: Exchange, target: Target, tried: Try,
       tools.breakers.record(breakerKey, true)
       return { kind: 'broken', error: end.error, result }
     case 'client-closed':
-      tools.breakers.release(breakerKey)
+      tools.breakers.release(breakerKey, exchange)
       return { kind: 'client-closed', firstByteMs: result.firstByteMs }
     case 'crashed': {
-      tools.breakers.release(breakerKey)
+      tools.breakers.release(breakerKey, exchange)
       const error = toGatewayError(end.error)
       if (exchange.response.headersSent) {
         exchange.response.destroy()
@@ -267,20 +267,20 @@ async function learn(
   switch (verdict) {
     case 'invalid':
     case 'exhausted':
-      breakers.release(key)
+      breakers.release(key, exchange)
       turn.suspended(verdict, result.end.kind === 'refused' ? (result.end.error.signals[0] ?? null) : null)
       return { fate: verdict }
     case 'unfit':
-      breakers.release(key)
+      breakers.release(key, exchange)
       turn.unfit(exchange.operation.id)
       return { fate: verdict }
     case 'cooling': {
-      breakers.release(key)
+      breakers.release(key, exchange)
       const until = turn.cooled(retryAfterMs(result, clock))
       return { fate: 'rate_limited', cooldownSeconds: Math.max(until - clock.now(), 0) / 1000 }
     }
     case 'restricted':
-      breakers.release(key)
+      breakers.release(key, exchange)
       if (await isKnownModel(tools, exchange, target)) turn.restricted()
       return { fate: 'restricted' }
     default: {
@@ -292,9 +292,13 @@ async function learn(
 }
 
 /** A promise only where other instances are asked who probes. */
-function whyLeftAlone(breakers: Breakers, key: BreakerKey): ReturnType<StepWorld<WalkEnd>['leftAlone']> {
+function whyLeftAlone(
+  breakers: Breakers,
+  key: BreakerKey,
+  asker: Exchange,
+): ReturnType<StepWorld<WalkEnd>['leftAlone']> {
   const judge = (isAllowed: boolean): OutageFacts | null => (isAllowed ? null : describeOpen(breakers, key))
-  const allowed = breakers.allows(key)
+  const allowed = breakers.allows(key, asker)
   return allowed instanceof Promise ? allowed.then(judge) : judge(allowed)
 }
 

@@ -67,6 +67,18 @@ export function withControlHeaders(answer: Answer): Answer {
   return { ...answer, headers: { ...base, ...page, ...answer.headers } }
 }
 
+/** An error in the shape its address speaks. */
+export function encodeEarly(
+  encode: EncodeEarlyError | undefined,
+  path: string,
+  headers: RequestHeaders,
+  error: GatewayError,
+  requestId: string,
+): Answer {
+  const answer = encode?.(path, headers, error, requestId)
+  return answer ?? withControlHeaders(encodeControlError(error))
+}
+
 /** Sends a whole answer. `close` ends the connection after it. */
 export function sendAnswer(
   request: IncomingMessage,

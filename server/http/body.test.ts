@@ -83,6 +83,23 @@ describe('reading', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ length: plain.length, text: plain.toString('base64').slice(0, 64) })
   })
 
+  // Frames as a stream writes them, which do not know their length: they name the window they may need.
+  const frame = (windowLog: number): Buffer =>
+    Buffer.concat([
+      Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, (windowLog - 10) << 3]),
+      // One last block of two bytes as they are.
+      Buffer.from([0x11, 0x00, 0x00, 0x7b, 0x7d]),
+    ])
+
+  test('zstd may need a window of 8 MiB, and says so where it wants a larger one', async () => {
+    expect((await sendRaw(server.port, post('/body', frame(23), 'Content-Encoding: zstd'))).status).toBe(200)
+    for (const windowLog of [24, 27, 31]) {
+      const answer = await sendRaw(server.port, post('/body', frame(windowLog), 'Content-Encoding: zstd'))
+      expect([answer.status, code(answer)]).toEqual([400, 'bad_request'])
+      expect(answer.body).toContain('zstd window of more than 8 MiB')
+    }
+  })
+
   test('an empty body is an empty list', async () => {
     const answer = await sendRaw(server.port, post('/body', Buffer.alloc(0)))
     expect(JSON.parse(answer.body)).toMatchObject({ length: 0, pieces: 0 })

@@ -3,8 +3,9 @@
 // answer to deal with.
 import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
-import { constants, createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib'
+import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import { GatewayError } from '../kernel/errors.ts'
+import { createBoundedZstd, ZSTD_WINDOW_LOG } from '../upstream/decode-body.ts'
 import { createJsonDepthScan, type JsonDepthScan } from './json-depth.ts'
 import type { RequestHeaders } from './route.ts'
 
@@ -42,8 +43,6 @@ export const BODY_IDLE_MS = 60_000
 /** A body may grow to this many times its size once it is past the floor; JSON stays far below. */
 export const MAX_EXPANSION = 100
 const EXPANSION_FLOOR = 1024 * 1024
-/** Larger windows would let a few bytes claim 128 MiB of memory. */
-const ZSTD_WINDOW_LOG = 23
 
 export function createByteBudget(limit: number): ByteBudget {
   let [used, refused] = [0, 0]
@@ -118,7 +117,7 @@ export function readBody(request: IncomingMessage, options: BodyOptions): Promis
       ?.on('data', collect)
       .on('drain', () => request.resume())
       .on('end', finish)
-      .on('error', () => fail(badEncoding()))
+      .on('error', (error) => fail(badEncoding(error)))
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
     if (request.destroyed && !request.complete) onClose()
     else if (request.readableEnded) onEnd()
@@ -189,7 +188,7 @@ function createDecoder(header: string | undefined): Transform | undefined {
     case 'br':
       return createBrotliDecompress()
     case 'zstd':
-      return createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } })
+      return createBoundedZstd()
     default:
       throw new GatewayError('unsupported_media_type', {
         message: 'Send the body uncompressed, or with one Content-Encoding: gzip, br or zstd.',
@@ -205,6 +204,12 @@ export function tooLarge(cap: number): GatewayError {
   })
 }
 
-function badEncoding(): GatewayError {
+function badEncoding(error: NodeJS.ErrnoException): GatewayError {
+  if (error.code === 'ZSTD_error_frameParameter_windowTooLarge') {
+    const message =
+      `The body is compressed with a zstd window of more than ${2 ** (ZSTD_WINDOW_LOG - 20)} MiB. ` +
+      'Use a smaller one: no --long, no --ultra.'
+    return new GatewayError('bad_request', { message })
+  }
   return new GatewayError('bad_request', { message: 'The body is not in the compression its Content-Encoding names.' })
 }

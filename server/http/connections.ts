@@ -16,6 +16,8 @@ export interface Connections {
   open(socket: Socket): boolean
   /** Registers a request until its response closes. */
   begin(exchange: Exchange): void
+  /** Somebody who is known has been served on it: those of strangers go before it. */
+  vouchFor(socket: Socket): void
   /** Lets go of clients that take nothing of an answer which is written to its end, after twice so long at most. */
   hurryReaders(stalledMs: number): void
   /** The exchange a socket is busy with. */
@@ -35,6 +37,7 @@ interface Connection {
   readonly exchanges: Exchange[]
   /** Grows from one connection that finishes something, or is opened, to the next. */
   lastUse: number
+  isVouchedFor: boolean
 }
 
 export function createConnections(options: {
@@ -51,17 +54,25 @@ export function createConnections(options: {
   function connectionOf(socket: Socket): Connection {
     let connection = known.get(socket)
     if (connection === undefined) {
-      connection = { address: normaliseAddress(socket.remoteAddress ?? ''), exchanges: [], lastUse: ++uses }
+      connection = {
+        address: normaliseAddress(socket.remoteAddress ?? ''),
+        exchanges: [],
+        lastUse: ++uses,
+        isVouchedFor: false,
+      }
       known.set(socket, connection)
     }
     return connection
   }
 
+  /** A stranger's, where there is one. */
   function findLongestIdle(sockets: ReadonlySet<Socket>): Socket | undefined {
-    let found: { socket: Socket; lastUse: number } | undefined
+    let found: { socket: Socket; connection: Connection } | undefined
     for (const socket of sockets) {
-      const { exchanges: busyWith, lastUse } = connectionOf(socket)
-      if (busyWith.length === 0 && !(found && found.lastUse < lastUse)) found = { socket, lastUse }
+      const connection = connectionOf(socket)
+      if (connection.exchanges.length === 0 && !(found && goesBefore(found.connection, connection))) {
+        found = { socket, connection }
+      }
     }
     return found?.socket
   }
@@ -106,6 +117,9 @@ export function createConnections(options: {
       const place = exchanges.add(exchange)
       exchange.response.once('close', () => end(exchange, connection, place))
     },
+    vouchFor(socket) {
+      connectionOf(socket).isVouchedFor = true
+    },
     hurryReaders(stalledMs) {
       for (const { request, response } of exchanges) {
         const { socket } = request
@@ -126,4 +140,8 @@ export function createConnections(options: {
     waitUntilIdle: () =>
       exchanges.size === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
   }
+}
+
+function goesBefore(one: Connection, other: Connection): boolean {
+  return one.isVouchedFor === other.isVouchedFor ? one.lastUse < other.lastUse : other.isVouchedFor
 }

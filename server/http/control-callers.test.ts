@@ -62,6 +62,7 @@ const routes: ControlRoute[] = [
   open('/counts', done, { credential: 'metrics' }),
   open('/cookie', done, { credential: 'refresh' }),
   open('/admin', done, { credential: 'session', role: 'admin' }),
+  open('/sensitive', done, { credential: 'session', recentSignIn: true }),
   open('/forbids', refuse('forbidden'), { credential: 'session' }),
   open('/conflicts', refuse('conflict'), { credential: 'session' }),
   open('/forbids-everybody', refuse('forbidden')),
@@ -133,6 +134,31 @@ describe('who is let in', () => {
       { kind: 'session', token: USER_TOKEN, mayLackFactor: true },
       { kind: 'api-key', key: GOOD_KEY },
     ])
+  })
+
+  test('what needs a recent sign-in wants one of the last ten minutes, before anything is read', async () => {
+    let authenticatedAt: number | null = null
+    const now = 2_000_000_000_000
+    const server = await startTestHttp({
+      routes,
+      clock: { now: () => now, monotonic: () => performance.now() },
+      authenticate: async (credential) => ({ ...(await authenticateForTest(credential)), authenticatedAt }),
+    })
+    const ages: [number | null, number][] = [
+      [null, 403],
+      [0, 403],
+      [now - 600_000, 403],
+      [now - 599_999, 200],
+      [now, 200],
+    ]
+    for (const [at, status] of ages) {
+      authenticatedAt = at
+      const answer = await ask('/sensitive', bearer(USER_TOKEN), undefined, server)
+      expect([at, answer.status]).toEqual([at, status])
+      if (status === 403) expect(answer.json?.code).toBe('reauthentication_required')
+      expect((await ask('/mine', bearer(USER_TOKEN), undefined, server)).status).toBe(200)
+    }
+    await server.http.drain(0)
   })
 
   test('nobody is let in as nobody', async () => {
@@ -215,14 +241,43 @@ describe('the order', () => {
     expect(admitted).toEqual([])
   })
 
-  test('a refused act of somebody known is noted; other refusals, and those of nobody, are not', async () => {
-    const noted = (): unknown[] =>
-      server.logged.filter((line) => line.includes('refused by rights')).map((line) => JSON.parse(line) as unknown)
-    expect((await ask('/conflicts', bearer(USER_TOKEN))).status).toBe(409)
-    expect((await ask('/forbids-everybody')).status).toBe(403)
+  test('what rights, input or pace refuse is noted, of people and of nobody; ordinary answers are not', async () => {
+    // A fresh one: what was refused before is summed up for a minute.
+    const fresh = await startTestHttp({
+      routes,
+      admit: (_route, { principal }) => {
+        if (principal?.role === 'admin') throw new GatewayError('rate_limit_exceeded')
+      },
+    })
+    const send = (path: string, headers: Record<string, string>, body?: string) => ask(path, headers, body, fresh)
+    const noted = (): any[] =>
+      fresh.logged.map((line) => JSON.parse(line)).filter(({ msg }) => String(msg).startsWith('refused'))
+    expect((await send('/conflicts', bearer(USER_TOKEN))).status).toBe(409)
+    expect((await send('/mine', {})).status).toBe(401)
     expect(noted()).toEqual([])
-    expect((await ask('/forbids', bearer(USER_TOKEN))).status).toBe(403)
-    expect(noted()).toMatchObject([{ user_id: 'the-user', ip: '127.0.0.1', method: 'GET', path: '/forbids' }])
+    const json = { 'content-type': 'application/json' }
+    const asked: [number, string, Record<string, string>, string?][] = [
+      [403, '/forbids', bearer(USER_TOKEN)],
+      [403, '/forbids-everybody', {}],
+      [403, '/sensitive', bearer(USER_TOKEN)],
+      [400, '/listed?mine=a-thing-of-mine', {}],
+      [400, '/told', json, '{"a-thing-of-mine'],
+      [415, '/told', { 'content-type': 'text/plain' }, 'a-thing-of-mine'],
+      [429, '/mine', bearer(ADMIN_TOKEN)],
+    ]
+    for (const [status, path, headers, body] of asked) expect((await send(path, headers, body)).status).toBe(status)
+    const nobody = { user_id: null, ip: '127.0.0.1' }
+    expect(noted()).toMatchObject([
+      { user_id: 'the-user', path: '/forbids', code: 'forbidden', msg: 'refused by rights' },
+      { ...nobody, path: '/forbids-everybody', code: 'forbidden', msg: 'refused by rights' },
+      { user_id: 'the-user', path: '/sensitive', code: 'reauthentication_required', msg: 'refused by rights' },
+      { ...nobody, path: '/listed', code: 'validation_failed', msg: 'refused input' },
+      { ...nobody, path: '/told', code: 'invalid_json', msg: 'refused input' },
+      { ...nobody, path: '/told', code: 'unsupported_media_type', msg: 'refused input' },
+      { user_id: 'the-admin', path: '/mine', code: 'rate_limit_exceeded', msg: 'refused by pace' },
+    ])
+    expect(JSON.stringify(noted())).not.toContain('a-thing-of-mine')
+    await fresh.http.drain(0)
   })
 })
 

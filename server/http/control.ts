@@ -2,13 +2,15 @@
 // the reply. The order is the point: nothing is read or validated before the caller is known, and nothing reaches a
 // handler that its schemas did not accept.
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { type Answer, JSON_TYPE, withControlHeaders } from './answers.ts'
 import { type ByteBudget, readBody } from './body.ts'
 import { matchesToken, readBearer, readCredential } from './credentials.ts'
 import { checkOrigin } from './origin.ts'
-import type { RefusedAct } from './refused-acts.ts'
+import { demandRecentSignIn } from './recent-sign-in.ts'
+import { isNoted, type RefusedAct } from './refused-acts.ts'
 import type { Authenticate, ControlReply, ControlRoute, Principal, RouteMatch } from './route.ts'
 import { validate } from './validation.ts'
 
@@ -21,11 +23,13 @@ export type AdmitControl = (
 export interface ControlOptions {
   readonly authenticate: Authenticate
   readonly publicUrl: () => string
+  /** By which a sign-in is recent. */
+  readonly clock: Clock
   readonly admit?: AdmitControl | undefined
   readonly metricsToken?: Secret | undefined
   readonly budget?: ByteBudget | undefined
   readonly bodyIdleMs?: number | undefined
-  /** Told when rights did not allow what somebody asked for. */
+  /** Told when rights, input or pace did not allow what was asked for. */
   readonly noteRefused?: ((act: RefusedAct) => void) | undefined
 }
 
@@ -45,9 +49,9 @@ export async function answerControl(call: ControlCall, options: ControlOptions):
   try {
     return await answerCaller(call, principal, options)
   } catch (error) {
-    if (principal && error instanceof GatewayError && error.code === 'forbidden') {
+    if (error instanceof GatewayError && isNoted(error.code)) {
       const { method, path } = route
-      options.noteRefused?.({ userId: principal.userId, ip: match.ip, method, path, code: error.code })
+      options.noteRefused?.({ userId: principal?.userId ?? null, ip: match.ip, method, path, code: error.code })
     }
     throw error
   }
@@ -59,6 +63,7 @@ async function answerCaller(call: ControlCall, principal: Principal | null, opti
     throw new GatewayError('forbidden', { message: 'Only an administrator may do this.' })
   }
   await options.admit?.(route, { ip: match.ip, principal })
+  if (route.recentSignIn && principal) demandRecentSignIn(principal, options.clock)
   const params = route.params ? validate(route.params, match.params) : match.params
   const query = route.query ? validate(route.query, collectQuery(match.query)) : undefined
   const body = route.body ? validate(route.body, await readJson(call, options)) : undefined

@@ -7,22 +7,22 @@ import { GatewayError, toGatewayError } from '../kernel/errors.ts'
 import { createUlid } from '../kernel/ids.ts'
 import type { Log } from '../kernel/log.ts'
 import {
-  type Answer,
   describeException,
   encodeControlError,
+  encodeEarly,
   type EncodeEarlyError,
   sendAnswer,
-  sendAnswerAtOnce,
   setBaseHeaders,
   withControlHeaders,
 } from './answers.ts'
 import { tooLarge } from './body.ts'
+import type { Connections } from './connections.ts'
 import { answerControl, type ControlOptions } from './control.ts'
 import { scrubUrl } from './credentials.ts'
 import type { PeerReader } from './forwarded.ts'
-import type { Overload } from './overload.ts'
 import type { DataRoute, RequestHeaders, Route, RouteMatch } from './route.ts'
 import type { FoundRoute, Router } from './router.ts'
+import type { Shedding } from './shedding.ts'
 import { type AcceptedHead, checkRequestHead } from './strictness.ts'
 
 /** What the counters are told when a response is over. */
@@ -39,7 +39,8 @@ export interface DispatchOptions {
   readonly clock: Clock
   readonly log: Log
   readonly control: ControlOptions
-  readonly overload: Overload
+  readonly shedding: Shedding
+  readonly connections: Pick<Connections, 'vouchFor'>
   readonly encodeEarlyError?: EncodeEarlyError | undefined
   readonly onAnswered?: ((facts: AnsweredFacts) => void) | undefined
 }
@@ -58,8 +59,6 @@ interface Scene {
 export const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null) as Record<string, string>)
 /** Sockets whose framing we do not trust: whatever else arrives on them was never a request. */
 const condemned = new WeakSet<Socket>()
-/** The same for all of them: there is no time to say more. */
-const NO_ROOM = new GatewayError('gateway_overloaded', { retryAfter: 1 })
 const LONGEST_CLIENT_ID = 128
 /** Shared by all requests without a query, hence not to be changed. */
 export const NO_QUERY = createEmptyQuery()
@@ -81,18 +80,15 @@ export function dispatchRequest(
 ): void {
   const requestId = createUlid(options.clock.now())
   const startedAt = options.clock.monotonic()
-  if (
-    startedAt > options.overload.refusesAfter &&
-    expects !== 'unknown' &&
-    shed(options, request, response, requestId)
-  ) {
-    return
-  }
+  if (expects !== 'unknown' && options.shedding.shed({ request, response, requestId, metAt: startedAt })) return
   const scene: Scene = { request, response, requestId, path: pathOf(request.url), headers: NO_HEADERS, route: null }
   setBaseHeaders(response, requestId)
   response.once('close', () => {
     const durationMs = options.clock.monotonic() - startedAt
-    options.onAnswered?.({ route: scene.route, method: request.method ?? '', status: response.statusCode, durationMs })
+    const { route } = scene
+    const { statusCode: status } = response
+    if (status < 400 && route !== null && route.credential !== 'none') options.connections.vouchFor(request.socket)
+    options.onAnswered?.({ route, method: request.method ?? '', status, durationMs })
   })
   const { method, url, httpVersion, rawHeaders } = request
   const verdict = checkRequestHead({ method, url, httpVersion, rawHeaders })
@@ -103,41 +99,9 @@ export function dispatchRequest(
   chooseRoute(options, scene, verdict.accepted, expects === 'continue')
 }
 
-/**
- * Refuses what there is no room for: traffic, well-formed. What manages the server and what is malformed goes its way.
- * As cheap as can be, and told in the log once for all of them.
- */
-function shed(
-  { router, overload, encodeEarlyError }: DispatchOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-  requestId: string,
-): boolean {
-  const { method, url, httpVersion, rawHeaders } = request
-  const head = checkRequestHead({ method, url, httpVersion, rawHeaders })
-  if ('refused' in head) return false
-  const { path, headers } = head.accepted
-  const verdict = router.match(head.accepted.method, path)
-  if (!('found' in verdict) || verdict.found.route.plane !== 'data' || !overload.refuseOne()) return false
-  sendAnswerAtOnce(request, response, encodeEarly(encodeEarlyError, path, headers, NO_ROOM, requestId), requestId)
-  return true
-}
-
 /** The part of a URL that chooses an error's envelope; empty where there is none. */
 export function pathOf(url: string | undefined): string {
   return url?.startsWith('/') ? url.split('?', 1)[0]! : ''
-}
-
-/** An error in the shape its address speaks. */
-export function encodeEarly(
-  encode: EncodeEarlyError | undefined,
-  path: string,
-  headers: RequestHeaders,
-  error: GatewayError,
-  requestId: string,
-): Answer {
-  const answer = encode?.(path, headers, error, requestId)
-  return answer ?? withControlHeaders(encodeControlError(error))
 }
 
 function chooseRoute(options: DispatchOptions, scene: Scene, head: AcceptedHead, awaitsContinue: boolean): void {

@@ -111,8 +111,16 @@ function describeShared(route: Route): Json {
     tags: [words[0] === 'v1' || words[0] === 'v1beta' ? 'data plane' : (words[0] ?? 'open')],
     summary: route.summary,
     security: SECURITY[route.credential],
-    ...(route.role === 'admin' ? { description: 'For administrators.' } : {}),
+    ...describeCaller(route),
   }
+}
+
+function describeCaller({ role, recentSignIn }: Route): Json {
+  const sentences = [
+    ...(role === 'admin' ? ['For administrators.'] : []),
+    ...(recentSignIn ? ['Needs a sign-in of the last ten minutes; else 403 `reauthentication_required`.'] : []),
+  ]
+  return sentences.length > 0 ? { description: sentences.join(' ') } : {}
 }
 
 function describeData(route: DataRoute): Json {

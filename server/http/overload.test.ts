@@ -6,7 +6,16 @@ import { readHeader } from '../../bench/peers/http-reader.ts'
 import { connectLean } from '../../test/support/drills/lean-client.ts'
 import { sendRaw } from '../../test/support/raw-http.ts'
 import type { Log } from '../kernel/log.ts'
-import { createOverload, LATE_MS, LOOK_MS, MANY, TAKEN_IN_LATE, TAKEN_IN_MS, type Overload } from './overload.ts'
+import {
+  createOverload,
+  ENDLESS_MS,
+  LATE_MS,
+  LOOK_MS,
+  MANY,
+  TAKEN_IN_LATE,
+  TAKEN_IN_MS,
+  type Overload,
+} from './overload.ts'
 import { type DataRoute, defineControlRoute } from './route.ts'
 
 describe('overload is noticed', () => {
@@ -49,7 +58,7 @@ describe('overload is noticed', () => {
     ['a pause now and then', [0, 400, 0, 400, 0, 400]],
   ])('not by %s', (_name, lates) => {
     for (const late of lates) turn(late)
-    expect([overload.isOn, overload.refusesAfter, lines]).toEqual([false, Infinity, []])
+    expect([overload.isOn, lines]).toEqual([false, []])
   })
 
   test('not by long turns with few requests', () => {
@@ -69,16 +78,60 @@ describe('overload is noticed', () => {
 
   test('each turn takes in what comes in its first moments, and a few more', () => {
     overloadIt()
-    expect(overload.refusesAfter).toBe(now + TAKEN_IN_MS)
-    while (!overload.refuseOne());
+    expect(overload.asksAfter).toBe(now + TAKEN_IN_MS)
+    while (!overload.refuseOne(overload.asksAfter + 1));
     turn(7, 1)
-    expect(overload.refusesAfter).toBe(now + TAKEN_IN_MS)
-    expect(overload.refuseOne()).toBe(false)
+    expect(overload.asksAfter).toBe(now + TAKEN_IN_MS)
+    expect(overload.refuseOne(overload.asksAfter + 1)).toBe(false)
+  })
+
+  describe('by the requests themselves, in a turn that never ends', () => {
+    /** Requests that are met so long after the turn before ended. */
+    function meet(count: number, after: number): boolean[] {
+      return Array.from({ length: count }, () => {
+        met++
+        const at = now + after
+        return at > overload.asksAfter && overload.refuseOne(at)
+      })
+    }
+
+    test('after a late turn', () => {
+      turn(LATE_MS)
+      expect(meet(MANY, LOOK_MS + LATE_MS - 1).includes(true)).toBe(false)
+      expect(overload.isOn).toBe(false)
+      meet(1, LOOK_MS + LATE_MS + 1)
+      expect(overload.isOn).toBe(true)
+      expect(meet(TAKEN_IN_LATE + 2, LOOK_MS + LATE_MS + TAKEN_IN_MS + 2)).toEqual([
+        ...Array(TAKEN_IN_LATE).fill(false),
+        true,
+        true,
+      ])
+    })
+
+    test('after a turn in time, where they have come for long', () => {
+      turn(0)
+      meet(1, LOOK_MS + LATE_MS)
+      meet(MANY, LOOK_MS + LATE_MS + ENDLESS_MS - 1)
+      expect(overload.isOn).toBe(false)
+      meet(1, LOOK_MS + LATE_MS + ENDLESS_MS + 1)
+      expect(overload.isOn).toBe(true)
+    })
+
+    test.each([
+      ['by a burst', 0, [LATE_MS, ENDLESS_MS], MANY + 1],
+      ['by few', LATE_MS, [LATE_MS * 10, LATE_MS * 20], MANY / 2 - 1],
+      ['by the backlog of a pause, in the next turn', LATE_MS * 10, [LATE_MS, LATE_MS * 7], MANY + 1],
+      ['by the backlog of a pause, in the same turn', 0, [1_000, 1_700], MANY + 1],
+    ])('not %s', (_name, late, times, count) => {
+      turn(late)
+      for (const after of times) meet(count, LOOK_MS + after)
+      expect(overload.isOn).toBe(false)
+    })
   })
 
   test('it is over after a second with time to spare, and told with what was refused', () => {
     overloadIt()
-    expect(Array.from({ length: TAKEN_IN_LATE + 1 }, () => overload.refuseOne())).toEqual([
+    expect(Array.from({ length: TAKEN_IN_LATE + 1 }, () => overload.refuseOne(overload.asksAfter + 1))).toEqual([
       ...Array(TAKEN_IN_LATE).fill(false),
       true,
     ])
@@ -86,7 +139,7 @@ describe('overload is noticed', () => {
     expect(overload.isOn).toBe(true)
     busyShare = 0.79
     for (let ms = 0; ms < 1_000; ms++) turn(0, 1)
-    expect([overload.isOn, overload.refusesAfter, overload.refused]).toEqual([false, Infinity, 1])
+    expect([overload.isOn, overload.asksAfter, overload.refused]).toEqual([false, Infinity, 1])
     expect(lines).toHaveLength(2)
     turn(0)
     expect(overload.isOn).toBe(false)
@@ -114,7 +167,7 @@ describe('a server with more to do than it can', () => {
   async function startLate(takesIn: number): Promise<number> {
     let left = takesIn
     const overload: Overload = {
-      refusesAfter: 0,
+      asksAfter: 0,
       refuseOne: () => left-- <= 0,
       isOn: true,
       refused: 0,

@@ -1,21 +1,22 @@
 // Notices that there is more to do than this process can, by how late its event loop is, and says which requests are
 // one too many. A timer looks at the loop; a request only compares the time it was met at, which is known anyway.
 // It begins when the loop was late twice with many requests at once and does not catch up: one long pause, and what it
-// leaves behind, is none. From then on each turn of the loop takes in what it can for a moment, and the rest is refused
-// at once; short turns also let in new connections soon, of which a turn takes one. It is over when the loop has had
-// time to spare for a while.
+// leaves behind, is none. Requests that are met late look as well: where a thousand connections are ready, Node reads
+// them again and again before a timer runs, and the turn does not end. From then on each turn of the loop takes in what it can for a
+// moment, and the rest is refused before the next turn; short turns also let in new connections soon, of which a turn
+// takes one. It is over when the loop has had time to spare for a while.
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 
 export interface Overload {
-  /** A new request that is met later than this, by the monotonic clock, is one too many. */
-  readonly refusesAfter: number
+  /** A new request that is met later than this, by the monotonic clock, may be one too many. */
+  readonly asksAfter: number
   /**
-   * Asked of one that is: is it refused? A few in each turn are not, so that a starved process refuses no light
-   * traffic.
+   * Asked of one that was met then: is it refused? A few in each turn are not, so that a starved process refuses no
+   * light traffic.
    */
-  refuseOne(): boolean
+  refuseOne(metAt: number): boolean
   readonly isOn: boolean
   readonly refused: number
   start(): void
@@ -32,6 +33,8 @@ export const LATE_MS = 50
 export const MANY = 200
 /** After a turn that was later than this, another is no accident. */
 const LATE_BEFORE_MS = 25
+/** No burst keeps a turn busy with requests for so long. */
+export const ENDLESS_MS = 200
 /** A turn so much shorter than the one before it is a backlog that melts. */
 const SHRINKING = 0.8
 /** In each turn of an overloaded loop, what is met in this time is taken in. */
@@ -54,9 +57,9 @@ export interface OverloadOptions {
 export function createOverload({ clock, log, readMet, readBusyShare = createBusyShare() }: OverloadOptions): Overload {
   let timer: NodeJS.Timeout | undefined
   let [isOn, refused, refusedBefore] = [false, 0, 0]
-  let [lookedAt, lastLate, metBefore] = [0, 0, 0]
+  let [lookedAt, lastLate, metBefore, firstLate] = [0, 0, 0, Infinity]
   let [beganAt, measuredAt] = [0, 0]
-  let refusesAfter = Infinity
+  let asksAfter = Infinity
   let takenInLate = 0
 
   function restart(intervalMs: number): void {
@@ -69,7 +72,7 @@ export function createOverload({ clock, log, readMet, readBusyShare = createBusy
   function look(): void {
     const now = clock.monotonic()
     if (isOn) {
-      refusesAfter = now + TAKEN_IN_MS
+      asksAfter = now + TAKEN_IN_MS
       takenInLate = 0
       if (now - measuredAt >= CALM_MS) {
         measuredAt = now
@@ -82,19 +85,37 @@ export function createOverload({ clock, log, readMet, readBusyShare = createBusy
   }
 
   function notice(now: number, late: number): void {
-    const met = readMet()
-    const hasMany = met - metBefore >= MANY
-    if (hasMany && late >= LATE_MS && lastLate >= LATE_BEFORE_MS && late >= lastLate * SHRINKING) begin(now, late)
+    if (isTooMuch(late, nextTurn())) return begin(now, late)
     lastLate = late
-    metBefore = met
+    metBefore = readMet()
+    firstLate = Infinity
+    asksAfter = now + LOOK_MS + LATE_BEFORE_MS
   }
+
+  /** By a request that was met late, before the turn is over. */
+  function lookInTurn(metAt: number): void {
+    const late = metAt - lookedAt - LOOK_MS
+    firstLate = Math.min(firstLate, late)
+    const limit = lastLate < LATE_BEFORE_MS ? endlessTurn() : nextTurn()
+    if (isTooMuch(late, limit)) begin(metAt, late)
+    else asksAfter = Math.max(metAt, lookedAt + LOOK_MS + limit)
+  }
+
+  const isTooMuch = (late: number, limit: number): boolean => late >= limit && readMet() - metBefore >= MANY
+
+  /** How late is too late after a turn that was late. */
+  const nextTurn = (): number => (lastLate < LATE_BEFORE_MS ? Infinity : Math.max(LATE_MS, lastLate * SHRINKING))
+
+  /** And after one in time, where the first request was met late, after a pause perhaps. */
+  const endlessTurn = (): number => firstLate + Math.max(ENDLESS_MS, firstLate * SHRINKING)
 
   function begin(now: number, late: number): void {
     isOn = true
     beganAt = measuredAt = now
     readBusyShare()
     refusedBefore = refused
-    refusesAfter = now + TAKEN_IN_MS
+    asksAfter = now + TAKEN_IN_MS
+    takenInLate = 0
     log.warn({ late_ms: Math.round(late) }, 'overloaded: new requests are refused as far as there is no room for them')
     // Once in each turn.
     restart(1)
@@ -102,19 +123,24 @@ export function createOverload({ clock, log, readMet, readBusyShare = createBusy
 
   function end(now: number): void {
     isOn = false
-    refusesAfter = Infinity
+    asksAfter = Infinity
     lastLate = 0
+    metBefore = readMet()
     const seconds = Math.round((now - beganAt) / 1_000)
     log.warn({ refused: refused - refusedBefore, seconds }, 'no longer overloaded')
     restart(LOOK_MS)
   }
 
   return {
-    get refusesAfter() {
-      return refusesAfter
+    get asksAfter() {
+      return asksAfter
     },
-    refuseOne() {
-      if (takenInLate++ < TAKEN_IN_LATE) return false
+    refuseOne(metAt) {
+      if (!isOn) {
+        lookInTurn(metAt)
+        return false
+      }
+      if (metAt <= asksAfter || takenInLate++ < TAKEN_IN_LATE) return false
       refused++
       return true
     },

@@ -31,6 +31,10 @@ function listFaults(route: Route): string[] {
   demand(new Set(names).size === names.length, 'two segments have the same name')
   if (route.credential === 'session') demand(ROLES.has(route.role as string), 'a session route says its role')
   else demand(route.role === undefined, 'only a session has a role')
+  demand(
+    route.recentSignIn === undefined || (route.plane === 'control' && route.credential === 'session'),
+    'only a session can be recent',
+  )
   if (route.plane === 'data') {
     const isRest = route.path.includes('*')
     demand(route.verb === undefined || (isRest && /^[A-Za-z]+$/.test(route.verb)), 'a verb needs a *name path')

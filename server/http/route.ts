@@ -28,7 +28,7 @@ export interface Principal {
   /** Bare id of the API key or null for a session. */
   readonly apiKeyId: string | null
   readonly teamId: string | null
-  /** When this session last proved the password, epoch ms (sessions only). */
+  /** When this session last proved who it is of, epoch ms (sessions only). */
   readonly authenticatedAt: number | null
 }
 
@@ -78,6 +78,8 @@ export interface RouteFacts {
   readonly rateClass: RateClass
   /** Open to those who still lack the second factor that this server demands of them: to add it, and to leave. */
   readonly mayLackFactor?: true
+  /** Only after a sign-in of the last ten minutes: whoever finds an open browser must not be able to do this. */
+  readonly recentSignIn?: true
   readonly summary: string
 }
 

@@ -7,7 +7,7 @@ import { openSocket, readAnswer, sendRaw } from '../../test/support/raw-http.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { createConnections } from './connections.ts'
 import type { AnsweredFacts } from './dispatch.ts'
-import type { DataRoute, RouteMatch } from './route.ts'
+import { type DataRoute, defineControlRoute, type RouteMatch } from './route.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpOptions } from './server.ts'
 
 const started: TestHttp[] = []
@@ -283,6 +283,42 @@ describe('connections per address', () => {
     const answers = [readAnswer(second), readAnswer(third)]
     held.letGo()
     expect((await Promise.all(answers)).map((answer) => answer.status)).toEqual([200, 200])
+  })
+
+  test.each([
+    ['somebody known served', '/v1/known', 'second'],
+    ['somebody refused', '/v1/refused', 'first'],
+    ['anybody served', '/open', 'first'],
+  ])('at the cap, the first one idle longest and %s on it at %s: the %s goes', async (_name, path, gone) => {
+    const known = dataRoute('/v1/known', (_request, response) => void response.end())
+    const refused = dataRoute('/v1/refused', (_request, response) => void response.writeHead(401).end())
+    const open = defineControlRoute({
+      method: 'GET',
+      path: '/open',
+      credential: 'none',
+      bodyCap: 0,
+      rateClass: 'open',
+      summary: 'test',
+      answers: { 200: { description: 'test' } },
+      handle: async () => ({ status: 200, text: 'well' }),
+    })
+    const { port } = await start({
+      routes: [known, refused, open],
+      limits: { connectionsPerAddress: 2 },
+      isUncounted: () => false,
+    })
+    const closed: string[] = []
+    for (const [name, asked] of [
+      ['first', path],
+      ['second', '/open'],
+    ] as const) {
+      const socket = await openSocket(port)
+      socket.once('close', () => closed.push(name))
+      socket.write(get(asked))
+      await new Promise((resolve) => socket.once('data', resolve))
+    }
+    await openSocket(port)
+    await expect.poll(() => closed).toEqual([gone])
   })
 })
 

@@ -7,14 +7,13 @@ import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { createUlid } from '../kernel/ids.ts'
 import type { Log } from '../kernel/log.ts'
-import { type EncodeEarlyError, renderRawAnswer } from './answers.ts'
+import { type EncodeEarlyError, encodeEarly, renderRawAnswer } from './answers.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { ControlOptions } from './control.ts'
 import {
   type AnsweredFacts,
   dispatchRequest,
   type DispatchOptions,
-  encodeEarly,
   isCondemned,
   NO_HEADERS,
   pathOf,
@@ -24,6 +23,7 @@ import { createOverload, type Overload } from './overload.ts'
 import { createRefusedActs } from './refused-acts.ts'
 import type { Route } from './route.ts'
 import { createRouter } from './router.ts'
+import { createShedding } from './shedding.ts'
 
 export interface HttpLimits {
   readonly headersMs: number
@@ -54,6 +54,8 @@ export interface HttpOptions extends ControlOptions {
   readonly isTrustedProxy?: (ip: string) => boolean
   readonly encodeEarlyError?: EncodeEarlyError
   readonly limits?: Partial<HttpLimits>
+  /** Whose connections are not counted: this machine's and trusted proxies', where absent. */
+  readonly isUncounted?: (address: string) => boolean
   /** Found out by how late the event loop is, where absent. */
   readonly overload?: Overload
   readonly onAnswered?: (facts: AnsweredFacts) => void
@@ -96,16 +98,18 @@ export function createHttp(options: HttpOptions): Http {
   const peers = createPeerReader(options.isTrustedProxy ?? (() => false))
   const connections = createConnections({
     capPerAddress: limits.connectionsPerAddress,
-    isExempt: (address) => isLoopback(address) || peers.isTrusted(address),
+    isExempt: options.isUncounted ?? ((address) => isLoopback(address) || peers.isTrusted(address)),
   })
   const overload = options.overload ?? createOverload({ ...options, readMet: () => connections.met })
+  const router = createRouter(options.routes)
   const dispatch: DispatchOptions = {
-    router: createRouter(options.routes),
+    router,
+    connections,
     peers,
     clock: options.clock,
     log: options.log,
     control: { ...options, bodyIdleMs: limits.bodyIdleMs, noteRefused: createRefusedActs(options.log) },
-    overload,
+    shedding: createShedding({ router, overload, encodeEarlyError: options.encodeEarlyError }),
     encodeEarlyError: options.encodeEarlyError,
     onAnswered: options.onAnswered,
   }

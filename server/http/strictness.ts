@@ -4,6 +4,7 @@
 // the application behind it might have read the second. Every refusal here closes the connection, since whoever sends
 // such bytes may disagree with us about where the next request begins.
 import { GatewayError } from '../kernel/errors.ts'
+import { LowerCaseNames } from '../kernel/lower-case-names.ts'
 import type { RequestHeaders } from './route.ts'
 
 export interface RequestHead {
@@ -27,6 +28,8 @@ export type HeadVerdict = { readonly accepted: AcceptedHead } | { readonly refus
 
 export const MAX_URL_LENGTH = 8 * 1024
 export const MAX_HEADER_COUNT = 100
+
+const names = new LowerCaseNames()
 
 /** Carry who calls: once each, printable ASCII only. */
 const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'x-api-key', 'x-goog-api-key'])
@@ -81,7 +84,8 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): Reque
   }
   const headers = Object.create(null) as Record<string, string | undefined>
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = lowerCase(rawHeaders[index]!)
+    const sent = rawHeaders[index]!
+    const name = names.find(sent) ?? names.add(sent)
     const value = rawHeaders[index + 1] ?? ''
     const before = headers[name]
     if (before === undefined) headers[name] = value
@@ -98,22 +102,6 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): Reque
     return badRequest('HTTP/1.0 knows no Transfer-Encoding. Use HTTP/1.1.')
   }
   return headers
-}
-
-/**
- * Clients send the same few names over and over: each is put into lower case once. Bounded, since others are theirs to
- * choose.
- */
-const lowerCased = new Map<string, string>()
-const MOST_NAMES = 512
-const LONGEST_NAME = 64
-
-function lowerCase(name: string): string {
-  const known = lowerCased.get(name)
-  if (known !== undefined) return known
-  const lower = name.toLowerCase()
-  if (name.length <= LONGEST_NAME && lowerCased.size < MOST_NAMES) lowerCased.set(name, lower)
-  return lower
 }
 
 function checkTarget(method: string, asked: string): { path: string; query: string } | GatewayError {

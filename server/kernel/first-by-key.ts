@@ -1,5 +1,5 @@
-// Things in their order under keys, each of which is taken once: the first that is left under a key, in time that does not
-// grow with how many there are.
+// Things in their order under keys, each of which is taken once: the first that is left under a key, in time that does
+// not grow with how many there are.
 
 export class FirstByKey<Thing> {
   readonly #lists = new Map<

@@ -2,8 +2,8 @@
 // keys start and end? It lets the gateway read the model name, and replace it, without parsing or re-writing a body:
 // re-writing corrupts large integers and breaks the providers' prompt caches.
 // Invariants: what JSON.parse accepts is complete, with the same values. What is malformed at the top level, or outside
-// strings in a way that could move a string's bounds (other quotes, comments), is not complete: no lenient parser behind
-// us may see other top-level keys than we do. Faults inside nested values and inside strings are not looked for.
+// strings in a way that could move a string's bounds (other quotes, comments), is not complete: no lenient parser
+// behind us may see other top-level keys than we do. Faults inside nested values and inside strings are not looked for.
 
 export interface JsonScan {
   /** The text is one object, closed, well-formed at its top level, with only white space around it. */
@@ -257,7 +257,8 @@ export function textOfChunks(chunks: readonly Uint8Array[], start: number, end: 
 const MOST_PIECES = 16
 
 /**
- * The chunk list with ranges replaced that do not overlap; everything else is passed on as it lies, unless there are many.
+ * The chunk list with ranges replaced that do not overlap; everything else is passed on as it lies, unless there are
+ * many.
  * One pass however many there are: whoever sends a body says how many.
  */
 export function editChunks(

@@ -9,7 +9,8 @@ export function refuseEmptyChoice(request: ChatRequest, own: string): void {
   const { toolChoice: choice, tools, builtins } = request
   if (!choice || request.origin === own || request.extensions[own]) return
   if (choice.mode === 'allowed') {
-    const offered = [...tools, ...builtins].some(({ name }) => choice.names.includes(name))
+    const allowed = new Set(choice.names)
+    const offered = [...tools, ...builtins].some(({ name }) => allowed.has(name))
     if (!offered) throw refusal('The choice of tools allows none of those in the request. Name some of them.')
   }
   const isForced = choice.mode === 'required' || choice.mode === 'named'
@@ -34,7 +35,8 @@ export function forcedBuiltin({
  */
 export function allowedBuiltins({ toolChoice: choice, builtins }: ChatRequest): readonly Builtin[] {
   if (choice?.mode !== 'allowed' || choice.others) return builtins
-  return builtins.filter(({ protocol, name }) => protocol !== 'openai-responses' || choice.names.includes(name))
+  const allowed = new Set(choice.names)
+  return builtins.filter(({ protocol, name }) => protocol !== 'openai-responses' || allowed.has(name))
 }
 
 function refusal(message: string): CannotCross {

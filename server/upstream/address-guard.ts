@@ -8,45 +8,51 @@ export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 }
 
-const refused = new BlockList()
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const)
-  refused.addSubnet(network, prefix, 'ipv4')
+/** Everything that is refused, in one table. Of IPv6 only 2000::/3 is public, less what stands here. */
+const NOT_PUBLIC: readonly (readonly [network: string, prefix: number, what: string])[] = [
+  ['0.0.0.0', 8, 'this host'],
+  ['10.0.0.0', 8, 'private'],
+  ['100.64.0.0', 10, 'shared by carriers; metadata of Alibaba at 100.100.100.200'],
+  ['127.0.0.0', 8, 'loopback'],
+  ['168.63.129.16', 32, 'wire server of Azure, a public address that only its own machines reach'],
+  ['169.254.0.0', 16, 'link-local; metadata of most clouds'],
+  ['172.16.0.0', 12, 'private'],
+  ['192.0.0.0', 24, 'protocol assignments; metadata of Oracle at 192.0.0.192'],
+  ['192.0.2.0', 24, 'documentation'],
+  ['192.88.99.0', 24, 'relays of 6to4'],
+  ['192.168.0.0', 16, 'private'],
+  ['198.18.0.0', 15, 'benchmarks'],
+  ['198.51.100.0', 24, 'documentation'],
+  ['203.0.113.0', 24, 'documentation'],
+  ['224.0.0.0', 4, 'multicast'],
+  ['240.0.0.0', 4, 'reserved, and broadcast'],
+  ['::', 3, 'unspecified, loopback, IPv4-mapped, and NAT64 at 64:ff9b::/96 and 64:ff9b:1::/48'],
+  ['2001::', 23, 'protocol assignments: Teredo, ORCHID'],
+  ['2001:db8::', 32, 'documentation'],
+  ['2002::', 16, '6to4, which wraps an IPv4 address'],
+  ['3fff::', 20, 'documentation'],
+  ['4000::', 2, 'nobody’s'],
+  ['8000::', 2, 'nobody’s'],
+  ['c000::', 2, 'unique-local, link-local and multicast; metadata of AWS at fd00:ec2::254, of GCP at fd20:ce::254'],
+]
 
-// Of IPv6 only global unicast (2000::/3) is public, less what is carved out of it or wraps an IPv4 address.
-const globalUnicast = new BlockList()
-globalUnicast.addSubnet('2000::', 3, 'ipv6')
-const refused6 = new BlockList()
-for (const [network, prefix] of [
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const)
-  refused6.addSubnet(network, prefix, 'ipv6')
+// Apart, since a list of both takes every IPv4 address for its mapped form.
+const refused = { ipv4: new BlockList(), ipv6: new BlockList() }
+for (const [network, prefix] of NOT_PUBLIC) {
+  const family = familyOf(network)
+  if (family) refused[family].addSubnet(network, prefix, family)
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' | null {
+  const family = isIP(address)
+  return family === 4 ? 'ipv4' : family === 6 ? 'ipv6' : null
+}
 
 /** May a user's base URL reach this IP address? */
 export function isPublicAddress(address: string): boolean {
   const plain = address.replace(/^\[|\]$/g, '').replace(/%.*$/, '')
-  const family = isIP(plain)
-  if (family === 4) return !refused.check(plain, 'ipv4')
-  if (family === 6) return globalUnicast.check(plain, 'ipv6') && !refused6.check(plain, 'ipv6')
-  return false
+  const family = familyOf(plain)
+  return family !== null && !refused[family].check(plain, family)
 }
 
 /** Resolves a name and refuses it when any of its addresses is not public. */

@@ -1,6 +1,6 @@
 // Answers that come compressed although none was asked for: decoded here, so that everyone behind sees plain bytes.
 // One encoding only; a chain of them is refused.
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 
 export interface Decoder {
   write(chunk: Buffer): void
@@ -11,12 +11,21 @@ export interface Decoder {
   destroy(): void
 }
 
+/**
+ * 8 MiB, the most that zstd in HTTP may need (RFC 9659); without a bound a few bytes could claim 128 MiB. Of a window only
+ * as much becomes memory as is decoded, and that is counted.
+ */
+export const ZSTD_WINDOW_LOG = 23
+
+export const createBoundedZstd = () =>
+  createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } })
+
 const DECODERS = {
   gzip: createGunzip,
   'x-gzip': createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
-  zstd: createZstdDecompress,
+  zstd: createBoundedZstd,
 }
 
 /** A decoder for one content-encoding; null for one that is not known. */

@@ -146,6 +146,15 @@ test('the token of the metrics opens nothing else', async () => {
   expect(findings.filter(({ attempt }) => attempt.includes('metrics'))).toEqual([])
 })
 
+test('whatever an administrator changes about accounts, sign-in or the master key needs a recent sign-in', () => {
+  const sensitive = uniroute.app.routes.filter(
+    ({ method, path }) => method !== 'GET' && /^\/admin\/(?:users|invites|sign-in|encryption)\b/.test(path),
+  )
+  expect(sensitive.length).toBeGreaterThan(7)
+  const open = sensitive.filter(({ recentSignIn }) => !recentSignIn).map(({ method, path }) => `${method} ${path}`)
+  expect(open).toEqual([])
+})
+
 test('what needs no credential is listed, with its reason', () => {
   const open = uniroute.app.routes.flatMap(({ credential, method, path }) =>
     credential === 'none' ? [`${method} ${path}`] : [],

@@ -23,7 +23,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deriveKid, deriveRoot } from '../../server/vault/derivation.ts'
 import { Secret } from '../../server/kernel/secret.ts'
 import { createFakeKey, rememberSecret } from '../fake-provider/fake-keys.ts'
-import { COMPILE_CACHE } from '../support/compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from '../support/launcher-environment.ts'
 import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
 import { startUniRoute } from '../support/uniroute-process.ts'
 
@@ -56,7 +56,7 @@ async function start(dataDir: string, environment: Environment): Promise<Outcome
     // A folder without .env and package.json.
     cwd: root,
     env: {
-      ...COMPILE_CACHE,
+      ...LAUNCHER_ENVIRONMENT,
       PATH: process.env['PATH'] ?? '',
       HOME: dataDir,
       PORT: '0',

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createFakeKey, createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
-import { createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
+import { administer, createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
 import { ask, CHAT_DIALECTS, expectError } from '../support/dialects.ts'
 import { startLine, type Line } from '../support/line.ts'
 import type { Caller } from '../support/uniroute-client.ts'
@@ -13,13 +13,17 @@ const [CHAT] = CHAT_DIALECTS
 
 describePostgres('without PostgreSQL', () => {
   let databaseUrl: string
+  const role = `uniroute_away_${process.pid}`
   let line: Line
   let fake: FakeProvider
   let uniroute: UniRoute
 
   beforeAll(async () => {
     databaseUrl = await createPostgresDatabase()
+    await administer(`CREATE ROLE ${role} LOGIN`)
+    await administer(`ALTER DATABASE ${new URL(databaseUrl).pathname.slice(1)} OWNER TO ${role}`)
     const url = new URL(databaseUrl)
+    url.username = role
     line = await startLine(Number(url.port || 5432))
     url.port = String(line.port)
     url.hostname = '127.0.0.1'
@@ -41,11 +45,22 @@ describePostgres('without PostgreSQL', () => {
     line?.close()
     await fake?.close()
     if (databaseUrl) await dropPostgresDatabase(databaseUrl)
+    await administer(`DROP ROLE IF EXISTS ${role}`)
   })
 
-  const ways: readonly [string, () => void][] = [
+  async function lockOut(): Promise<void> {
+    await administer(`ALTER ROLE ${role} NOLOGIN`)
+    await administer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`)
+  }
+  async function restore(): Promise<void> {
+    line.restore()
+    await administer(`ALTER ROLE ${role} LOGIN`)
+  }
+
+  const ways: readonly [string, () => void | Promise<void>][] = [
     ['refuses connections', () => line.refuse()],
     ['answers nothing', () => line.swallow(true)],
+    ['lets its role in no more', lockOut],
   ]
   describe.each(ways)('that %s', (_name, breakLine) => {
     let known: Caller
@@ -55,7 +70,7 @@ describePostgres('without PostgreSQL', () => {
       known = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
       unknown = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
       expect((await ask(uniroute, CHAT!, known.apiKey)).status).toBe(200)
-      breakLine()
+      await breakLine()
       const ids: string[] = []
       let slowest = 0
       // Longer than memory is fresh.
@@ -75,7 +90,7 @@ describePostgres('without PostgreSQL', () => {
       // Nobody waits until a statement is given up, which takes six seconds.
       expect(slowest).toBeLessThan(5_000)
 
-      line.restore()
+      await restore()
       await vi.waitFor(async () => expect((await ask(uniroute, CHAT!, unknown.apiKey)).status).toBe(200), 20_000)
       for (const id of [ids[0]!, ids.at(-1)!]) await vi.waitFor(() => uniroute.readReceipt(known.apiKey, id), 20_000)
       const read = async () => (await uniroute.call('GET', '/admin/usage', { token: known.token })).body.total.requests

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
+import { SETTING_NAMES } from '../../server/config/settings.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
@@ -82,13 +83,36 @@ const set = z.strictObject({
     volumeClaimTemplates: z.array(z.strictObject({ metadata, spec: claim })),
   }),
 })
+const monitor = z.strictObject({
+  apiVersion: z.literal('monitoring.coreos.com/v1'),
+  kind: z.literal('PodMonitor'),
+  metadata,
+  spec: z.strictObject({
+    jobLabel: name,
+    selector,
+    podMetricsEndpoints: z.tuple([
+      z.strictObject({
+        port: name,
+        path: z.string().startsWith('/'),
+        interval: z.string().regex(/^\d+s$/),
+        authorization: z.strictObject({ credentials: z.strictObject({ name, key: z.string() }) }),
+      }),
+    ]),
+  }),
+})
 const manifest = z.discriminatedUnion('kind', [service, budget, set])
 
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+/** As Kubernetes reads it: 0440 is octal. */
+const readAll = (path: string): unknown[] =>
+  parseAllDocuments(read(path), { version: '1.1' }).map((document) => document.toJS() as unknown)
+const findWorkload = (): z.infer<typeof set>['spec'] =>
+  readAll('deploy/kubernetes/uniroute.yaml')
+    .map((document) => manifest.parse(document))
+    .find((one) => one.kind === 'StatefulSet')!.spec
+
 test('have only fields that there are, and lead only to what there is', () => {
-  const text = readFileSync(join(ROOT, 'deploy/kubernetes/uniroute.yaml'), 'utf8')
-  // As Kubernetes reads it: 0440 is octal.
-  const documents = parseAllDocuments(text, { version: '1.1' })
-  const all = documents.map((document) => manifest.parse(document.toJS()))
+  const all = readAll('deploy/kubernetes/uniroute.yaml').map((document) => manifest.parse(document))
   const services = all.filter((one) => one.kind === 'Service')
   const workload = all.find((one) => one.kind === 'StatefulSet')!.spec
   const { spec, metadata: made } = workload.template
@@ -124,4 +148,33 @@ test('have only fields that there are, and lead only to what there is', () => {
   // What still runs ends before it is killed: 600 s of draining, after the pause.
   const pause = only.lifecycle.preStop.sleep.seconds
   expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(600 + pause)
+})
+
+test('set only what UniRoute knows, from files of the secret that the manual makes', () => {
+  const [only] = findWorkload().template.spec.containers
+  const known = new Set<string>(SETTING_NAMES)
+  expect(only.env.filter((one) => !known.has(one.name.replace(/_FILE$/, '')))).toEqual([])
+  const made = [...read('docs/deploy.md').matchAll(/--from-literal=(\w+)=/g)].map((found) => found[1])
+  const files = only.env.filter((one) => one.name.endsWith('_FILE'))
+  expect(files.map((one) => one.value.split('/').at(-1)).toSorted()).toEqual(made.toSorted())
+  for (const one of files) expect(one.value.split('/').at(-1)).toBe(one.name.replace(/_FILE$/, ''))
+})
+
+test('the metrics are asked for at the port of the pods, with the token that they want, as the job of the alerts', () => {
+  const { template } = findWorkload()
+  const [podMonitor, ...others] = readAll('deploy/kubernetes/podmonitor.yaml').map((one) => monitor.parse(one))
+  expect(others).toEqual([])
+  const { spec } = podMonitor!
+  const [{ port, path, authorization }] = spec.podMetricsEndpoints
+  const [only] = template.spec.containers
+  expect(template.metadata.labels).toMatchObject(spec.selector.matchLabels)
+  expect(only.ports.map((one) => one.name)).toContain(port)
+  expect(path).toBe('/metrics')
+  const { name: secret, key } = authorization.credentials
+  const volume = template.spec.volumes.find((one) => 'secret' in one && one.secret.secretName === secret)!
+  const { mountPath } = only.volumeMounts.find((one) => one.name === volume.name)!
+  expect(only.env).toContainEqual({ name: 'METRICS_TOKEN_FILE', value: `${mountPath}/${key}` })
+  const job = template.metadata.labels[spec.jobLabel]
+  const alerts = read('docs/recipes/prometheus/alerts.yaml')
+  expect(new Set([...alerts.matchAll(/job="(\w+)"/g)].map((found) => found[1]))).toEqual(new Set([job]))
 })

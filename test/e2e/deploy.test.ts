@@ -7,7 +7,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { SETTING_GROUPS } from '../../server/config/settings.ts'
@@ -88,10 +88,16 @@ describe('the image', () => {
     expectSettings(env.map((pair) => pair.split('=')[0]!))
   })
 
-  test('starts with the flags of the launcher', () => {
+  test('starts with the flags of the launcher, and gives memory back as it does', async () => {
     const flags = last.find((line) => line.startsWith('ENTRYPOINT'))!.match(/--[a-z0-9-]+/g)!
     expect(flags.length).toBeGreaterThan(0)
     for (const flag of flags) expect(read('scripts/runtime.mjs')).toContain(flag)
+    const { MALLOC_LIMITS } = (await import(new URL('scripts/runtime.mjs', pathToFileURL(ROOT)).href)) as {
+      MALLOC_LIMITS: Readonly<Record<string, string>>
+    }
+    const limits = Object.entries(MALLOC_LIMITS).map(([name, bytes]) => `${name}=${bytes}`)
+    expect(limits.length).toBeGreaterThan(0)
+    expect(last.filter((line) => line.startsWith('ENV ')).join(' ')).toContain(limits.join(' '))
   })
 })
 

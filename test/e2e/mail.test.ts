@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createFakeKey, createFakePassword, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
+import { startOidcIssuer } from '../support/oidc-issuer.ts'
 import { startSmtpServer, type ReceivedMail, type TestSmtpServer } from '../support/smtp-server.ts'
-import type { Reply } from '../support/uniroute-client.ts'
+import type { Json, Reply } from '../support/uniroute-client.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
 
 let fake: FakeProvider
@@ -158,4 +159,49 @@ test('a mail server that refuses or says nothing breaks nothing else, and is cou
   })
   expect(list.notifications[0].kind).toBe('key_rejected')
   smtp.behave(undefined)
+})
+
+test('who signs in with a provider and has no password is told so, and gets no link that would make one', async () => {
+  const issuer = await startOidcIssuer()
+  const settings = {
+    SMTP_URL: `smtp://127.0.0.1:${smtp.port}?from=uniroute%40example.com`,
+    OIDC_ISSUER: issuer.url,
+    OIDC_CLIENT_ID: issuer.clientId,
+    OIDC_CLIENT_SECRET: rememberSecret(issuer.clientSecret),
+    OIDC_NAME: 'Example Login',
+  }
+  const server = await startUniRoute({ env: { ...settings, REGISTRATION: 'open' } })
+  const forget = (email: string): Promise<Reply> => server.call('POST', '/auth/reset-request', { body: { email } })
+  const email = String(issuer.person['email'])
+  const begun = await fetch(`${server.url}/auth/oidc/begin`, { redirect: 'manual' })
+  const back = await issuer.visit(begun.headers.get('location')!)
+  const cookie = begun.headers.getSetCookie()[0]!.split(';')[0]!
+  const entered = await fetch(`${server.url}/auth/oidc/callback?${back}`, { redirect: 'manual', headers: { cookie } })
+  expect(entered.headers.get('location')).not.toContain('failed')
+  const answers = [await forget(email), await forget('nobody-here@example.com')]
+  expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1)
+  const { text } = await waitForMail(email, /How you sign in/)
+  expect(text).toContain('Example Login')
+  expect(text).not.toContain('#')
+  expect(smtp.mailsTo(email)).toHaveLength(1)
+  // Whoever was made without a password and has never been at the provider gets a link.
+  const token = await server.login()
+  const made = 'made-for-later@example.com'
+  expect((await server.call('POST', '/admin/users', { token, body: { email: made } })).status).toBe(201)
+  await forget(made)
+  await waitForMail(made, /new password/)
+  // What an administrator does on purpose stays possible, and makes it an account with a password.
+  const { users } = (await server.call('GET', '/admin/users', { token })).body
+  const { id } = users.find((user: Json) => user.email === email)
+  const link = await server.call('POST', `/admin/users/${id}/reset-link`, { token })
+  const code = rememberSecret(link.body.url.split('#')[1])
+  const password = createFakePassword()
+  expect((await server.call('POST', '/auth/reset', { body: { code, password } })).status).toBe(200)
+  await forget(email)
+  await waitForMail(email, /new password/)
+  await server.stop()
+  await issuer.close()
+  // The answer shows the link to whoever made it.
+  const shown = /^POST \/admin\/users/
+  expect(server.scanAndRemove().filter(({ where }) => !shown.test(where))).toEqual([])
 })

@@ -3,8 +3,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { marked } from 'marked'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFakeKey } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
@@ -69,6 +70,25 @@ test('is one package without dependencies, sources or install scripts, with the 
   const licences = readFileSync(join(installed, 'THIRD_PARTY_LICENSES'), 'utf8')
   for (const name of ['undici', 'pg', 'kysely', 'jose', 'pino', 'zod'])
     expect(licences).toMatch(new RegExp(`^${name} `, 'm'))
+})
+
+test('no link in its documents leads to what did not come along', () => {
+  const files = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.md'))
+  expect(files).toEqual(expect.arrayContaining(['README.md', 'THREAT_MODEL.md', join('docs', 'README.md')]))
+  const links = files.flatMap((file) => {
+    const all: { file: string; href: string }[] = []
+    marked.walkTokens(marked.lexer(readFileSync(join(installed, file), 'utf8')), (token) => {
+      if (token.type === 'link' || token.type === 'image') all.push({ file, href: String(token['href']) })
+    })
+    return all.filter(({ href }) => !/^(?:[a-z]+:|#)/.test(href))
+  })
+  // The README still leads to the documents.
+  expect(links.filter(({ file }) => file === 'README.md').length).toBeGreaterThan(15)
+  const lost = links.filter(({ file, href }) => {
+    const [path = ''] = decodeURI(href).split('#')
+    return !existsSync(join(installed, dirname(file), path))
+  })
+  expect(lost).toEqual([])
 })
 
 test('its bill of materials names what is inside and the Node that may come along, each with a licence, and no tool', () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createFakeKey, rememberSecret } from '../fake-provider/fake-keys.ts'
+import { createFakeAdminKey, createFakeKey, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import { startUniRoute, type UniRoute } from '../support/uniroute-process.ts'
 
@@ -71,6 +71,18 @@ test('models.md, rotation.md: what administrators ask for', async () => {
   expect(kept.text).toContain('"openai/gpt-5"')
   const change = blocksOf('docs/rotation.md', 'sh').find((block) => block.includes('curl'))
   expect(await type(change!, { TOKEN: token })).toContain('"rotation"')
+})
+
+test('reconciliation.md: the ledger beside the count of the provider', async () => {
+  const token = await uniroute.login()
+  const [ask] = blocksOf('docs/reconciliation.md', 'sh')
+  const adminKey = createFakeAdminKey('openai')
+  const said = await type(ask!.replaceAll('sk-admin-…', adminKey), { TOKEN: token, UNIROUTE: uniroute.url })
+  const [from] = /\d{4}-\d\d-\d\d/.exec(ask!)!
+  const told = { provider: 'openai', from: `${from}T00:00:00.000Z`, total: { theirs: { requests: 0 } } }
+  expect(JSON.parse(said)).toMatchObject(told)
+  // It asked the provider, with that key.
+  expect(fake.requestsOf(adminKey).length).toBeGreaterThan(0)
 })
 
 test('models.md, routing.md: the bodies that they show are taken', async () => {

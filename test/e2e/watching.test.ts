@@ -88,9 +88,11 @@ describeRedis('what is looked at', () => {
   test('no label is of a client’s choosing: models, keys, headers and addresses make no further series', async () => {
     const caller = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
     const readSeries = async (): Promise<string[]> =>
-      [...(await uniroute.call('GET', '/metrics')).text.matchAll(/^(uniroute_request\S*\{.*\}) \S+$/gm)].map(
-        (found) => found[1]!,
-      )
+      [
+        ...(await uniroute.call('GET', '/metrics')).text.matchAll(
+          /^(uniroute_(?:request|tokens|cost|unpriced|first)\S*\{.*\}) \S+$/gm,
+        ),
+      ].map((found) => found[1]!)
     const askFor = async (name: string): Promise<void> => {
       const headers = {
         'x-uniroute-models': name,
@@ -114,6 +116,38 @@ describeRedis('what is looked at', () => {
     for (let at = 1; at <= 5; at++) await askFor(`wonderful-${at}`)
     expect(await readSeries()).toEqual(before)
     expect((await uniroute.call('GET', '/metrics')).text).not.toContain('wonderful')
+  })
+
+  test('tokens and cost are those of the ledger, and each answer says when it began', async () => {
+    const readSum = async (name: string, labels = ''): Promise<number> => {
+      const { text } = await uniroute.call('GET', '/metrics')
+      const samples = [...text.matchAll(new RegExp(`^${name}\\{(.*)\\} (\\S+)$`, 'gm'))]
+      return samples
+        .filter(([, inside]) => inside!.includes(labels))
+        .reduce((sum, [, , value]) => sum + Number(value), 0)
+    }
+    const KINDS = ['input', 'output', 'cache_read', 'cache_write', 'reasoning'] as const
+    const readAll = async (): Promise<number[]> => [
+      ...(await Promise.all(KINDS.map((kind) => readSum('uniroute_tokens_total', `kind="${kind}"`)))),
+      await readSum('uniroute_cost_usd_total', 'payer="user"'),
+      await readSum('uniroute_first_byte_seconds_count', 'streamed="false"'),
+      await readSum('uniroute_first_byte_seconds_count', 'streamed="true"'),
+      await readSum('uniroute_unpriced_calls_total'),
+    ]
+    const before = await readAll()
+    const caller = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
+    for (const stream of [false, true, false]) {
+      const body = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }], stream }
+      expect((await uniroute.call('POST', '/v1/chat/completions', { token: caller.apiKey, body })).status).toBe(200)
+    }
+    const readTotal = async () => (await uniroute.call('GET', '/admin/usage', { token: caller.token })).body.total
+    await expect.poll(async () => (await readTotal()).requests, { timeout: 10_000 }).toBe(3)
+    const total = await readTotal()
+    const told = (await readAll()).map((value, at) => value - before[at]!)
+    expect(told.slice(0, 5)).toEqual(KINDS.map((kind) => total[`${kind}_tokens`]))
+    expect(total.input_tokens * total.output_tokens * total.cost_usd_nanos).toBeGreaterThan(0)
+    expect(told[5]! * 1e9).toBeCloseTo(total.cost_usd_nanos, 0)
+    expect(told.slice(6)).toEqual([2, 1, 0])
   })
 
   test('each figure of ours is looked at', () => {

@@ -15,6 +15,11 @@ const chatCalls = NUMBERS.map((at) => ({
   function: { name: `f${at}`, arguments: '{}' },
 }))
 const backwards = NUMBERS.toReversed()
+const user = { role: 'user', content: 'x' }
+const chatTools = NUMBERS.map((at) => ({ type: 'function', function: { name: `f${at}`, parameters } }))
+const flatTools = NUMBERS.map((at) => ({ type: 'function', name: `f${at}`, parameters }))
+const vendorTools = NUMBERS.map((at) => ({ type: `vendor_${at}` }))
+const allowed = (mode: string): Json => ({ type: 'allowed_tools', mode, tools: flatTools.toReversed() })
 
 /** Bodies of clients, by what there are many of. */
 const BODIES: readonly (readonly [what: string, from: Dialect, body: Json])[] = [
@@ -46,8 +51,119 @@ const BODIES: readonly (readonly [what: string, from: Dialect, body: Json])[] = 
     'tools',
     'openai-chat',
     {
-      messages: [{ role: 'user', content: 'x' }],
-      tools: NUMBERS.map((at) => ({ type: 'function', function: { name: `f${at}`, parameters } })),
+      messages: [user],
+      tools: chatTools,
+    },
+  ],
+  ...['auto', 'required'].map(
+    (mode) =>
+      [
+        `tools that may be called (${mode})`,
+        'openai-chat',
+        {
+          messages: [user],
+          tools: chatTools,
+          tool_choice: { type: 'allowed_tools', allowed_tools: { mode, tools: chatTools.toReversed() } },
+        },
+      ] as const,
+  ),
+  [
+    'freeform tools that may be called',
+    'openai-responses',
+    {
+      input: [user],
+      tools: NUMBERS.map((at) => ({ type: 'custom', name: `f${at}` })),
+      tool_choice: allowed('required'),
+    },
+  ],
+  [
+    'tools of providers beside functions',
+    'openai-responses',
+    {
+      input: [user],
+      tools: [...flatTools, ...vendorTools],
+      tool_choice: { type: 'function', name: `f${MANY - 1}` },
+    },
+  ],
+  [
+    'tools of providers that may be called',
+    'openai-responses',
+    {
+      input: [user],
+      tools: [...flatTools, ...vendorTools],
+      tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [...vendorTools.toReversed(), ...flatTools] },
+    },
+  ],
+  [
+    'searches',
+    'openai-responses',
+    { input: [user], tools: [...flatTools, ...NUMBERS.map(() => ({ type: 'web_search' }))] },
+  ],
+  [
+    'tools of Anthropic’s beside functions',
+    'anthropic-messages',
+    {
+      max_tokens: 9,
+      messages: [user],
+      tools: [
+        ...NUMBERS.map((at) => ({ name: `f${at}`, input_schema: parameters })),
+        ...NUMBERS.map((at) => ({ type: `bash_${at}`, name: `b${at}` })),
+      ],
+      tool_choice: { type: 'tool', name: `f${MANY - 1}` },
+    },
+  ],
+  [
+    'tools that may be called',
+    'gemini',
+    {
+      contents: [{ role: 'user', parts: [{ text: 'x' }] }],
+      tools: [{ functionDeclarations: NUMBERS.map((at) => ({ name: `f${at}`, parameters })) }],
+      toolConfig: {
+        functionCallingConfig: { mode: 'ANY', allowedFunctionNames: backwards.map((at) => `f${at}`) },
+      },
+    },
+  ],
+  [
+    'calls as items',
+    'openai-chat',
+    {
+      input: [
+        user,
+        ...['a', 'b'].flatMap((half) =>
+          NUMBERS.map((at) => ({ type: 'function_call', call_id: `${half}${at}`, name: `f${at}`, arguments: '{}' })),
+        ),
+      ],
+    },
+  ],
+  [
+    'places where tools are declared',
+    'openai-responses',
+    {
+      tools: [{ type: 'tool_search' }],
+      input: [
+        user,
+        ...flatTools.flatMap((tool) => [{ type: 'additional_tools', role: 'developer', tools: [tool] }, user]),
+      ],
+    },
+  ],
+  [
+    'references in a schema',
+    'openai-chat',
+    {
+      messages: [user],
+      tools: [
+        {
+          type: 'function',
+          function: {
+            name: 'f',
+            parameters: {
+              type: 'object',
+              $defs: { a: { type: 'string' } },
+              properties: Object.fromEntries(NUMBERS.map((at) => [`p${at}`, { $ref: '#/$defs/a' }])),
+            },
+          },
+        },
+      ],
     },
   ],
   [

@@ -128,6 +128,7 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
     authenticate: authenticator.authenticate,
     isTrustedProxy: (ip: string) => ip === '127.0.0.1',
     publicUrl: () => url,
+    clock,
   })
   url = http.url
   if (options.admin !== false) {
@@ -163,7 +164,7 @@ async function openAccountRooms(database: Database, options: RoomOptions = {}): 
   async function sendAsAdmin(method: string, path: string, body: unknown): Promise<Answer> {
     if (adminToken !== undefined) {
       const answer = await send(method, path, { token: adminToken, body })
-      if (answer.status !== 401) return answer
+      if (answer.status !== 401 && answer.body?.code !== 'reauthentication_required') return answer
     }
     adminToken = await login()
     return send(method, path, { token: adminToken, body })

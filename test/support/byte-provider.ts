@@ -1,6 +1,5 @@
 // A provider that answers with exactly the bytes it is told, cut as it is told, and a listener that notes all it hears
-// of an
-// answer: for tests of how answers are read.
+// of an answer: for tests of how answers are read.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import type { Upstream, UpstreamCall, UpstreamHeaders, UpstreamRequest } from '../../server/upstream/upstream.ts'

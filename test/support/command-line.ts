@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { COMPILE_CACHE } from './compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from './launcher-environment.ts'
 
 const CLI = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
 
@@ -28,7 +28,7 @@ export async function runCommandLine(
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [options.program ?? CLI, ...words], {
     cwd: options.cwd,
-    env: { ...COMPILE_CACHE, PATH: process.env['PATH'] ?? '', HOME: options.cwd, ...options.env },
+    env: { ...LAUNCHER_ENVIRONMENT, PATH: process.env['PATH'] ?? '', HOME: options.cwd, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const killWithUs = (): void => void child.kill('SIGKILL')

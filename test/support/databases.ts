@@ -156,7 +156,8 @@ export async function dropPostgresDatabase(address: string): Promise<void> {
   await administer(`DROP DATABASE IF EXISTS "${new URL(address).pathname.slice(1)}" WITH (FORCE)`)
 }
 
-async function administer(statement: string): Promise<void> {
+/** As the owner of the test server. */
+export async function administer(statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: POSTGRES_URL })
   await client.connect()
   try {

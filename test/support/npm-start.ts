@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
 import { rememberSecret } from '../fake-provider/fake-keys.ts'
 import type { FakeProvider } from '../fake-provider/fake-provider.ts'
-import { COMPILE_CACHE } from './compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from './launcher-environment.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -27,7 +27,7 @@ export async function startWithNpm(fake: FakeProvider): Promise<Started> {
   const child = spawn('npm', ['start'], {
     cwd: folder,
     env: {
-      ...COMPILE_CACHE,
+      ...LAUNCHER_ENVIRONMENT,
       PATH: process.env['PATH'] ?? '',
       HOME: folder,
       NPM_CONFIG_UPDATE_NOTIFIER: 'false',

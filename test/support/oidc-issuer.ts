@@ -32,6 +32,8 @@ interface Grant {
   readonly challenge: string
   readonly nonce: string
   readonly redirectUri: string
+  /** Who was there. */
+  readonly person: Claims
   /** In seconds, where the ID token says it. */
   readonly authTime: number | undefined
 }
@@ -66,7 +68,7 @@ export async function startOidcIssuer(now: () => number = Date.now): Promise<Oid
     const seconds = Math.floor(now() / 1000)
     const times = { iat: seconds, exp: seconds + 300 }
     const told = grant.authTime === undefined ? {} : { auth_time: grant.authTime }
-    const claims = { iss: issuer.url, aud: clientId, nonce: grant.nonce, ...times, ...told, ...issuer.person }
+    const claims = { iss: issuer.url, aud: clientId, nonce: grant.nonce, ...times, ...told, ...grant.person }
     issued++
     const token = { access_token: 'an-access-token', token_type: 'Bearer' }
     return [200, { ...token, id_token: await sign(issuer.bend(claims)) }]
@@ -130,6 +132,7 @@ export async function startOidcIssuer(now: () => number = Date.now): Promise<Oid
         challenge: asked.get('code_challenge') ?? '',
         nonce: asked.get('nonce') ?? '',
         redirectUri: asked.get('redirect_uri') ?? '',
+        person: issuer.person,
         authTime: tells ? Math.floor(issuer.signedInAt / 1000) : undefined,
       })
       return new URLSearchParams({ code, state: asked.get('state') ?? '' }).toString()

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { COMPILE_CACHE } from './compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from './launcher-environment.ts'
 
 const CLIENTS = fileURLToPath(new URL('../clients/', import.meta.url))
 const AGENTS = ['claude', 'codex', 'gemini']
@@ -50,7 +50,7 @@ export function createSnippetDesk({ host, apiKey }: SnippetDeskOptions = {}): Sn
     chmodSync(file, 0o755)
   }
   const env = {
-    ...COMPILE_CACHE,
+    ...LAUNCHER_ENVIRONMENT,
     PATH: `${bin}:${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
     HOME: folder,
     ...(host !== undefined && leadHere(folder, host)),

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { createFakePassword, listFakeSecrets, rememberSecret } from '../fake-provider/fake-keys.ts'
 import type { FakeProvider } from '../fake-provider/fake-provider.ts'
 import { scanForSecrets, type Leak } from './canary-scan.ts'
-import { COMPILE_CACHE } from './compile-cache.ts'
+import { LAUNCHER_ENVIRONMENT } from './launcher-environment.ts'
 import { createUniRouteClient, type UniRouteClient } from './uniroute-client.ts'
 
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url))
@@ -121,7 +121,7 @@ function writeEnvironment(
 ): Record<string, string> {
   const { fake, serverKeys } = options
   return {
-    ...COMPILE_CACHE,
+    ...LAUNCHER_ENVIRONMENT,
     PATH: process.env['PATH'] ?? '',
     HOME: dataDir,
     PORT: '0',

@@ -1,6 +1,5 @@
 // Instances of the vault on one database, each with secrets of its own, and many sealed provider keys made at once:
 // what tests and drills of a change of master key need.
-import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import type { Database } from '../../server/database/database.ts'
 import { type BootedVault, bootVault } from '../../server/features/admin/vault-boot.ts'
@@ -15,6 +14,7 @@ import { deriveKid, deriveRoot } from '../../server/vault/derivation.ts'
 import { createKeyring } from '../../server/vault/keyring.ts'
 import type { SealedRecord } from '../../server/vault/record.ts'
 import type { Vault } from '../../server/vault/vault.ts'
+import { addPlainUser } from './plain-users.ts'
 
 export const kidOf = (secret: string): string => deriveKid(deriveRoot(new Secret(secret)))
 
@@ -80,23 +80,7 @@ export async function storeSealedKeys(
   count: number,
 ): Promise<{ userId: string; ids: string[] }> {
   const now = Date.now()
-  const userId = randomUUID()
-  await database.query
-    .insertInto('users')
-    .values({
-      id: userId,
-      email: `${userId}@example.com`,
-      name: 'many keys',
-      password_hash: null,
-      role: 'user',
-      is_active: true,
-      fallback: '"allow"',
-      auth_gen: 1,
-      last_login_at: null,
-      created_at: now,
-      updated_at: now,
-    })
-    .execute()
+  const userId = await addPlainUser(database)
   const ids = Array.from({ length: count }, () => createUlid(now))
   for (let from = 0; from < count; from += 1_000) {
     const rows = ids.slice(from, from + 1_000).map((id, index) => {

@@ -1,8 +1,7 @@
 // Rows for insertMany as JSON text per table: the cheapest form to make on the serving thread, readable by the SQLite
 // worker (lists of values) and by PostgreSQL (objects). Columns are those any row of the batch names; what a row does
 // not name is NULL. U+0000 and lone surrogates, which PostgreSQL cannot store, become U+FFFD here instead of refusing
-// the
-// batch: one odd model name sent by a client must not hold up everybody's usage.
+// the batch: one odd model name sent by a client must not hold up everybody's usage.
 
 export interface RowBatch {
   readonly table: string

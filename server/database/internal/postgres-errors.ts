@@ -25,6 +25,16 @@ export function isReadOnly(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === READ_ONLY
 }
 
+/**
+ * No connection was had, whatever the reason: a password that was changed, a role that may not sign in any more, too many
+ * connections, no such database. UniRoute opened the database before, so it is away, and may come back.
+ */
+export function fromConnectError(error: unknown): unknown {
+  const ours = fromPostgresError(error)
+  if (ours instanceof GatewayError) return ours
+  return storageUnavailable('The database lets nobody in. Try again.', new Error(messageOf(ours)))
+}
+
 function fromServerError(error: pg.DatabaseError): Error {
   const code = error.code ?? ''
   const storageError = new StorageError(error.message, code, error.constraint)

@@ -8,7 +8,7 @@ import type { Database } from './database-handle.ts'
 import { DatabaseOpenError, refuseUnstorable, storageUnavailable } from '../errors.ts'
 import type { Schema } from '../schema.ts'
 import { prepareBatches, quoteName } from './insert-batches.ts'
-import { fromPostgresError, isReadOnly } from './postgres-errors.ts'
+import { fromConnectError, fromPostgresError, isReadOnly } from './postgres-errors.ts'
 import { runTransaction } from './run-transaction.ts'
 import { createTransactionScopes, type TransactionScopes } from './transaction-scope.ts'
 
@@ -21,7 +21,9 @@ const PROBE_MS = 1_000
 export async function openPostgres(url: string, limitMs: number, log: Log | undefined): Promise<Database> {
   const pool = createPool(url, limitMs, log)
   const scopes = createTransactionScopes()
-  const query = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guardPool(pool, scopes, limitMs) }) })
+  const query = new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: guardPool(pool, { scopes, usualLimitMs: limitMs, log }) }),
+  })
   try {
     await sql`SELECT 1`.execute(query)
   } catch (error) {
@@ -135,8 +137,13 @@ function isHang(error: unknown, pool: pg.Pool): boolean {
 }
 
 /** The pool as Kysely sees it: refuses use inside a transaction, limits waiting, turns errors into ours. */
-function guardPool(pool: pg.Pool, scopes: TransactionScopes, usualLimitMs: number): PostgresPool {
+function guardPool(
+  pool: pg.Pool,
+  { scopes, usualLimitMs, log }: { scopes: TransactionScopes; usualLimitMs: number; log: Log | undefined },
+): PostgresPool {
   const lookout = createLookout()
+  /** Told once until it lets us in again: requests insist, and the operator has to know why. */
+  let toldWhy = false
   return {
     options: pool.options,
     end: () => pool.end(),
@@ -144,10 +151,16 @@ function guardPool(pool: pg.Pool, scopes: TransactionScopes, usualLimitMs: numbe
       scopes.refuseInside()
       lookout.refuseWhileHanging()
       try {
-        return guardClient(await pool.connect(), { scopes, lookout, usualLimitMs })
+        const client = await pool.connect()
+        toldWhy = false
+        return guardClient(client, { scopes, lookout, usualLimitMs })
       } catch (error) {
+        if (error instanceof pg.DatabaseError && !toldWhy) {
+          toldWhy = true
+          log?.warn({ error: error.message, code: error.code }, 'PostgreSQL lets UniRoute in no more')
+        }
         if (isHang(error, pool)) lookout.noteHang()
-        throw fromPostgresError(error)
+        throw fromConnectError(error)
       }
     },
   }

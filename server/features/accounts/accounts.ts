@@ -95,6 +95,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     tokens: createAccessTokens({ key, clock }),
     throttle: createThrottle({ clock }),
     mail,
+    provider: options.oidc?.settings ?? null,
     failedSignIns: createFailedSignIns({ database, audit, log }),
     changed(id) {
       sessions.invalidate(id)
@@ -114,7 +115,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     routes: [
       ...createAccountRoutes({ clock, sessions, signIn, registration, users, deletion }),
       ...createFactorRoutes({ secondFactor }),
-      ...createSignInRulesRoutes({ rules, clock }),
+      ...createSignInRulesRoutes({ rules }),
       ...createOidcRoutes({ oidc, attempts: createAttempts(key, clock), clock, publicUrl: settings.publicUrl }),
       ...createAdminRoutes({ sessions, signIn, registration, users }),
     ],

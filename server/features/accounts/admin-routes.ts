@@ -30,6 +30,8 @@ interface Services {
 }
 
 const ADMIN = { credential: 'session', role: 'admin', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'control' } as const
+/** Whose accounts there are, and what opens them, is changed only by somebody who signed in a moment ago. */
+const ACT = { ...ADMIN, recentSignIn: true } as const
 
 export function createAdminRoutes(services: Services): ControlRoute[] {
   return [...createUserRoutes(services), ...createLinkRoutes(services), ...createUserSessionRoutes(services)]
@@ -50,7 +52,7 @@ function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
       },
     }),
     defineControlRoute({
-      ...ADMIN,
+      ...ACT,
       method: 'POST',
       path: '/admin/users',
       summary: 'Make a user, with a password or with a link to choose one',
@@ -68,7 +70,7 @@ function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
       },
     }),
     defineControlRoute({
-      ...ADMIN,
+      ...ACT,
       method: 'PATCH',
       path: '/admin/users/:id',
       summary: 'Change a role, a name or limits, or switch an account off or on; null takes a limit away',
@@ -92,7 +94,7 @@ function createUserRoutes({ users, signIn }: Services): ControlRoute[] {
 function createLinkRoutes({ signIn, registration }: Services): ControlRoute[] {
   return [
     defineControlRoute({
-      ...ADMIN,
+      ...ACT,
       method: 'POST',
       path: '/admin/users/:id/reset-link',
       summary: 'A link with which the user chooses a new password; works once, for a day',
@@ -105,7 +107,7 @@ function createLinkRoutes({ signIn, registration }: Services): ControlRoute[] {
       },
     }),
     defineControlRoute({
-      ...ADMIN,
+      ...ACT,
       method: 'POST',
       path: '/admin/invites',
       summary: 'An invitation to register; works once',
@@ -147,7 +149,7 @@ function createUserSessionRoutes({ sessions }: Services): ControlRoute[] {
       },
     }),
     defineControlRoute({
-      ...ADMIN,
+      ...ACT,
       method: 'DELETE',
       path: '/admin/users/:id/sessions/:session_id',
       summary: "End a user's session at once",

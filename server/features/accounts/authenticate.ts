@@ -20,8 +20,7 @@ export interface Authenticator {
   peekApiKey(key: string): ApiKeyContext | undefined
   /**
    * Who was let in with this text, as long as they still are. Throws the 401 where not. A session's token may be over
-   * by
-   * then: its session counts.
+   * by then: its session counts.
    */
   recheck(shown: string): Promise<Principal>
 }

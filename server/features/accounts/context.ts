@@ -39,6 +39,8 @@ export interface AccountsContext {
   readonly failedSignIns: FailedSignIns
   /** Absent where the operator set no mail server: then links are copied by hand. */
   readonly mail: Pick<Mail, 'sendLater'> | undefined
+  /** The sign-in provider of this server, where it has one. */
+  readonly provider: { readonly name: string; readonly issuer: string } | null
   /** Says, after the commit, that a user or a session changed: everything held in memory about it is dropped. */
   readonly changed: (id: string) => void
 }

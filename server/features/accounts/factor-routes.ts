@@ -94,6 +94,7 @@ function createRemovalRoute(secondFactor: SecondFactor): ControlRoute {
     role: 'admin',
     method: 'DELETE',
     path: '/admin/users/:id/second-factor',
+    recentSignIn: true,
     summary: "Take away a user's second factor, for somebody who lost it",
     params: userParamsSchema,
     answers: { 200: { description: 'Removed', schema: messageAnswerSchema } },

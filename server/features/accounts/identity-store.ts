@@ -15,8 +15,8 @@ export interface Identity {
 export interface IdentityStore {
   /** The user it opens an account of. */
   findUserId(identity: Identity): Promise<string | undefined>
-  /** Does anybody at a provider open this account? */
-  opens(userId: string): Promise<boolean>
+  /** Does anybody at a provider open this account; anybody at this one? */
+  opens(userId: string, query: Query, issuer?: string): Promise<boolean>
   /** Throws a violation of uniqueness where it belongs to somebody. */
   link(identity: Identity, userId: string, now: number, query: Query): Promise<void>
   touch(identity: Identity, now: number, query: Query): Promise<void>
@@ -35,14 +35,10 @@ export function createIdentityStore(database: Database): IdentityStore {
         .executeTakeFirst()
       return row?.user_id
     },
-    async opens(userId) {
-      const row = await database.query
-        .selectFrom('user_identities')
-        .select('subject')
-        .where('user_id', '=', userId)
-        .limit(1)
-        .executeTakeFirst()
-      return row !== undefined
+    async opens(userId, query, issuer) {
+      const all = query.selectFrom('user_identities').select('subject').where('user_id', '=', userId)
+      const theirs = issuer === undefined ? all : all.where('issuer', '=', issuer)
+      return (await theirs.limit(1).executeTakeFirst()) !== undefined
     },
     async link({ issuer, subject }, userId, now, query) {
       const row = { issuer, subject, user_id: userId, created_at: now, last_used_at: now }

@@ -20,6 +20,19 @@ export function writeResetMail({ to, url, expiresAt }: Link): Letter {
   }
 }
 
+/** For whoever asked for a password and has none: no link, since that would open a second door beside the provider. */
+export function writeNoPasswordMail(letter: { to: string; provider: string; publicUrl: string }): Letter {
+  return {
+    to: letter.to,
+    subject: 'How you sign in to UniRoute',
+    text: join(
+      `Somebody asked for a new password for your UniRoute account. It has none: you sign in with ${letter.provider}, here:`,
+      letter.publicUrl,
+      'If you cannot sign in there, ask whoever runs that provider, or an administrator of this server. If you did not ask, do nothing.',
+    ),
+  }
+}
+
 export function writePasswordChangedMail({ to, publicUrl }: { to: string; publicUrl: string }): Letter {
   return {
     to,

@@ -107,6 +107,19 @@ describeOnEachDatabase('a recent sign-in with a provider', (open) => {
     expect((await rooms.send('GET', '/auth/profile', { token })).status).toBe(401)
   })
 
+  test('is what an administrator without a password does to accounts with', async () => {
+    const scene = await start(open)
+    const { rooms } = scene
+    const token = await enter(scene)
+    const { id } = (await rooms.send('GET', '/auth/profile', { token })).body.user
+    await rooms.send('PATCH', `/admin/users/${id}`, { token: await rooms.login(), body: { role: 'admin' } })
+    const make = (): Promise<Answer> =>
+      rooms.send('POST', '/admin/users', { token, body: { email: 'new@example.org' } })
+    expect(await make()).toMatchObject(REFUSED)
+    await prove(scene, token)
+    expect((await make()).status).toBe(201)
+  })
+
   test('stands for the password of whoever has none and deletes the account, and for nobody else’s', async () => {
     const scene = await start(open)
     const { rooms } = scene

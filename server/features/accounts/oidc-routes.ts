@@ -6,7 +6,6 @@ import {
   oidcLinkSchema,
   oidcProveBodySchema,
 } from '../../../contract/oidc.ts'
-import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
 import {
   type ControlReply,
   type ControlRequest,
@@ -88,7 +87,7 @@ function createBrowserRoutes(options: Options, need: () => Oidc): ControlRoute[]
 }
 
 /** What somebody who is signed in wants there. */
-function createErrandRoutes({ attempts, clock }: Options, need: () => Oidc): ControlRoute[] {
+function createErrandRoutes({ attempts }: Options, need: () => Oidc): ControlRoute[] {
   return [
     defineControlRoute({
       ...SIGNED_IN,
@@ -108,11 +107,11 @@ function createErrandRoutes({ attempts, clock }: Options, need: () => Oidc): Con
       ...SIGNED_IN,
       method: 'POST',
       path: '/auth/oidc/link',
-      summary: 'Begin to link your account at the sign-in provider to this one; needs a recent sign-in',
+      recentSignIn: true,
+      summary: 'Begin to link your account at the sign-in provider to this one',
       answers: { 200: { description: 'Where to go', schema: oidcLinkSchema } },
       async handle({ principal, ip, secure }) {
         const provider = need()
-        demandRecentSignIn(principal, clock)
         const { url, attempt } = await provider.begin({ next: PROFILE, linkTo: principal.userId, ip })
         return { status: 200, body: { url }, headers: { 'set-cookie': await attempts.write(attempt, secure) } }
       },

@@ -152,6 +152,39 @@ describeOnEachDatabase('signing in with a provider', (open) => {
     expect(again.body.user.id).toBe(first.body.user.id)
   })
 
+  test('of two who have one address and come at the same moment, one gets the account', async () => {
+    const bothAreThere = Promise.withResolvers<void>()
+    let come = -1
+    const scene = await start(async () => {
+      const database = await open()
+      // Each has looked whether the account is anybody's; only then either makes it theirs.
+      return {
+        ...database,
+        async transaction(work, options) {
+          if (come >= 0 && come < 2) {
+            if (++come === 2) bothAreThere.resolve()
+            await bothAreThere.promise
+          }
+          return database.transaction(work, options)
+        },
+      }
+    })
+    const { rooms, issuer } = scene
+    const token = await rooms.login(ADMIN.email)
+    await rooms.send('POST', '/admin/users', { token, body: { email: issuer.person.email } })
+    const begin = async (sub: string) => {
+      issuer.person = { ...issuer.person, sub }
+      const { cookie, headers } = await rooms.send('GET', '/auth/oidc/begin')
+      const back = await issuer.visit(headers.get('location')!)
+      return () => rooms.send('GET', `/auth/oidc/callback?${back}`, { cookie })
+    }
+    const ways = [await begin('one'), await begin('another')]
+    come = 0
+    const answers = await Promise.all(ways.map((way) => way()))
+    expect(answers.filter((answer) => refreshOf(answer) !== undefined)).toHaveLength(1)
+    expect(await rooms.database.query.selectFrom('user_identities').select('subject').execute()).toHaveLength(1)
+  })
+
   test.each(['closed', 'invite'] as const)(
     'where registration is %s nobody signs up this way',
     async (registration) => {

@@ -1,11 +1,13 @@
 // Signing in with a provider (OpenID Connect): whose account a person of the provider opens.
 // Invariants: an answer counts in the browser that asked, once; an account is found by the provider's id of the person,
-// never by what a person can change there; an address that the provider did not verify opens and makes nothing; an account
-// that a password opens is linked only by whoever is signed in to it; who may sign up is the rule of registration; the
-// last administrator stays one; a sign-in here is as recent as the one at the provider, which may lie days back, and where
-// the provider does not say when that was, it is not recent.
+// never by what a person can change there; an address that the provider did not verify opens and makes nothing; an
+// account that a password opens is linked only by whoever is signed in to it; who may sign up is the rule of
+// registration; the last administrator stays one; a sign-in here is as recent as the one at the provider, which may lie
+// days back, and where the provider does not say when that was, it is not recent.
+import type { Transaction } from 'kysely'
 import type { OidcFailure } from '../../../contract/oidc.ts'
 import { isUniqueViolation } from '../../database/errors.ts'
+import type { Schema } from '../../database/schema.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccountsContext, Origin } from './context.ts'
@@ -77,19 +79,27 @@ export function createOidc(
     }
   }
 
+  /** An account that nothing opens yet, and that nobody else makes theirs before the transaction is over. */
+  async function lockUnopened(id: string, tx: Transaction<Schema>): Promise<UserRow> {
+    const user = await users.lock(id, tx)
+    if (!user) throw new Refused('expired')
+    // Whoever registered this address with a password may be somebody else: they prove it by being signed in.
+    if (user.password_hash !== null) throw new Refused('linkable')
+    // Addresses are given to others: an account that somebody there opens is that person's, whoever has the address
+    // now.
+    if (await identities.opens(id, tx)) throw new Refused('refused')
+    return user
+  }
+
   /** The account of a person whom no identity leads to yet. */
   async function adopt(person: ProviderPerson, ip: string): Promise<UserRow> {
     const { email, issuer, subject } = person
     if (email === null || !person.emailVerified) throw new Refused('unverified')
     const existing = await users.findByEmail(email)
-    // Whoever registered this address with a password may be somebody else: they prove it by being signed in.
-    if (existing && existing.password_hash !== null) throw new Refused('linkable')
-    // Addresses are given to others: an account that somebody there opens is that person's, whoever has the address now.
-    if (existing && (await identities.opens(existing.id))) throw new Refused('refused')
     if (!existing && settings.registration !== 'open') throw new Refused('closed')
     return database.transaction(async (tx) => {
       const fresh = { email, name: person.name ?? undefined, role: 'user', passwordHash: null } as const
-      const user = existing ?? (await insertUser(context, fresh, tx))
+      const user = existing ? await lockUnopened(existing.id, tx) : await insertUser(context, fresh, tx)
       await identities.link({ issuer, subject }, user.id, clock.now(), tx)
       await audit.record(note(existing ? 'identity.linked' : 'user.registered', user, ip, { issuer }), tx)
       return user

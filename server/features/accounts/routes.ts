@@ -16,7 +16,6 @@ import {
   setupStatusSchema,
   userAnswerSchema,
 } from '../../../contract/accounts.ts'
-import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
 import { type ControlRequest, type ControlRoute, defineControlRoute, SIGN_IN_BODY_CAP } from '../../http/route.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'
@@ -229,7 +228,7 @@ function createProfileRoutes({ users, signIn }: Services): ControlRoute[] {
   ]
 }
 
-function createSessionRoutes({ clock, sessions }: Services): ControlRoute[] {
+function createSessionRoutes({ sessions }: Services): ControlRoute[] {
   return [
     defineControlRoute({
       ...SIGNED_IN,
@@ -246,11 +245,11 @@ function createSessionRoutes({ clock, sessions }: Services): ControlRoute[] {
       ...SIGNED_IN,
       method: 'DELETE',
       path: '/auth/sessions/:id',
-      summary: 'End one of your sessions at once; needs a recent sign-in',
+      recentSignIn: true,
+      summary: 'End one of your sessions at once',
       params: sessionParamsSchema,
       answers: { 200: { description: 'Ended', schema: messageAnswerSchema } },
       async handle({ principal, params, ip }) {
-        demandRecentSignIn(principal, clock)
         const id = parsePublicId('sess', params.id)
         if (id === undefined) throw new GatewayError('not_found', { message: 'You have no such session.' })
         await sessions.revoke(principal.userId, id, { ip })

@@ -1,14 +1,12 @@
 // The address under which administrators read and set what signing in asks for.
 import { signInRulesBodySchema, signInRulesSchema } from '../../../contract/sign-in-rules.ts'
-import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
 import { type ControlRoute, defineControlRoute, SIGN_IN_BODY_CAP } from '../../http/route.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import type { SignInRules } from './sign-in-rules.ts'
 
 const ADMIN = { credential: 'session', role: 'admin', bodyCap: SIGN_IN_BODY_CAP, rateClass: 'control' } as const
 const PATH = '/admin/sign-in'
 
-export function createSignInRulesRoutes({ rules, clock }: { rules: SignInRules; clock: Clock }): ControlRoute[] {
+export function createSignInRulesRoutes({ rules }: { rules: SignInRules }): ControlRoute[] {
   return [
     defineControlRoute({
       ...ADMIN,
@@ -21,12 +19,12 @@ export function createSignInRulesRoutes({ rules, clock }: { rules: SignInRules; 
     defineControlRoute({
       ...ADMIN,
       method: 'PUT',
+      recentSignIn: true,
       path: PATH,
-      summary: 'Demand a second factor of nobody, of administrators or of everyone; needs a recent sign-in',
+      summary: 'Demand a second factor of nobody, of administrators or of everyone',
       body: signInRulesBodySchema,
       answers: { 200: { description: 'It holds from the next request on', schema: signInRulesSchema } },
       async handle({ body, principal, ip }) {
-        demandRecentSignIn(principal, clock)
         await rules.set(body.require_second_factor, { actorId: principal.userId, ip })
         return { status: 200, body: { require_second_factor: body.require_second_factor } }
       },

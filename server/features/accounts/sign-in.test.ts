@@ -51,6 +51,7 @@ async function start(open: OpenDatabase, afterCheck: (context: AccountsContext, 
     mail: undefined,
     throttle: createThrottle({ clock }),
     failedSignIns: createFailedSignIns({ database, audit, log: silentLog }),
+    provider: null,
     changed: () => undefined,
   }
   const passwordHash = await real.hash(CREDENTIALS.password)

@@ -6,7 +6,8 @@ import { GatewayError } from '../../kernel/errors.ts'
 import { createUlid } from '../../kernel/ids.ts'
 import { digestCode, generateCode } from './code-store.ts'
 import { linkTo, passwordRulesOf, type AccountsContext, type Origin } from './context.ts'
-import { writeNewAccountMail, writePasswordChangedMail, writeResetMail } from './mails.ts'
+import { createIdentityStore } from './identity-store.ts'
+import { writeNewAccountMail, writeNoPasswordMail, writePasswordChangedMail, writeResetMail } from './mails.ts'
 import { assertAcceptablePassword } from './password-rules.ts'
 import { createPasswordProof } from './prove-password.ts'
 import type { SecondFactor } from './second-factor.ts'
@@ -37,7 +38,8 @@ export interface SignIn {
     by: { actorId: string; ip: string },
   ): Promise<{ url: string; expiresAt: number; mailed: boolean }>
   /**
-   * Has a link mailed to the account with this address, if there is one and it is switched on. Returns at once, whether
+   * Has a link mailed to the account with this address, if there is one and it is switched on; whoever has no password
+   * and signs in with the provider is told so instead, since a mail opens no second door. Returns at once, whether
    * or not: what is found out, is found out later. False where this server sends no mail.
    */
   requestResetMail(email: string, ip: string): boolean
@@ -51,8 +53,10 @@ export function createSignIn(
   sessionService: Sessions,
   secondFactor: Pick<SecondFactor, 'check'>,
 ): SignIn {
-  const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle, mail } = context
+  const { database, clock, audit, settings, users, sessions, codes, passwords, tokens, throttle, mail, provider } =
+    context
   const prove = createPasswordProof(context)
+  const identities = createIdentityStore(database)
 
   async function issueResetCode(
     userId: string,
@@ -204,6 +208,13 @@ export function createSignIn(
       mail.sendLater(async () => {
         const user = await users.findByEmail(email)
         if (!user?.is_active || !throttle.admitLinkMail(email)) return null
+        if (
+          provider &&
+          user.password_hash === null &&
+          (await identities.opens(user.id, database.query, provider.issuer))
+        ) {
+          return writeNoPasswordMail({ to: user.email, provider: provider.name, publicUrl: settings.publicUrl() })
+        }
         // Links made before go on working: a stranger who asks must not spoil what an administrator handed out.
         const kind = { lifetimeMs: MAILED_RESET_LIFETIME_MS, replaces: false }
         return writeResetMail({ to: user.email, ...(await issueResetCode(user.id, { actorId: null, ip }, kind)) })

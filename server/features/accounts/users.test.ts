@@ -273,3 +273,36 @@ describeOnEachDatabase('administration of users', (open) => {
     expect(await rooms.audit.verify()).toMatchObject({ ok: true, entries: rows.length })
   })
 })
+
+describeOnEachDatabase('what an administrator does with accounts', (open) => {
+  test('wants a sign-in of the last ten minutes, and changes nothing without one', async () => {
+    const rooms = await start(open)
+    const user = await rooms.makeUser('a@example.org')
+    const token = await rooms.login()
+    rooms.clock.advance(10 * 60_000)
+    const theirs = (await rooms.send('GET', `/admin/users/${user.id}/sessions`, { token })).body.sessions[0]
+    const acts: [string, string, object?][] = [
+      ['POST', '/admin/users', { email: 'b@example.org', role: 'admin' }],
+      ['PATCH', `/admin/users/${user.id}`, { role: 'admin' }],
+      ['POST', `/admin/users/${user.id}/reset-link`],
+      ['DELETE', `/admin/users/${user.id}/sessions/${theirs.id}`],
+      ['DELETE', `/admin/users/${user.id}/second-factor`],
+      ['POST', '/admin/invites', {}],
+    ]
+    const tables = ['users', 'sessions', 'one_time_codes', 'audit_log'] as const
+    const look = async () =>
+      Promise.all(tables.map((table) => rooms.database.query.selectFrom(table).selectAll().execute()))
+    const before = await look()
+    for (const [method, path, body] of acts) {
+      const refused = await rooms.send(method, path, { token, body })
+      expect(refused, `${method} ${path}`).toMatchObject({ status: 403, body: { code: 'reauthentication_required' } })
+    }
+    expect(await look()).toEqual(before)
+    const again = await rooms.login()
+    const statuses = []
+    for (const [method, path, body] of acts)
+      statuses.push((await rooms.send(method, path, { token: again, body })).status)
+    // Nobody has a second factor here.
+    expect(statuses).toEqual([201, 200, 201, 200, 404, 201])
+  })
+})

@@ -1,17 +1,14 @@
 // The addresses of the master key: where its change stands, and the three things an administrator does about it.
 import { encryptionStatusSchema, rotateBodySchema, rotationAnswerSchema } from '../../../contract/encryption.ts'
-import { demandRecentSignIn } from '../../http/recent-sign-in.ts'
 import { CONTROL_BODY_CAP, type ControlRoute, defineControlRoute } from '../../http/route.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import type { VaultRotation } from './vault-rotation.ts'
 
 const ADMIN = { credential: 'session', role: 'admin', bodyCap: CONTROL_BODY_CAP, rateClass: 'control' } as const
 
 export function createEncryptionRoutes(options: {
   rotation: Pick<VaultRotation, 'rotate' | 'readStatus'>
-  clock: Clock
 }): ControlRoute[] {
-  const { rotation, clock } = options
+  const { rotation } = options
   return [
     defineControlRoute({
       ...ADMIN,
@@ -24,16 +21,15 @@ export function createEncryptionRoutes(options: {
     defineControlRoute({
       ...ADMIN,
       method: 'POST',
+      recentSignIn: true,
       path: '/admin/encryption/rotate',
-      summary:
-        'Move every sealed value to another master key, pause that, or retire the old key; needs a recent sign-in',
+      summary: 'Move every sealed value to another master key, pause that, or retire the old key',
       body: rotateBodySchema,
       answers: {
         200: { description: 'It runs already, or there is nothing to do', schema: rotationAnswerSchema },
         202: { description: 'Begun, paused or retired', schema: rotationAnswerSchema },
       },
       async handle({ body, principal, ip }) {
-        demandRecentSignIn(principal, clock)
         const { changed, rotation: answer } = await rotation.rotate(body, { userId: principal.userId, ip })
         return { status: changed ? 202 : 200, body: { rotation: answer } }
       },

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { silentLog } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import { type Environment } from '../../config/environment.ts'
 import { resolveSecrets } from '../../config/secrets.ts'
 import { type Database, openDatabase } from '../../database/database.ts'
@@ -104,22 +105,7 @@ const readInstances = () => database.query.selectFrom('vault_instances').selectA
 
 async function addProviderKeys(vault: BootedVault, count: number): Promise<void> {
   const now = Date.now()
-  await database.query
-    .insertInto('users')
-    .values({
-      id: USER,
-      email: 'a@example.test',
-      name: 'A',
-      password_hash: null,
-      role: 'user',
-      is_active: true,
-      fallback: '"allow"',
-      auth_gen: 1,
-      last_login_at: null,
-      created_at: now,
-      updated_at: now,
-    })
-    .execute()
+  await addPlainUser(database, USER)
   for (let i = 0; i < count; i++) {
     const record: SealedRecord = {
       ownerType: 'user',

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import type { OverrideBody } from '../../../contract/catalog.ts'
 import { createMovableClock, START, type MovableClock } from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import type { Database } from '../../database/database.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createProviders } from '../../providers/registry.ts'
@@ -38,25 +39,6 @@ function openRoom(database: Database, clock: MovableClock = createMovableClock()
 
 const ACTOR = { userId: 'admin', ip: '192.0.2.1' }
 const GPT = { provider: 'openai', model: 'gpt-5' }
-
-async function addUser(database: Database, id: string): Promise<void> {
-  await database.query
-    .insertInto('users')
-    .values({
-      id,
-      email: `${id}@example.org`,
-      name: '',
-      password_hash: null,
-      role: 'user',
-      is_active: true,
-      fallback: '"allow"',
-      auth_gen: 1,
-      last_login_at: null,
-      created_at: 0,
-      updated_at: 0,
-    })
-    .execute()
-}
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -153,8 +135,8 @@ describeOnEachDatabase('the catalogue', (open) => {
 
   test('one’s own alias stands before everybody’s, and is nobody else’s', async () => {
     const database = await open()
-    await addUser(database, 'ann')
-    await addUser(database, 'bob')
+    await addPlainUser(database, 'ann')
+    await addPlainUser(database, 'bob')
     const clock = createMovableClock()
     const here = openRoom(database, clock)
     const elsewhere = openRoom(await open({ sameAs: database }), clock)
@@ -184,7 +166,7 @@ describeOnEachDatabase('the catalogue', (open) => {
 
   test('resolving asks the database once in a while, and for users only where some have aliases of their own', async () => {
     const database = await open()
-    await addUser(database, 'ann')
+    await addPlainUser(database, 'ann')
     const { memory, service, asked, clock } = openRoom(database)
     await memory.refresh()
     for (let i = 0; i < 100; i++) {
@@ -262,7 +244,7 @@ describeOnEachDatabase('the catalogue', (open) => {
 
   test('a user has a hundred aliases at most, and the hundred-and-first is not written', async () => {
     const database = await open()
-    await addUser(database, 'ann')
+    await addPlainUser(database, 'ann')
     const { service } = openRoom(database)
     const rows = Array.from({ length: 100 }, (_, i) => ({ user_id: 'ann', name: `a${i}`, ...GPT, updated_at: 0 }))
     await database.query.insertInto('user_aliases').values(rows).execute()

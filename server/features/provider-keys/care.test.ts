@@ -2,11 +2,12 @@
 // owners told what changed, each occasion once.
 import { afterEach, expect, test, vi } from 'vitest'
 import { describeOnEachDatabase, type OpenDatabase } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import type { Database } from '../../database/database.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { createLog } from '../../kernel/log.ts'
 import { createNotifications } from '../notifications/notifications.ts'
-import { addUser, setUp } from './testing.ts'
+import { setUp } from './testing.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -36,7 +37,7 @@ async function begin(open: OpenDatabase) {
       return { latencyMs: 1, message: '', ...answers.next }
     },
   })
-  const userId = await addUser(database)
+  const userId = await addPlainUser(database)
   const actor = { userId, ip: null }
   const told = async () => {
     const rows = await database.query.selectFrom('notifications').selectAll().orderBy('id').execute()

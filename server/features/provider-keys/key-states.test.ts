@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import type { Database } from '../../database/database.ts'
 import { createLog } from '../../kernel/log.ts'
 import { revealSecret } from '../../kernel/secret.ts'
@@ -9,7 +10,7 @@ import { VaultError } from '../../vault/vault-error.ts'
 import { createKeyStates } from './key-states.ts'
 import type { ProviderKeyRecord } from './record.ts'
 import { createProviderKeyStore } from './store.ts'
-import { addUser, createTestVault, MASTER, NEXT_MASTER, readAudit, setUp } from './testing.ts'
+import { createTestVault, MASTER, NEXT_MASTER, readAudit, setUp } from './testing.ts'
 
 const KEYS = ['sk-canary-one-2f7a1c0b9a11d4e5', 'sk-canary-two-8e1c44d09b7f5a32'] as const
 
@@ -19,7 +20,7 @@ const rows = (database: Database) =>
 describeOnEachDatabase('the keys a request may use', (open) => {
   async function begin(more: Parameters<typeof setUp>[1] = {}) {
     const database = await open()
-    const userId = await addUser(database)
+    const userId = await addPlainUser(database)
     const room = setUp(database, more)
     for (const api_key of KEYS) await room.keys.addProviderKey({ userId, ip: null }, { provider: 'openai', api_key })
     const [first, second] = (await room.keys.chainFor(userId)) as [ProviderKeyRecord, ProviderKeyRecord]
@@ -92,7 +93,7 @@ describeOnEachDatabase('the keys a request may use', (open) => {
       ['version', (database: Database) => sql`UPDATE user_provider_keys SET key_version = 2`.execute(database.query)],
     ])('a row given to another %s does not open', async (name, move) => {
       const { database, keys, userId } = await begin()
-      const stranger = await addUser(database)
+      const stranger = await addPlainUser(database)
       await move(database, stranger)
       const owner = name === 'user' ? stranger : userId
       for (const record of await reload({ keys, userId: owner })) {

@@ -1,6 +1,6 @@
-// The gateway's side of provider keys: each user's keys from memory, opening one for one attempt, and noting what became
-// of it. Nothing here makes a request wait for a write: states and dates go to the database in the background, and until
-// they are there they lie over what memory holds, so that the very next request sees them.
+// The gateway's side of provider keys: each user's keys from memory, opening one for one attempt, and noting what
+// became of it. Nothing here makes a request wait for a write: states and dates go to the database in the background,
+// and until they are there they lie over what memory holds, so that the very next request sees them.
 // Invariant: a key is opened for the attempt and never kept; a key that does not open is an error, not a missing key.
 import type { Clock } from '../../kernel/clock.ts'
 import { GatewayError } from '../../kernel/errors.ts'

@@ -1,14 +1,12 @@
 // What owners can do with their keys, on both databases, and what others cannot.
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import { editProviderKeyBodySchema } from '../../../contract/provider-keys.ts'
-import type { Database } from '../../database/database.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { parsePublicId } from '../../kernel/ids.ts'
 import { revealSecret } from '../../kernel/secret.ts'
-import { lastFour, readBaseUrl, readPastedKey } from './pasted-key.ts'
-import { addUser, readAudit, setUp } from './testing.ts'
+import { beginRoom, readAudit, readRows as rows, setUp } from './testing.ts'
 
 const KEY = 'sk-proj-canary-2f7a1c0b9a11d4e5Q7xA'
 const OTHER_KEY = 'sk-canary-8e1c44d09b7f5a3206eeW2bC'
@@ -24,19 +22,12 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return error.code
 }
 
-const rows = (database: Database) =>
-  database.query.selectFrom('user_provider_keys').selectAll().orderBy('position').execute()
-
 async function openOnly(keys: ReturnType<typeof setUp>['keys'], userId: string): Promise<string[]> {
   return (await keys.chainFor(userId)).map((record) => revealSecret(keys.openCredential(record)))
 }
 
 describeOnEachDatabase('provider keys', (open) => {
-  async function begin(more: Parameters<typeof setUp>[1] = {}) {
-    const database = await open()
-    const userId = await addUser(database)
-    return { database, userId, actor: { userId, ip: '192.0.2.7' }, ...setUp(database, more) }
-  }
+  const begin = async (more?: Parameters<typeof setUp>[1]) => beginRoom(await open(), more)
 
   describe('adding', () => {
     test('answers the metadata and nothing else', async () => {
@@ -104,7 +95,7 @@ describeOnEachDatabase('provider keys', (open) => {
       await expect(again).rejects.toMatchObject({ code: 'provider_key_exists', status: 409 })
       await expect(again).rejects.toThrow('already saved as "Work account"')
       await keys.addProviderKey(actor, { provider: 'anthropic', api_key: KEY })
-      const other = await addUser(database)
+      const other = await addPlainUser(database)
       await keys.addProviderKey({ userId: other, ip: null }, { provider: 'openai', api_key: KEY })
       const prints = (await rows(database)).map(({ fingerprint }) => fingerprint)
       expect(new Set(prints).size).toBe(3)
@@ -390,7 +381,7 @@ describeOnEachDatabase('provider keys', (open) => {
     const { database, keys, actor } = await begin()
     const { id } = await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
     const before = await rows(database)
-    const stranger = await addUser(database)
+    const stranger = await addPlainUser(database)
     const asStranger = { userId: stranger, ip: null }
     for (const ref of [id, 'openai', 'pk_nonsense', 'pk_01J8ZC4Q6T9V2X5B7N0M3K1H4G']) {
       expect(await codeOf(keys.getProviderKey(stranger, ref))).toBe('not_found')
@@ -405,80 +396,6 @@ describeOnEachDatabase('provider keys', (open) => {
     expect(await keys.listProviderKeys(stranger)).toEqual([])
     expect(await keys.chainFor(stranger)).toEqual([])
     expect(await rows(database)).toEqual(before)
-  })
-
-  describe('testing', () => {
-    test('a pass shows that a key works and clears `invalid`', async () => {
-      const { database, keys, actor, userId, tested, time } = await begin()
-      await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
-      keys.markStatus((await keys.chainFor(userId))[0]!, 'invalid', 'rejected')
-      const result = await keys.testProviderKey(userId, 'openai')
-      expect(result).toEqual({ valid: true, status: 'active', latency_ms: 12, models: ['gpt-x'], message: 'accepted' })
-      expect(tested.keys.map(revealSecret)).toEqual([KEY])
-      expect(await rows(database)).toMatchObject([
-        { status: 'active', status_reason: null, last_tested_at: time.now, worked_at: time.now, last_used_at: null },
-      ])
-      expect((await keys.chainFor(userId))[0]).toMatchObject({ status: 'active', workedAt: time.now })
-    })
-
-    test('a pass clears no other state', async () => {
-      const { database, keys, actor, userId } = await begin()
-      await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
-      keys.markStatus((await keys.chainFor(userId))[0]!, 'exhausted', 'quota')
-      await keys.testProviderKey(userId, 'openai')
-      expect(await rows(database)).toMatchObject([{ status: 'exhausted', status_reason: 'quota' }])
-    })
-
-    test('a rejection marks the key, an unreachable provider does not', async () => {
-      const { database, keys, actor, userId, tested, time } = await begin()
-      await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
-      tested.answer = { valid: false, status: 'unreachable', latencyMs: 15_000, message: 'unreachable' }
-      expect(await keys.testProviderKey(userId, 'openai')).toMatchObject({ valid: false, status: 'unreachable' })
-      expect(await rows(database)).toMatchObject([{ status: 'untested', worked_at: null }])
-      tested.answer = { valid: false, status: 'invalid', latencyMs: 5, message: 'rejected' }
-      await keys.testProviderKey(userId, 'openai')
-      const died = time.now
-      time.now += 60_000
-      await keys.testProviderKey(userId, 'openai')
-      expect(await rows(database)).toMatchObject([{ status: 'invalid', status_at: died, last_tested_at: time.now }])
-    })
-
-    test('a rejected key that is tested again and again is looked at no later for that', async () => {
-      const { database, keys, actor, userId, tested, time } = await begin()
-      await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
-      tested.answer = { valid: false, status: 'invalid', latencyMs: 5, message: 'rejected' }
-      const hour = 3_600_000
-      const due = time.now + hour
-      for (let index = 0; index < 4; index++) await keys.testProviderKey(userId, 'openai')
-      expect(await rows(database)).toMatchObject([{ probe_at: due, probe_after_ms: hour }])
-      time.now = due
-      await keys.testProviderKey(userId, 'openai')
-      expect(await rows(database)).toMatchObject([{ probe_at: due + 6 * hour, probe_after_ms: 6 * hour }])
-    })
-
-    test.each(['cooling', 'restricted', 'exhausted'] as const)(
-      '%s is no pass, whatever else is said',
-      async (status) => {
-        const { database, keys, actor, userId, tested, time } = await begin()
-        await keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
-        keys.markStatus((await keys.chainFor(userId))[0]!, 'invalid', 'rejected')
-        tested.answer = { valid: true, status, latencyMs: 5, message: 'not now' }
-        await keys.testProviderKey(userId, 'openai')
-        expect(await rows(database)).toMatchObject([
-          { status: 'invalid', status_reason: 'rejected', last_tested_at: time.now, worked_at: null },
-        ])
-      },
-    )
-
-    test('an unsaved key is tested and not stored', async () => {
-      const { database, keys, tested } = await begin()
-      expect(await keys.testUnsavedKey({ provider: 'openai', api_key: ` ${KEY}` })).toMatchObject({ valid: true })
-      expect(tested.keys.map(revealSecret)).toEqual([KEY])
-      expect(await rows(database)).toEqual([])
-      expect(await codeOf(keys.testUnsavedKey({ provider: 'nobody', api_key: KEY }))).toBe('unknown_provider')
-      const elsewhere = { provider: 'custom', api_key: KEY, base_url: 'https://x.example' }
-      expect(await codeOf(keys.testUnsavedKey(elsewhere))).toBe('base_url_not_allowed')
-    })
   })
 
   test('the impact counts the last seven days by API key and asks what would serve instead', async () => {
@@ -588,61 +505,5 @@ describeOnEachDatabase('provider keys', (open) => {
     for (const [route, reply] of [[0, added]] as const) {
       keys.routes[route]!.answers[201]!.schema!.parse(reply.body)
     }
-  })
-})
-
-describe('a pasted key', () => {
-  test.each([
-    ['', 'Paste the key'],
-    ['   ', 'Paste the key'],
-    ['ur_2f7a1c0b9a11d4e5', 'That is a UniRoute key'],
-    ['sk-ant-admin01-2f7a1c0b', 'admin key'],
-    ['sk-one two', 'Copy the key again'],
-    ['sk-one\ntwo', 'Copy the key again'],
-    ['sk-schlüssel', 'Copy the key again'],
-    ['k'.repeat(4097), 'longer than 4096'],
-  ])('%j is refused with a sentence', (text, says) => {
-    expect(() => readPastedKey(text)).toThrow(says)
-  })
-
-  test('of 1 to 4096 visible characters is taken, without the spaces around it', () => {
-    const visible = fc.string({
-      unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
-      minLength: 1,
-      maxLength: 60,
-    })
-    fc.assert(
-      fc.property(visible, fc.constantFrom('', ' ', '\n', '\t '), (key, space) => {
-        fc.pre(!/^(ur_|sk-admin-|sk-ant-admin)/.test(key))
-        expect(revealSecret(readPastedKey(space + key + space))).toBe(key)
-      }),
-    )
-    expect(revealSecret(readPastedKey('k'.repeat(4096)))).toHaveLength(4096)
-  })
-
-  test('shows its last four characters from 16 on', () => {
-    expect([lastFour('123456789012345'), lastFour('1234567890123456')]).toEqual(['', '3456'])
-  })
-})
-
-describe('a base URL', () => {
-  test.each([
-    'http://llm.example.test',
-    'https://user@llm.example.test',
-    'https://user:pass@llm.example.test/v1',
-    'https://llm.example.test/v1#x',
-    'https://llm.example.test/v1?key=1',
-    'https://llm.example.test/v1?',
-    'ftp://llm.example.test',
-    'llm.example.test',
-    'javascript:alert(1)',
-    '',
-  ])('%j is refused', (text) => {
-    expect(() => readBaseUrl(text)).toThrow(GatewayError)
-  })
-
-  test('has one spelling', () => {
-    expect(readBaseUrl(' https://LLM.example.test:443/v1// ')).toBe('https://llm.example.test/v1')
-    expect(readBaseUrl('https://llm.example.test')).toBe('https://llm.example.test')
   })
 })

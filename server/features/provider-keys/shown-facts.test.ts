@@ -3,19 +3,16 @@
 import { expect, test } from 'vitest'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
 import type { ProviderKeysOptions } from './context.ts'
-import { addUser, setUp } from './testing.ts'
+import { beginRoom } from './testing.ts'
 
 const KEY = 'sk-proj-canary-4c1d8be0a97f3625Zk2R'
 const OTHER_KEY = 'sk-canary-71be0d93f5a84c26eeT9wB'
 
 describeOnEachDatabase('what is said beside a key’s state', (open) => {
   async function begin(more: Partial<ProviderKeysOptions> = {}) {
-    const database = await open()
-    const userId = await addUser(database)
-    const room = setUp(database, more)
-    const actor = { userId, ip: null }
-    const { id } = await room.keys.addProviderKey(actor, { provider: 'openai', api_key: KEY })
-    return { ...room, actor, id, read: () => room.keys.getProviderKey(userId, id) }
+    const room = await beginRoom(await open(), more)
+    const { id } = await room.keys.addProviderKey(room.actor, { provider: 'openai', api_key: KEY })
+    return { ...room, id, read: () => room.keys.getProviderKey(room.userId, id) }
   }
   const at = (time: { now: number }): string => new Date(time.now).toISOString()
 

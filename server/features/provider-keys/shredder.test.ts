@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { silentLog } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import { type Database, openDatabase } from '../../database/database.ts'
 import { migrate } from '../../database/migrator.ts'
 import { systemClock } from '../../kernel/clock.ts'
-import { addUser, readAudit, setUp } from './testing.ts'
+import { readAudit, setUp } from './testing.ts'
 
 let folder: string
 let database: Database
@@ -18,7 +19,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'uniroute-shred-'))
   database = await openDatabase({ file: join(folder, 'test.db') })
   await migrate(database, { clock: systemClock, log: silentLog })
-  userId = await addUser(database)
+  userId = await addPlainUser(database)
 })
 afterEach(async () => {
   await database.close()

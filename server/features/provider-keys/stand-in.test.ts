@@ -1,13 +1,14 @@
 // What stood in for a key that stopped serving: counted as the log of requests has it, on both databases.
 import { expect, test } from 'vitest'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import { createRequestLog } from '../usage/request-log.ts'
-import { addUser, setUp } from './testing.ts'
+import { setUp } from './testing.ts'
 
 describeOnEachDatabase('what stood in for a key', (open) => {
   test('counts what the server paid for since the key last worked, for that reason, of that user and provider', async () => {
     const database = await open()
-    const userId = await addUser(database)
+    const userId = await addPlainUser(database)
     const requestLog = createRequestLog({ database, ledger: { flush: () => Promise.resolve() } })
     const { keys, time } = setUp(database, { countStandIns: (of) => requestLog.countServed(of) })
     const { id } = await keys.addProviderKey(
@@ -57,7 +58,7 @@ describeOnEachDatabase('what stood in for a key', (open) => {
       request({ billed_to: 'team' }),
       request({ provider: 'google' }),
       request({ operation: 'models' }),
-      request({ user_id: await addUser(database) }),
+      request({ user_id: await addPlainUser(database) }),
     ]
     await database.insertMany([{ table: 'requests', rows: rows as never }])
     expect(await keys.readStandIn(userId, id)).toEqual({
@@ -69,12 +70,12 @@ describeOnEachDatabase('what stood in for a key', (open) => {
 
   test('is nobody else’s to ask', async () => {
     const database = await open()
-    const userId = await addUser(database)
+    const userId = await addPlainUser(database)
     const { keys } = setUp(database)
     const { id } = await keys.addProviderKey(
       { userId, ip: '192.0.2.7' },
       { provider: 'openai', api_key: 'sk-1234567890123456' },
     )
-    await expect(keys.readStandIn(await addUser(database), id)).rejects.toMatchObject({ status: 404 })
+    await expect(keys.readStandIn(await addPlainUser(database), id)).rejects.toMatchObject({ status: 404 })
   })
 })

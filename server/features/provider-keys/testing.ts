@@ -1,6 +1,6 @@
 // What the suites of this room share: users, a vault, fake answers of a key test, and the service over a real database.
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import type { Database } from '../../database/database.ts'
-import { createUuid } from '../../kernel/ids.ts'
 import { createLog } from '../../kernel/log.ts'
 import { Secret } from '../../kernel/secret.ts'
 import { systemRandom } from '../../vault/aes.ts'
@@ -25,27 +25,6 @@ export function createTestVault(current: string = MASTER, old: readonly string[]
     countWrap: () => 0,
     random: systemRandom,
   })
-}
-
-export async function addUser(database: Database): Promise<string> {
-  const id = createUuid()
-  await database.query
-    .insertInto('users')
-    .values({
-      id,
-      email: `${id}@example.test`,
-      name: 'A',
-      password_hash: null,
-      role: 'user',
-      is_active: true,
-      fallback: '"allow"',
-      auth_gen: 1,
-      last_login_at: null,
-      created_at: 1,
-      updated_at: 1,
-    })
-    .execute()
-  return id
 }
 
 const PREFIXES: Record<string, readonly string[]> = {
@@ -86,6 +65,15 @@ export function setUp(database: Database, more: Partial<ProviderKeysOptions> = {
   })
   return { keys, audit, time, tested }
 }
+
+/** The room over a database with one person in it. */
+export async function beginRoom(database: Database, more: Partial<ProviderKeysOptions> = {}) {
+  const userId = await addPlainUser(database)
+  return { database, userId, actor: { userId, ip: '192.0.2.7' }, ...setUp(database, more) }
+}
+
+export const readRows = (database: Database) =>
+  database.query.selectFrom('user_provider_keys').selectAll().orderBy('position').execute()
 
 export async function readAudit(database: Database): Promise<{ action: string; details: Record<string, unknown> }[]> {
   const rows = await database.query.selectFrom('audit_log').selectAll().orderBy('sequence').execute()

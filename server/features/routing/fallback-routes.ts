@@ -5,8 +5,12 @@ import { FALLBACK_REASONS, type FallbackPolicy } from '../../../contract/common.
 import { fallbackViewSchema, type FallbackView } from '../../../contract/routing.ts'
 import { type ControlRoute, defineControlRoute } from '../../http/route.ts'
 import { allowsFallback, type StoredFallback } from '../../kernel/fallback.ts'
+import { toPublicId } from '../../kernel/ids.ts'
+import type { NamedApiKey } from '../api-keys/api-keys.ts'
+import type { ProviderKeyRecord } from '../provider-keys/record.ts'
 
 interface Narrowing {
+  readonly kind: FallbackView['narrowed'][number]['kind']
   readonly id: string
   readonly name: string
   readonly fallback: StoredFallback
@@ -16,9 +20,8 @@ export interface FallbackOptions {
   readonly granted: FallbackView['granted']
   readonly readAccountFallback: (userId: string) => Promise<StoredFallback>
   readonly readAllowance: (userId: string) => Promise<Allowance['allowance']>
-  readonly listProviderKeys: (userId: string) => Promise<readonly Narrowing[]>
-  /** Those that serve. */
-  readonly listApiKeys: (userId: string) => Promise<readonly Narrowing[]>
+  readonly listProviderKeys: (userId: string) => readonly ProviderKeyRecord[] | Promise<readonly ProviderKeyRecord[]>
+  readonly listApiKeys: (userId: string) => Promise<readonly NamedApiKey[]>
 }
 
 export function createFallbackRoutes(options: FallbackOptions): ControlRoute[] {
@@ -44,14 +47,28 @@ async function readFallback(options: FallbackOptions, userId: string): Promise<F
     options.listProviderKeys(userId),
     options.listApiKeys(userId),
   ])
-  const narrowed = (kind: FallbackView['narrowed'][number]['kind'], keys: readonly Narrowing[]) =>
-    keys
-      .filter((key) => !FALLBACK_REASONS.every((reason) => allowsFallback(key.fallback, reason)))
-      .map(({ id, name, fallback: policy }) => ({ kind, id, name, fallback: policy as FallbackPolicy }))
+  const policies: Narrowing[] = [
+    ...providerKeys.map(({ id, label, fallback: own }) => ({
+      kind: 'provider_key' as const,
+      id: toPublicId('pk', id),
+      name: label,
+      fallback: own,
+    })),
+    // A revoked one serves nobody; a provider key that says never binds as long as it is there.
+    ...apiKeys
+      .filter(({ isActive }) => isActive)
+      .map(({ id, name, fallback: own }) => ({
+        kind: 'api_key' as const,
+        id: toPublicId('ak', id),
+        name,
+        fallback: own,
+      })),
+  ]
+  const narrowed = policies.filter((one) => !FALLBACK_REASONS.every((reason) => allowsFallback(one.fallback, reason)))
   return {
     fallback: fallback as FallbackPolicy,
     granted: options.granted,
     allowance,
-    narrowed: [...narrowed('provider_key', providerKeys), ...narrowed('api_key', apiKeys)],
+    narrowed: narrowed.map((one) => ({ ...one, fallback: one.fallback as FallbackPolicy })),
   }
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { routingBodySchema, type RoutingBody } from '../../../contract/routing.ts'
 import { createMovableClock, START, type MovableClock } from '../../../test/support/account-rooms.ts'
 import { describeOnEachDatabase } from '../../../test/support/databases.ts'
+import { addPlainUser } from '../../../test/support/plain-users.ts'
 import type { Database } from '../../database/database.ts'
 import { GatewayError } from '../../kernel/errors.ts'
 import { createProviders } from '../../providers/registry.ts'
@@ -39,25 +40,6 @@ function openRoom(database: Database, clock: MovableClock = createMovableClock()
 const actor = (userId: string) => ({ userId, ip: '192.0.2.1' })
 const ADMIN = actor('admin')
 
-async function addUser(database: Database, id: string): Promise<void> {
-  await database.query
-    .insertInto('users')
-    .values({
-      id,
-      email: `${id}@example.org`,
-      name: '',
-      password_hash: null,
-      role: 'user',
-      is_active: true,
-      fallback: '"allow"',
-      auth_gen: 1,
-      last_login_at: null,
-      created_at: 0,
-      updated_at: 0,
-    })
-    .execute()
-}
-
 const body = (fields: object): RoutingBody => routingBodySchema.parse({ strategy: 'custom', ...fields })
 const RULE = { name: 'Long prompts', when: { min_prompt_tokens: 1_000 }, targets: [{ model: 'gpt-5' }] }
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -78,7 +60,7 @@ describeOnEachDatabase('routing settings', (open) => {
 
   test('one’s own stand before the default, and are nobody else’s; without them the default holds again', async () => {
     const database = await open()
-    await addUser(database, 'ann')
+    await addPlainUser(database, 'ann')
     const { memory, service, audit } = openRoom(database)
     await service.putDefault(ADMIN, { strategy: 'cost', rules: [], locked: false })
     expect(await memory.settingsFor('ann')).toEqual({ order: 'cost', rules: [] })
@@ -116,7 +98,7 @@ describeOnEachDatabase('routing settings', (open) => {
 
   test('a locked default puts users’ own out of force, and takes no new ones', async () => {
     const database = await open()
-    await addUser(database, 'ann')
+    await addPlainUser(database, 'ann')
     const { memory, service } = openRoom(database)
     await service.putRouting(actor('ann'), body({ strategy: 'weighted' }))
     await service.putDefault(ADMIN, { strategy: 'latency', rules: [], locked: true })
@@ -130,7 +112,7 @@ describeOnEachDatabase('routing settings', (open) => {
 
   test('a change holds here at once, and elsewhere within five seconds', async () => {
     const database = await open()
-    await addUser(database, 'ann')
+    await addPlainUser(database, 'ann')
     const clock = createMovableClock()
     const here = openRoom(database, clock)
     const elsewhere = openRoom(await open({ sameAs: database }), clock)
@@ -147,7 +129,7 @@ describeOnEachDatabase('routing settings', (open) => {
 
   test('they go with their user; a rule that is off, or whose providers are gone, is none', async () => {
     const database = await open()
-    await addUser(database, 'ann')
+    await addPlainUser(database, 'ann')
     const { memory, service, clock } = openRoom(database)
     const rules = [
       { ...RULE, enabled: false },

@@ -135,6 +135,8 @@ export function createLeaseStore(database: Database): LeaseStore {
       .where('me.user_id', '=', userId)
       .where('leases.owner_id', '<>', userId)
       .where('leases.ended_at', '>=', since)
+      // Whoever came later could not use it.
+      .whereRef('leases.ended_at', '>=', 'me.joined_at')
       .where((where) => where.or([where('leases.user_id', 'is', null), where('leases.user_id', '=', userId)]))
       .orderBy('leases.ended_at', 'desc')
       .orderBy('leases.id')

@@ -211,6 +211,11 @@ describeOnEachDatabase('a lease', (open) => {
     await memberships.setRole(actor('lender'), team.id, people.borrower, 'owner')
     await memberships.removeMember(actor('lender'), team.id, people.lender)
     expect(await endedOf('borrower')).toMatchObject([{ id: second, reason: 'owner_left' }])
+    // Whoever came later could never use it.
+    clock.advance(1)
+    const late = await memberships.invite(actor('borrower'), team.id, { role: 'member', expires_in_hours: 1 })
+    await memberships.join(actor('stranger'), late.code)
+    expect(await endedOf('stranger')).toEqual([])
     clock.advance(7 * 24 * HOUR + 1)
     expect(await endedOf('borrower')).toEqual([])
   })

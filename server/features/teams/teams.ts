@@ -1,5 +1,5 @@
-// The room of teams: people who work together, and provider keys that one of them shares with the others. Knows API keys
-// and provider keys by what it is handed.
+// The room of teams: people who work together, and provider keys that one of them shares with the others. Knows API
+// keys and provider keys by what it is handed.
 import type { EndedLeaseAnswer, LeaseAnswer } from '../../../contract/teams.ts'
 import type { Database } from '../../database/database.ts'
 import type { ControlRoute } from '../../http/route.ts'

@@ -248,7 +248,7 @@ describe('in another process', () => {
 
   const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0
   test.skipIf(!hasPrlimit)(
-    'without space calls are refused before they are made; with space again they go on',
+    'without space calls are refused before they are made; with space again they go on (needs prlimit)',
     async () => {
       await startWriter()
       const limit = (bytes: string) =>

@@ -1,10 +1,12 @@
-// A made-up ledger, and the same sums counted plainly, one row after the other.
+// A made-up ledger, and the same sums counted plainly, one row after the other; and what is told to a ledger of calls.
 import type { UsageGroup } from '../../../contract/usage.ts'
 import type { Database } from '../../database/database.ts'
 import type { AttemptTable, RequestTable } from '../../database/schema.ts'
 import { createUlid } from '../../kernel/ids.ts'
+import { UNKNOWN_USAGE } from '../../protocols/canonical.ts'
 import { dayAt } from './days.ts'
 import { toMicros } from './receipt.ts'
+import type { AttemptIntent, FinishedRequest, SettledAttempt } from './records.ts'
 
 export const NOW = Date.parse('2026-11-22T15:00:00Z')
 export const OWNERS = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222']
@@ -210,4 +212,88 @@ export function countPlainly(
     })),
     total: figures(rows, chosen),
   }
+}
+
+export function describeIntent(requestId: string, attempt: number, more: Partial<AttemptIntent> = {}): AttemptIntent {
+  return {
+    requestId,
+    attempt,
+    at: 1_700_000_000_000,
+    userId: 'u1',
+    teamId: null,
+    apiKeyId: 'a1',
+    sessionId: null,
+    operation: 'chat',
+    clientDialect: 'openai-chat',
+    dialect: 'openai-chat',
+    provider: 'openai',
+    model: 'gpt-4o',
+    requestedModel: 'gpt-4o',
+    providerKeyId: 'k1',
+    billedTo: 'user',
+    promptEstimate: 1000,
+    streamed: false,
+    ...more,
+  }
+}
+
+export function describeSettled(
+  requestId: string,
+  attempt: number,
+  more: Partial<SettledAttempt> = {},
+): SettledAttempt {
+  return {
+    requestId,
+    attempt,
+    status: 200,
+    outcome: 'done',
+    reason: null,
+    upstreamRequestId: null,
+    usage: { ...UNKNOWN_USAGE, input: 7, output: 3 },
+    cost: { usdNanos: 42, source: 'computed', priceVersion: 'v' },
+    firstByteMs: 1.4,
+    durationMs: 2.6,
+    ...more,
+  }
+}
+
+export function describeFinished(requestId: string, more: Partial<FinishedRequest> = {}): FinishedRequest {
+  return {
+    requestId,
+    createdAt: 1_700_000_000_000,
+    userId: 'u1',
+    teamId: null,
+    apiKeyId: 'a1',
+    sessionId: null,
+    operation: 'chat',
+    requestedModel: 'gpt-4o',
+    model: 'gpt-4o',
+    provider: 'openai',
+    clientDialect: 'openai-chat',
+    upstreamDialect: 'openai-chat',
+    status: 200,
+    outcome: 'done',
+    errorCode: null,
+    errorSource: null,
+    streamed: false,
+    billedTo: 'user',
+    providerKeyId: 'k1',
+    fallback: 'none',
+    warnings: [],
+    attempts: 1,
+    usage: { ...UNKNOWN_USAGE, input: 7, output: 3 },
+    cost: { usdNanos: 42, source: 'computed', priceVersion: 'v' },
+    firstByteMs: 1,
+    durationMs: 3,
+    clientRequestId: null,
+    ...more,
+  }
+}
+
+export async function readRequests(database: Database) {
+  return database.query.selectFrom('requests').selectAll().orderBy('id').execute()
+}
+
+export async function readAttempts(database: Database) {
+  return database.query.selectFrom('attempts').selectAll().orderBy('request_id').orderBy('attempt').execute()
 }

@@ -24,7 +24,7 @@ export function decodeCountTokensRequest(body: JsonObject, decoding: RequestDeco
 export function encodeCountTokensRequest(request: ChatRequest, encoding: RequestEncoding): EncodedRequest {
   const { toolChoice, ...rest } = request
   const builtins = request.builtins.filter(isClientRun)
-  const left = request.builtins.filter((builtin) => !builtins.includes(builtin))
+  const left = request.builtins.filter((builtin) => !isClientRun(builtin))
   if (left.length > 0) encoding.losses.drop('builtin_tools', 'tools the provider runs are not counted')
   const isLeft = toolChoice?.mode === 'named' && left.some(({ name }) => name === toolChoice.name)
   const countable: ChatRequest = { ...rest, ...(toolChoice && !isLeft ? { toolChoice } : {}), builtins }

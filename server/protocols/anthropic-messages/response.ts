@@ -58,7 +58,11 @@ function fold(
   event: WireEvent,
   { losses }: ResponseEncoding,
 ): void {
-  if (event.type === 'content_block_start') content.push({ ...event.content_block })
+  if (event.type === 'content_block_start') {
+    const { citations } = event.content_block
+    // Its own list, to be added to.
+    content.push({ ...event.content_block, ...(Array.isArray(citations) ? { citations: [...citations] } : {}) })
+  }
   const block = content[event.index]
   if (!block) return
   if (event.type === 'content_block_delta') addDelta(block, args, event.index, event.delta)
@@ -83,8 +87,8 @@ function addDelta(block: Record<string, unknown>, args: Map<number, string>, ind
     case 'compaction_delta':
       return add('content')
     case 'citations_delta': {
-      const before: unknown[] = Array.isArray(block['citations']) ? block['citations'] : []
-      block['citations'] = [...before, delta['citation']]
+      if (Array.isArray(block['citations'])) block['citations'].push(delta['citation'])
+      else block['citations'] = [delta['citation']]
       return
     }
     case 'input_json_delta':

@@ -32,9 +32,12 @@ export function encodeTools(request: ChatRequest, encoding: RequestEncoding, bre
     breakpoints.mark(wire, tool.cache)
     return wire
   })
+  const taken = new Set(tools.map((tool) => tool['name']))
+  const forcedOne = forcedBuiltin(request)
   for (const builtin of allowedBuiltins(request)) {
-    const wire = encodeBuiltin(builtin, request, encoding.losses)
-    if (!wire || tools.some((tool) => tool['name'] !== undefined && tool['name'] === wire['name'])) continue
+    const wire = encodeBuiltin(builtin, builtin === forcedOne, encoding.losses)
+    if (!wire || (wire['name'] !== undefined && taken.has(wire['name']))) continue
+    taken.add(wire['name'])
     breakpoints.count(wire)
     tools.push(wire)
   }
@@ -66,11 +69,11 @@ function encodeTool(tool: Tool, names: ToolNames, { profile, losses }: RequestEn
   }
 }
 
-function encodeBuiltin(builtin: Builtin, request: ChatRequest, losses: LossReport): Record<string, unknown> | null {
+function encodeBuiltin(builtin: Builtin, isForced: boolean, losses: LossReport): Record<string, unknown> | null {
   const raw = asObject(builtin.raw) ?? {}
   if (builtin.protocol === PROTOCOL) return { ...raw }
   if (builtin.kind === 'web_search') return encodeWebSearch(builtin, losses)
-  if (forcedBuiltin(request) === builtin) throw loneBuiltin(builtin.name)
+  if (isForced) throw loneBuiltin(builtin.name)
   losses.drop('builtin_tools', `the provider has no \`${builtin.name}\``)
   return null
 }

@@ -9,7 +9,7 @@ import { asObject, type JsonObject } from '../read.ts'
 import { allowedBuiltins, forcedBuiltin } from '../tool-choice.ts'
 import type { ToolNames } from '../tool-names.ts'
 import { compact, GEMINI, isEmpty } from './fields.ts'
-import { inlineSchema } from './schema.ts'
+import { inlineSchema, type SchemaRoom } from './schema.ts'
 import { readSearch } from '../web-search.ts'
 
 const MOST_STOPS = 5
@@ -22,9 +22,10 @@ export function writeTools(
   request: ChatRequest,
   names: ToolNames,
   encoding: RequestEncoding,
+  room: SchemaRoom,
 ): { tools: JsonObject[]; toolConfig: JsonObject | null } {
   const offered = offeredTools(request)
-  const declarations = offered.map((tool) => writeDeclaration(tool, names, encoding))
+  const declarations = offered.map((tool) => writeDeclaration(tool, names, encoding, room))
   const { entries, combined } = writeBuiltins(request, encoding)
   const tools = [...entries, ...(declarations.length > 0 ? [{ functionDeclarations: declarations }] : [])]
   const kept = { ...asObject(request.extensions[GEMINI]?.['tool_config']) }
@@ -41,16 +42,17 @@ export function writeTools(
 /** A choice among some tools without having to: the others are not offered. */
 function offeredTools({ tools, toolChoice }: ChatRequest): readonly Tool[] {
   if (toolChoice?.mode !== 'allowed' || toolChoice.required) return tools
-  const some = tools.filter(({ name }) => toolChoice.names.includes(name))
+  const wanted = new Set(toolChoice.names)
+  const some = tools.filter(({ name }) => wanted.has(name))
   return some.length > 0 ? some : tools
 }
 
-function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncoding): JsonObject {
+function writeDeclaration(tool: Tool, names: ToolNames, { losses }: RequestEncoding, room: SchemaRoom): JsonObject {
   if (tool.strict === true) losses.drop('strict', 'the provider has no such field')
   if (tool.cache) losses.drop('cache_control', 'the provider caches by itself')
   const freeform = tool.kind === 'freeform'
   const description = (freeform ? describeFreeform(tool) : tool.description) ?? ''
-  const schema = freeform ? FREEFORM_SCHEMA : asObject(tool.schema) && inlineSchema(tool.schema, losses)
+  const schema = freeform ? FREEFORM_SCHEMA : asObject(tool.schema) && inlineSchema(tool.schema, losses, room)
   return {
     name: names.wireName(tool.name, tool.namespace),
     ...(description === '' ? {} : { description }),
@@ -69,14 +71,18 @@ function writeBuiltins(
   const entries: JsonObject[] = []
   const foreign: Builtin[] = []
   let combined = false
+  let searches = false
   for (const builtin of allowedBuiltins(request)) {
     const { protocol, kind, name, raw } = builtin
-    if (protocol === GEMINI) entries.push({ [name]: raw })
-    else if (kind !== 'web_search') foreign.push(builtin)
+    if (protocol === GEMINI) {
+      entries.push({ [name]: raw })
+      searches ||= name === 'googleSearch' && Boolean(raw)
+    } else if (kind !== 'web_search') foreign.push(builtin)
     else if (builtin === forced) throw cannotForce('search the web')
     else if (tools.length > 0 && profile.thinking !== 'level') {
       losses.drop('web_search', 'this model does not search beside function tools')
-    } else if (!entries.some((entry) => entry['googleSearch'])) {
+    } else if (!searches) {
+      searches = true
       readSearch(builtin, NO_SETTINGS, losses)
       entries.push({ googleSearch: {} })
       combined = tools.length > 0
@@ -123,8 +129,9 @@ function writeChoice(
       return { mode: 'ANY', allowedFunctionNames: [names.wireName(toolChoice.name, toolChoice.namespace)] }
     case 'allowed': {
       if (!toolChoice.required) return { mode: 'AUTO' }
-      const isBuiltin = (name: string): boolean => !tools.some((tool) => tool.name === name) && isNamed(builtins, name)
-      const functions = toolChoice.names.filter((name) => !isBuiltin(name))
+      const known = new Set(tools.map(({ name }) => name))
+      const ofProviders = new Set(builtins.map(({ name }) => name))
+      const functions = toolChoice.names.filter((name) => known.has(name) || !ofProviders.has(name))
       if (functions.length === 0) throw cannotForce('use a tool that is no function')
       if (functions.length < toolChoice.names.length) losses.approximate('tool_choice', 'only functions can be forced')
       return { mode: 'ANY', allowedFunctionNames: functions.map((name) => names.wireName(name)) }
@@ -132,15 +139,14 @@ function writeChoice(
   }
 }
 
-const isNamed = (builtins: readonly Builtin[], wanted: string): boolean => builtins.some(({ name }) => name === wanted)
-
 export function writeConfig(
   request: ChatRequest,
   encoding: RequestEncoding,
+  room: SchemaRoom,
 ): { config: JsonObject; instruction: string } {
   const { losses } = encoding
   const own = request.extensions[GEMINI]
-  const { format, instruction } = writeFormat(request, encoding)
+  const { format, instruction } = writeFormat(request, encoding, room)
   const thinking = writeThinking(request, encoding)
   const kept = { ...asObject(own?.['generation_config']) }
   const keptThinking = asObject(kept['thinkingConfig'])
@@ -183,12 +189,16 @@ function writeSampling({ sampling }: ChatRequest, { profile, losses }: RequestEn
   return all
 }
 
-function writeFormat(request: ChatRequest, encoding: RequestEncoding): { format: JsonObject; instruction: string } {
+function writeFormat(
+  request: ChatRequest,
+  encoding: RequestEncoding,
+  room: SchemaRoom,
+): { format: JsonObject; instruction: string } {
   const { format, tools, extensions } = request
   const { profile, losses } = encoding
   if (!format || format.kind === 'text') return { format: {}, instruction: '' }
-  const schema =
-    format.kind === 'json_schema' ? describeSchema(inlineSchema(format.schema, losses), format.description) : undefined
+  const inlined = format.kind === 'json_schema' ? inlineSchema(format.schema, losses, room) : undefined
+  const schema = format.kind === 'json_schema' ? describeSchema(inlined, format.description) : undefined
   // Models before Gemini 3 refuse a JSON type beside function tools; one who wrote it in Gemini's words knows.
   if (tools.length > 0 && profile.thinking !== 'level' && !extensions[GEMINI]) {
     losses.approximate('response_format', 'beside tools, this model is asked for JSON in words')

@@ -10,6 +10,7 @@ import { createToolNames } from '../tool-names.ts'
 import { enforcedStops, writeConfig, writeTools } from './config-encode.ts'
 import { writeContents } from './contents-encode.ts'
 import { GEMINI, isEmpty, toCamel } from './fields.ts'
+import { createSchemaRoom } from './schema.ts'
 
 /** Extensions that have a place of their own in the body. */
 const PLACED = new Set(['generation_config', 'tool_config', 'response_modalities'])
@@ -25,8 +26,9 @@ export function encodeRequest(request: ChatRequest, encoding: RequestEncoding): 
   const single = tellSummaries(withoutSecondResults(request.items, encoding.losses), GEMINI, encoding.losses)
   const items = request.extensions[GEMINI] ? single : inlineTextFiles(single)
   const contents = writeContents(items, names, encoding)
-  const { tools, toolConfig } = writeTools(request, names, encoding)
-  const { config, instruction } = writeConfig(request, encoding)
+  const room = createSchemaRoom()
+  const { tools, toolConfig } = writeTools(request, names, encoding, room)
+  const { config, instruction } = writeConfig(request, encoding, room)
   const system = request.instructions
     .filter(({ text }) => text !== '' && !BILLING.test(text))
     .map(({ text }) => ({ text }))

@@ -67,21 +67,73 @@ describe('references', () => {
     expect(losses).toEqual(['approx=schema'])
   })
 
-  test('references that multiply are stopped, ones that point nowhere are left out', () => {
-    const names = Array.from({ length: 40 }, (_, index) => `D${index}`)
-    const $defs = Object.fromEntries(
-      names.map((name, index) => {
-        const next = { $ref: `#/$defs/${names[index + 1] ?? 'end'}` }
-        return [name, { type: 'object', properties: { a: next, b: next } }]
-      }),
-    )
-    const { schema, losses } = inline({ $ref: '#/$defs/D0', $defs })
-    expect(JSON.stringify(schema).length).toBeLessThan(5_000_000)
-    expect(losses).toEqual(['approx=schema'])
+  test('ones that point nowhere are left out', () => {
     expect(inline({ $ref: '#/$defs/no%ZZ', description: 'd' })).toEqual({
       schema: { description: 'd' },
       losses: ['approx=schema'],
     })
+  })
+
+  const NUMBERS = Array.from({ length: 4_000 }, (_, number) => number)
+  const byName = (schema: unknown): Record<string, unknown> =>
+    Object.fromEntries(NUMBERS.map((number) => [`p${number}`, schema]))
+  const aRef = { $ref: '#/$defs/a' }
+  const chain = Object.fromEntries(NUMBERS.map((number) => [`a${number}`, { $ref: `#/$defs/a${number + 1}` }]))
+  const doubling = (levels: number): unknown => {
+    const next = (level: number): unknown => (level === levels ? { type: 'string' } : { $ref: `#/$defs/d${level}` })
+    const defs = Array.from({ length: levels }, (_, level) => [
+      `d${level}`,
+      { type: 'object', properties: { a: next(level + 1), b: next(level + 1) } },
+    ])
+    return { $ref: '#/$defs/d0', $defs: Object.fromEntries(defs) as unknown }
+  }
+
+  test.each([
+    ['twice as much with each', doubling(40)],
+    [
+      'many times the same members',
+      { properties: byName(aRef), $defs: { a: { properties: byName({ type: 'string' }) } } },
+    ],
+    ['many times the same list', { properties: byName(aRef), $defs: { a: { enum: NUMBERS } } }],
+    ['many times the same words', { properties: byName(aRef), $defs: { a: { description: 'd'.repeat(9_000) } } }],
+    [
+      'many times the same name',
+      { properties: byName(aRef), $defs: { a: { properties: { ['n'.repeat(9_000)]: {} } } } },
+    ],
+    ['many times one that contains itself', { properties: byName({ $ref: '#' }), description: 'd'.repeat(9_000) }],
+    [
+      'many times beside others',
+      { $defs: { a: { properties: byName(true) } }, anyOf: NUMBERS.map(() => ({ ...aRef, title: 't' })) },
+    ],
+    [
+      'many times a chain',
+      {
+        properties: byName({ $ref: '#/$defs/a0', title: 't' }),
+        $defs: chain,
+        anyOf: NUMBERS.map(() => ({ $ref: '#/$defs/a0' })),
+      },
+    ],
+  ])('%s would grow without bound: refused, with what to do', { timeout: 4_000 }, (_what, schema) => {
+    expect(() => inline(schema)).toThrow(
+      expect.objectContaining({
+        code: 'bad_request',
+        message: expect.stringMatching(/\$ref.* 4 MiB. Refer to less/) as unknown,
+      }),
+    )
+  })
+
+  test('what the tools of a request and its format may grow by is one sum', () => {
+    const tools = (count: number) =>
+      NUMBERS.slice(0, count).map((at) => ({ kind: 'function' as const, name: `f${at}`, schema: doubling(10) }))
+    expect(encode({ tools: tools(20) }).losses).toEqual([])
+    expect(() => encode({ tools: tools(200) })).toThrow(/grow by more than/)
+  })
+
+  test('very many references to little are taken in; a chain of them is cut, however long', () => {
+    const { schema, losses } = inline({ properties: byName(aRef), $defs: { a: { type: 'string' } } })
+    expect(schema).toEqual({ properties: byName({ type: 'string' }) })
+    expect(losses).toEqual([])
+    expect(inline({ $ref: '#/$defs/a0', $defs: { ...chain } }).losses).toEqual(['approx=schema'])
   })
 
   test('whatever a schema is, it comes out without references', () => {

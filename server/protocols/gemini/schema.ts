@@ -1,6 +1,6 @@
 // Schemas on their way through Gemini: its own OpenAPI-like ones become JSON schemas, and JSON schemas become ones that
 // need no references. Invariant: only schema positions are walked; a property called `$ref` or `const` is left alone.
-import type { LossReport } from '../codec.ts'
+import { CannotCross, type LossReport } from '../codec.ts'
 import { asObject, asText, type JsonObject } from '../read.ts'
 import { toCamel } from './fields.ts'
 
@@ -15,48 +15,72 @@ const SINGLE = new Set(
   ]),
 )
 const LEFT_OUT = new Set(['$schema', '$id', '$defs', 'definitions', '$anchor', '$comment'])
-const LARGEST = 20_000
 const DEEPEST = 64
+/** Most characters that references may add to the schemas of one request, about as JSON writes them. */
+const MOST_ADDED = 4 * 1024 * 1024
 
-/** A JSON schema without `$schema` and with every `$ref` replaced by what it points at. */
-export function inlineSchema(schema: unknown, losses: LossReport): unknown {
-  let left = LARGEST
+/** How much the references of one request may still add. */
+export interface SchemaRoom {
+  left: number
+}
+
+export function createSchemaRoom(): SchemaRoom {
+  return { left: MOST_ADDED }
+}
+
+/**
+ * A JSON schema without `$schema` and with every `$ref` replaced by what it points at. A few references may stand for
+ * any amount, so what they add is counted while it is copied.
+ */
+export function inlineSchema(schema: unknown, losses: LossReport, room = createSchemaRoom()): unknown {
+  const spend = (characters: number): void => {
+    room.left -= characters
+    if (room.left < 0) throw tooMuch()
+  }
   const cut = (target: JsonObject | null, why: string): JsonObject => {
     losses.approximate('schema', why)
     const type = target?.['type']
     const description = target?.['description']
+    spend(lengthOf(type) + lengthOf(description))
     return { ...(type === undefined ? {} : { type }), ...(description === undefined ? {} : { description }) }
+  }
+  /** What no reference led to stands in the request itself. */
+  const copy = (value: unknown, open: readonly string[]): unknown => {
+    if (open.length > 1) spend(lengthOf(value))
+    return value
   }
 
   function walk(node: unknown, open: readonly string[], depth: number): unknown {
     const found = asObject(node)
-    if (!found) return node
+    if (!found) return copy(node, open)
+    if (depth > DEEPEST) return cut(found, 'the schema is too deep')
     const ref = asText(found['$ref'])
     if (ref !== null) return follow(found, ref, open, depth)
-    if (--left < 0 || depth > DEEPEST) return cut(found, 'the schema is too large without references')
     const out: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(found)) {
+      copy(key, open)
       if (LEFT_OUT.has(key)) continue
-      if (key === 'const' && (typeof value === 'string' || typeof value === 'number')) out['enum'] = [value]
+      if (key === 'const' && (typeof value === 'string' || typeof value === 'number')) out['enum'] = [copy(value, open)]
       else out[key] = walkKeyword(key, value, open, depth + 1)
     }
     return out
   }
 
   function walkKeyword(key: string, value: unknown, open: readonly string[], depth: number): unknown {
-    if (BY_NAME.has(key)) {
-      const named = asObject(value)
-      return named
-        ? Object.fromEntries(Object.entries(named).map(([name, one]) => [name, walk(one, open, depth)]))
-        : value
+    const named = BY_NAME.has(key) ? asObject(value) : null
+    if (named) {
+      return Object.fromEntries(
+        Object.entries(named).map(([name, one]) => [copy(name, open), walk(one, open, depth)] as const),
+      )
     }
-    if (LISTS.has(key) || (key === 'items' && Array.isArray(value))) {
-      return Array.isArray(value) ? (value as unknown[]).map((one) => walk(one, open, depth)) : value
+    if (Array.isArray(value) && (LISTS.has(key) || key === 'items')) {
+      return (value as unknown[]).map((one) => walk(one, open, depth))
     }
-    return SINGLE.has(key) ? walk(value, open, depth) : value
+    return SINGLE.has(key) ? walk(value, open, depth) : copy(value, open)
   }
 
   function follow(node: JsonObject, ref: string, open: readonly string[], depth: number): unknown {
+    spend(lengthOf(ref))
     const target = pointed(schema, ref)
     const { $ref: _, ...beside } = node
     if (target === undefined)
@@ -65,10 +89,27 @@ export function inlineSchema(schema: unknown, losses: LossReport): unknown {
     const inlined = open.includes(ref)
       ? cut(asObject(target), 'a schema that contains itself is cut where it repeats')
       : walk(target, [...open, ref], depth + 1)
-    return Object.keys(beside).length === 0 ? inlined : { ...asObject(inlined), ...asObject(walk(beside, open, depth)) }
+    if (Object.keys(beside).length === 0) return inlined
+    const whole = asObject(inlined) ?? {}
+    spend(Object.keys(whole).length)
+    return { ...whole, ...asObject(walk(beside, open, depth)) }
   }
 
   return walk(schema, ['#'], 0)
+}
+
+function lengthOf(value: unknown): number {
+  if (value === undefined) return 0
+  return typeof value === 'string' ? value.length + 3 : JSON.stringify(value).length + 1
+}
+
+function tooMuch(): CannotCross {
+  return new CannotCross(
+    'schema',
+    `The provider of the model asked for takes schemas without \`$ref\`, and with each reference replaced by what it ` +
+      `points at, those of the request grow by more than ${MOST_ADDED / 1024 / 1024} MiB. Refer to less, or less often.`,
+    'bad_request',
+  )
 }
 
 function pointed(root: unknown, ref: string): unknown {

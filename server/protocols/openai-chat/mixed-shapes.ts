@@ -94,12 +94,13 @@ function resultOfBlock({ tool_use_id, content, is_error, cache_control }: JsonOb
 
 function fromItems(input: readonly unknown[]): JsonObject[] {
   const messages: Record<string, unknown>[] = []
+  const callsOf: CallsOf = new Map()
   for (const [at, entry] of input.entries()) {
     const item = requireObject(entry, `input[${at}]`)
     switch (item['type']) {
       case 'function_call':
       case 'custom_tool_call':
-        pushCall(messages, item)
+        pushCall(messages, callsOf, item)
         break
       case 'function_call_output':
       case 'custom_tool_call_output':
@@ -130,16 +131,23 @@ function pushMessage(messages: Record<string, unknown>[], item: JsonObject): voi
   else messages.push(...splitBlocks(item))
 }
 
+/** The calls of each message that got some; the lists are ours to add to. */
+type CallsOf = Map<Record<string, unknown>, unknown[]>
+
 // Calls stand on the assistant's message before them.
-function pushCall(messages: Record<string, unknown>[], item: JsonObject): void {
+function pushCall(messages: Record<string, unknown>[], callsOf: CallsOf, item: JsonObject): void {
   const { call_id, id, name } = item
   const call =
     item['type'] === 'custom_tool_call'
       ? { id: call_id ?? id, type: 'custom', custom: { name, input: item['input'] } }
       : { id: call_id ?? id, type: 'function', function: { name, arguments: item['arguments'] } }
   const before = messages.at(-1)
-  if (before?.['role'] === 'assistant') before['tool_calls'] = [...asList(before['tool_calls']), call]
-  else messages.push({ role: 'assistant', content: null, tool_calls: [call] })
+  const message = before?.['role'] === 'assistant' ? before : { role: 'assistant', content: null }
+  if (message !== before) messages.push(message)
+  const calls = callsOf.get(message) ?? [...asList(message['tool_calls'])]
+  calls.push(call)
+  callsOf.set(message, calls)
+  message['tool_calls'] = calls
 }
 
 function pushReasoning(messages: Record<string, unknown>[], item: JsonObject): void {

@@ -218,9 +218,9 @@ class MessageWriter {
   // Only where there is state, or several thoughts to keep apart; the last of several without state needs no entry.
   #writeDetails(): void {
     const seen = this.#thoughtsSeen
+    const last = seen.findLastIndex(({ length, sealed }) => length > 0 || sealed !== null)
     for (const [index, { length, sealed }] of seen.entries()) {
-      const later = seen.slice(index + 1).some((other) => other.length > 0 || other.sealed !== null)
-      if (sealed !== null || later) this.#details.push(sealedDetail(sealed, length, this.#details.length))
+      if (sealed !== null || index < last) this.#details.push(sealedDetail(sealed, length, this.#details.length))
     }
   }
 

@@ -1,6 +1,6 @@
-// Sealed envelopes in a request as it lies: wherever in a message they stand, since clients and libraries put state into
-// slots of their own (`thinking_blocks`, thinking parts, signatures of details). What other servers put there natively is
-// theirs to judge, and what was said (texts, arguments, names) is never looked into.
+// Sealed envelopes in a request as it lies: wherever in a message they stand, since clients and libraries put state
+// into slots of their own (`thinking_blocks`, thinking parts, signatures of details). What other servers put there
+// natively is theirs to judge, and what was said (texts, arguments, names) is never looked into.
 import { itemsOf, memberOf, readJsonString, removeChildren, type Edit, type JsonNode } from '../../kernel/json-tree.ts'
 import type { StateSlots } from '../protocol.ts'
 

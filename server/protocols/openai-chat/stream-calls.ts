@@ -24,6 +24,8 @@ export class StreamCalls {
   readonly #parts: PartSequencer
   readonly #calls: OpenCall[] = []
   readonly #byIndex = new Map<number, OpenCall>()
+  /** The first of each id. */
+  readonly #byId = new Map<string, OpenCall>()
   #last: OpenCall | null = null
 
   constructor(decoding: ResponseDecoding, parts: PartSequencer) {
@@ -46,6 +48,7 @@ export class StreamCalls {
     const call = this.#find(asNumber(raw['index']), piece)
     this.#last = call
     if (call.id === '') call.id = piece.id
+    if (!this.#byId.has(call.id)) this.#byId.set(call.id, call)
     if (call.name === '') {
       call.name = piece.name
       call.custom = piece.custom
@@ -84,16 +87,13 @@ export class StreamCalls {
     const found = index === undefined ? this.#findUnnumbered(piece) : this.#byIndex.get(index)
     const other = found !== undefined && piece.id !== '' && found.id !== '' && found.id !== piece.id
     const again = found !== undefined && this.#isWholeAgain(found, piece)
-    const call =
-      found && !other && !again
-        ? found
-        : ((other ? this.#calls.find(({ id }) => id === piece.id) : null) ?? this.#open())
+    const call = found && !other && !again ? found : ((other ? this.#byId.get(piece.id) : null) ?? this.#open())
     if (index !== undefined) this.#byIndex.set(index, call)
     return call
   }
 
   #findUnnumbered(piece: CallPiece): OpenCall | undefined {
-    if (piece.id !== '') return this.#calls.find(({ id }) => id === piece.id)
+    if (piece.id !== '') return this.#byId.get(piece.id)
     return piece.name === '' ? (this.#last ?? undefined) : undefined
   }
 

@@ -117,9 +117,9 @@ function freeformFunction(tool: Tool): Message {
 
 /** Tools that providers run have no name to be allowed by. */
 function functionsOf(wanted: readonly string[], { tools, builtins }: ChatRequest): readonly string[] {
-  const functions = wanted.filter((name) => {
-    return tools.some((tool) => tool.name === name) || !builtins.some((builtin) => builtin.name === name)
-  })
+  const known = new Set(tools.map(({ name }) => name))
+  const ofProviders = new Set(builtins.map(({ name }) => name))
+  const functions = wanted.filter((name) => known.has(name) || !ofProviders.has(name))
   if (functions.length > 0) return functions
   throw new CannotCross('tool_choice', 'The model asked for cannot be forced to use a tool that is no function.')
 }

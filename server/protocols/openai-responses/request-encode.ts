@@ -106,15 +106,13 @@ function encodeAllTools(request: ChatRequest, names: ToolNames, ours: boolean, {
     inside.set(place, found)
     return found
   }
-  const here = request.tools.filter(({ declaredAt }) => declaredAt === undefined)
-  const front: Body[] = [...encodeTools(here, wireName, ours)]
-  const places = new Set(request.tools.flatMap(({ declaredAt }) => (declaredAt === undefined ? [] : [declaredAt])))
-  for (const place of places) {
-    const tools = request.tools.filter(
-      ({ declaredAt, name, namespace }) => declaredAt === place && !carried.has(toolKey(name, namespace)),
-    )
-    if (tools.length > 0) at(place).push(...encodeTools(tools, wireName, ours))
+  const byPlace = Map.groupBy(request.tools, ({ declaredAt }) => declaredAt)
+  for (const [place, declared] of byPlace) {
+    if (place === undefined) continue
+    const tools = declared.filter(({ name, namespace }) => !carried.has(toolKey(name, namespace)))
+    for (const tool of encodeTools(tools, wireName, ours)) at(place).push(tool)
   }
+  const front: Body[] = [...encodeTools(byPlace.get(undefined) ?? [], wireName, ours)]
   const builtins = encodeBuiltins(request, losses)
   for (const { raw, declaredAt } of builtins) {
     if (declaredAt === undefined) front.push({ ...raw })

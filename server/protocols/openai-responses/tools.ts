@@ -135,25 +135,38 @@ export function decodeToolChoice(value: unknown, builtins: readonly Builtin[]): 
     return { mode: 'named', name, ...(namespace === null ? {} : { namespace }) }
   }
   if (raw?.['type'] !== 'allowed_tools') {
-    const builtin = raw && builtinOf(raw, builtins)
+    const builtin = raw && builtinOf(raw, builtinsByType(builtins))
     return builtin ? { mode: 'named', name: builtin.name, builtin: true } : null
   }
+  const byType = builtinsByType(builtins)
   const names = listOf(raw['tools']).map((entry) => {
     const tool = asObject(entry)
     if (tool?.['type'] === 'function' || tool?.['type'] === 'custom') return asText(tool['name'])
-    return (tool && builtinOf(tool, builtins)?.name) ?? null
+    return (tool && builtinOf(tool, byType)?.name) ?? null
   })
   const known = names.filter((entry) => entry !== null)
   return known.length === names.length ? { mode: 'allowed', names: known, required: raw['mode'] === 'required' } : null
 }
 
 /** A tool the provider runs is named by its type, where that is all the choice says. */
-function builtinOf(choice: JsonObject, builtins: readonly Builtin[]): Builtin | null {
+function builtinOf(choice: JsonObject, byType: ReadonlyMap<unknown, Builtin>): Builtin | null {
   const type = asText(choice['type'])
   if (type === null || Object.keys(choice).length > 1) return null
-  const isIt = ({ kind, raw }: Builtin): boolean =>
-    asObject(raw)?.['type'] === type || (kind === 'web_search' && WEB_SEARCH.test(type))
-  return builtins.find(isIt) ?? null
+  return byType.get(typeForChoice(type)) ?? null
+}
+
+/** The first of each type; searches have many names for one. */
+function builtinsByType(builtins: readonly Builtin[]): ReadonlyMap<unknown, Builtin> {
+  const byType = new Map<unknown, Builtin>()
+  for (const builtin of builtins) {
+    const type = builtin.kind === 'web_search' ? 'web_search' : asObject(builtin.raw)?.['type']
+    if (!byType.has(type)) byType.set(type, builtin)
+  }
+  return byType
+}
+
+function typeForChoice(type: string): string {
+  return WEB_SEARCH.test(type) ? 'web_search' : type
 }
 
 export function typeOfBuiltin({ protocol, raw }: Builtin): string {
@@ -165,10 +178,12 @@ export function encodeToolChoice(
   { tools, builtins }: Pick<ChatRequest, 'tools' | 'builtins'>,
   wireName: (name: string) => string,
 ): unknown {
-  const typeOf = (name: string): string =>
-    tools.some((tool) => tool.name === name && tool.kind === 'freeform') ? 'custom' : 'function'
+  const known = new Set(tools.map(({ name }) => name))
+  const freeform = new Set(tools.filter(({ kind }) => kind === 'freeform').map(({ name }) => name))
+  const ofProviders = new Map(builtins.toReversed().map((builtin) => [builtin.name, builtin]))
+  const typeOf = (name: string): string => (freeform.has(name) ? 'custom' : 'function')
   const allow = (name: string): JsonObject => {
-    const builtin = tools.some((tool) => tool.name === name) ? undefined : builtins.find((one) => one.name === name)
+    const builtin = known.has(name) ? undefined : ofProviders.get(name)
     return builtin ? { type: typeOfBuiltin(builtin) } : { type: typeOf(name), name: wireName(name) }
   }
   switch (choice.mode) {

@@ -1,5 +1,6 @@
 // The first bytes of a request, written and checked: no name, value or path may end its line early, and what frames the
 // message is written here and by nobody else.
+import { LONGEST_REMEMBERED_NAME } from '../../kernel/lower-case-names.ts'
 import type { UpstreamRequest } from '../upstream.ts'
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -50,5 +51,5 @@ export function sizeOf(body: UpstreamRequest['body']): number {
 function checkName(name: string): void {
   if (!TOKEN.test(name)) throw new TypeError('a header name that cannot be sent')
   if (OWN_NAMES.has(name.toLowerCase())) throw new TypeError(`${name} is not the caller's to set`)
-  if (known.size < MOST_KNOWN) known.add(name)
+  if (known.size < MOST_KNOWN && name.length <= LONGEST_REMEMBERED_NAME) known.add(name)
 }

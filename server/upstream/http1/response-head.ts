@@ -1,5 +1,6 @@
 // The head of an answer, read strictly: whatever two readers might understand differently is no answer (RFC 9112).
 // Invariant: how the body ends is told by one field alone, or the head is refused.
+import { LowerCaseNames } from '../../kernel/lower-case-names.ts'
 import type { UpstreamHeaders } from '../upstream.ts'
 
 /** How the end of the body is known. */
@@ -24,9 +25,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const LENGTH = /^\d{1,15}$/
 const IDLE_SECONDS = /(?:^|,)[\t ]*timeout=(\d{1,6})/i
 
-const MOST_KNOWN = 512
-/** Field names as they came → in lower case. */
-const known = new Map<string, string>()
+const names = new LowerCaseNames()
 
 interface Fields {
   readonly headers: Record<string, string | string[]>
@@ -50,13 +49,12 @@ export function areTrailers(text: string): boolean {
   return fields !== null && fields.lengths + fields.codings === 0
 }
 
-/** A head of which the end is still to come: can it become one? */
-export function mayBecomeHead(text: string): boolean {
-  if (!(text.startsWith('HTTP/1.') || 'HTTP/1.'.startsWith(text))) return false
-  return mayBecomeFields(text)
+/** A head of which the end is still to come: can it become one, as far as its first line tells? */
+export function mayBeginHead(text: string): boolean {
+  return text.startsWith('HTTP/1.') || 'HTTP/1.'.startsWith(text)
 }
 
-/** The same of trailers. */
+/** Part of a head or of trailers, of which the end is still to come. */
 export function mayBecomeFields(text: string): boolean {
   return !NOT_IN_HEAD.test(text.endsWith('\r') ? text.slice(0, -1) : text)
 }
@@ -82,7 +80,7 @@ function readFields(text: string, start: number): Fields | null {
     const colon = text.indexOf(':', at)
     if (colon === -1 || colon > end) return null
     const raw = text.slice(at, colon)
-    const name = known.get(raw) ?? readName(raw)
+    const name = names.find(raw) ?? (TOKEN.test(raw) ? names.add(raw) : null)
     if (name === null) return null
     let from = colon + 1
     let to = end
@@ -104,15 +102,6 @@ function add(fields: Fields, name: string, value: string): void {
 }
 
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09
-
-function readName(raw: string): string | null {
-  if (!TOKEN.test(raw)) return null
-  // Part of a text keeps all of it in memory: what is remembered is a copy.
-  const copy = Buffer.from(raw, 'latin1').toString('latin1')
-  const name = copy.toLowerCase()
-  if (known.size < MOST_KNOWN) known.set(copy, name)
-  return name
-}
 
 function frame(status: number, isNewer: boolean, { headers, lengths, codings }: Fields): ResponseHead | null {
   if (lengths > 1 || codings > 1 || lengths + codings > 1) return null

@@ -3,12 +3,15 @@
 // Invariants: nothing is remembered that is longer than a head may be; once it is done or malformed it takes nothing
 // more.
 import { ChunkedBody } from './chunked-body.ts'
-import { mayBecomeHead, readResponseHead, type ResponseHead } from './response-head.ts'
+import { mayBecomeFields, mayBeginHead, readResponseHead, type ResponseHead } from './response-head.ts'
 
 /** Of the final head, and of all provisional ones before it. */
 const MOST_HEAD = 64 * 1024
 const HEAD_END = Buffer.from('\r\n\r\n')
+const CR = 0x0d
 const SWITCHING_PROTOCOLS = 101
+/** So many bytes of a head show whether it begins as one. */
+const FIRST_LOOK = 8
 
 /** Beginnings and ends of the pieces of body in one read; empty between reads. */
 const pieces: number[] = []
@@ -52,6 +55,8 @@ export class ResponseReader {
   #passHeads(bytes: Buffer, length: number): number {
     const earlier = this.#held?.length ?? 0
     this.#held = null
+    // What was held has been looked at, but for a line end that was cut: a head may come in very many reads.
+    const unseen = bytes[earlier - 1] === CR ? earlier - 1 : earlier
     let from = Math.max(0, earlier - HEAD_END.length + 1)
     for (let at = 0; ;) {
       const found = bytes.indexOf(HEAD_END, from)
@@ -59,7 +64,8 @@ export class ResponseReader {
       const end = isThere ? found + HEAD_END.length : length
       if (this.#headBytes + end - at > MOST_HEAD) return -1
       if (!isThere) {
-        if (!mayBecomeHead(bytes.toString('latin1', at, length))) return -1
+        if (!mayBeginHead(bytes.toString('latin1', at, Math.min(at + FIRST_LOOK, length)))) return -1
+        if (!mayBecomeFields(bytes.toString('latin1', Math.max(at, unseen), length))) return -1
         if (at < length) this.#held = Buffer.from(bytes.subarray(at, length))
         return length
       }

@@ -2,6 +2,7 @@
 // change of the master key through which every key works. After every step the page is clean.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../../server/database/database.ts'
@@ -61,6 +62,48 @@ describeDashboard('the admin pages', (suite) => {
     await suite.page.getByRole('alert').waitFor()
     expect(await suite.page.getByText('Server keys').count()).toBe(0)
     await expectClean()
+  })
+
+  test('what changes accounts asks for the password again where the sign-in is old, and then goes on by itself', async () => {
+    await suite.start()
+    const user = await suite.uniroute.createUser()
+    await signIn('/operator/users', undefined, { expect: /403/ })
+    await sees(user.email)
+    const file = readdirSync(suite.uniroute.dataDir).find((entry) => entry.endsWith('.db'))!
+    const database = await openDatabase({ file: join(suite.uniroute.dataDir, file) })
+    const at = Date.now() - 600_000
+    await database.query.updateTable('sessions').set({ authenticated_at: at }).execute()
+    await database.close()
+    const seen = suite.page.waitForResponse((answer: any) => answer.status() === 403)
+    // What is known of a session is believed for some seconds.
+    await sleep(6_000)
+    await choose(user.email, 'Reset link')
+    await seen
+    await sees('Is it you?')
+    await expectClean()
+    // Whoever does not want to is told why nothing came of it.
+    await dialog().getByRole('button', { name: 'Cancel' }).click()
+    await sees('this needs a recent sign-in')
+    await choose(user.email, 'Sessions')
+    await dialog()
+      .getByRole('button', { name: /^End the session of/ })
+      .click()
+    const over = suite.page.getByRole('dialog', { name: 'Is it you?' })
+    await over.getByLabel('Password', { exact: true }).fill(suite.uniroute.adminAccount.password)
+    await expectClean()
+    await over.getByRole('button', { name: 'Sign in' }).click()
+    await sees('They are signed in nowhere.')
+    expect((await suite.uniroute.call('GET', '/auth/profile', { token: user.token })).status).toBe(401)
+    await press('Close')
+    await choose(user.email, 'Make administrator')
+    await expect
+      .poll(() =>
+        suite.page
+          .getByRole('row', { name: new RegExp(user.email) })
+          .getByText('Administrator')
+          .count(),
+      )
+      .toBe(1)
   })
 
   test('server keys are masked and tested; settings tell their origin and never a secret; health and More on a phone', async () => {

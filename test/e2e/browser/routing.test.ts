@@ -140,6 +140,24 @@ describeDashboard('routing', (suite) => {
     await page.mouse.move(third.x, third.y - 1.2 * height, { steps: 8 })
     await page.mouse.up()
     await expect.poll(listShown).toEqual(['Third', 'Second', 'First'])
+
+    // Somebody else is faster while a row is in the hand: it is let go, and no other is moved in its place.
+    const { id, version } = (await suite.uniroute.call('GET', '/admin/provider-keys', { token })).body.keys.find(
+      ({ label }: any) => label === 'First',
+    )
+    const held = await take('Third')
+    await page.mouse.move(held.x, held.y + 2.2 * height, { steps: 8 })
+    await suite.uniroute.call('PATCH', `/admin/provider-keys/${id}`, { token, body: { position: 1, version } })
+    // It is read again at the look back at the tab, once it is some seconds old.
+    const lookAgain = async (): Promise<string[]> => {
+      await page.evaluate(() => (globalThis as any).document.dispatchEvent(new Event('visibilitychange')))
+      return listShown()
+    }
+    await expect.poll(lookAgain).toEqual(['First', 'Third', 'Second'])
+    await page.mouse.move(held.x, held.y + 2.3 * height, { steps: 2 })
+    await page.mouse.up()
+    expect(await listShown()).toEqual(['First', 'Third', 'Second'])
+    expect(patches).toHaveLength(2)
     await expectClean()
   })
 })

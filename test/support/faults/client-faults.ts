@@ -127,12 +127,18 @@ async function readNothing(finding: Finding): Promise<void> {
     taken = provider.bytes
     return before === taken
   }, 60_000)
+  const atRest = performance.now()
   const each = ((await readHeld(uniroute)) - base) / NON_READERS
   finding.measured(`${NON_READERS} who read nothing hold ${Math.round(each / 1024)} KB each`)
   finding.expect(each <= MOST_PER_STREAM, `more than ${MOST_PER_STREAM / 1024} KB each`)
   finding.expect(provider.open === sockets.length, `${provider.open} of ${sockets.length} streams are open`)
   const gone = await waitUntil(() => provider.open === 0, SLOW_CLIENT_MS * 2)
-  finding.measured(`all let go ${seconds(gone === null ? null : performance.now() - from)} after they stopped`)
+  const now = performance.now()
+  finding.measured(
+    gone === null
+      ? 'not all are let go'
+      : `all let go ${seconds(now - from)} after they stopped, ${seconds(now - atRest)} after the kernel took no more for them`,
+  )
   finding.expect(gone !== null, `${provider.open} streams are still open`)
 }
 

@@ -30,9 +30,9 @@ export function useDragOrder(move: (list: string, from: number, to: number) => P
       const to = drag.value?.to ?? from
       ends.abort()
       stop = null
-      if (!goesThere || to === from) return settle()
+      if (!goesThere || to === from) return rest()
       drag.value = { list, from, to, by: null }
-      await move(list, from, to).finally(settle)
+      await move(list, from, to).finally(rest)
     }
     stop = () => void finish(false)
     drag.value = { list, from, to: from, by: 0 }
@@ -53,8 +53,13 @@ export function useDragOrder(move: (list: string, from: number, to: number) => P
     window.addEventListener('keydown', ({ key }) => key === 'Escape' && stop?.(), options)
   }
   /** The list stands as it should. */
-  function settle(): void {
+  function rest(): void {
     drag.value = null
+  }
+  /** The rows have come into another order. One that is in the hand is let go: its place is not what it was. */
+  function settle(): void {
+    stop?.()
+    rest()
   }
   onScopeDispose(() => stop?.())
 

@@ -4,6 +4,7 @@
 // When a session ends under somebody's hands, calls wait for the sign-in that opens over the page, so no draft is lost.
 import type { SessionAnswer, User } from '../../../contract/accounts.ts'
 import { ApiError, send } from './api/send.ts'
+import { proving } from './proof.ts'
 import { forgetUnsaved } from './unsaved.ts'
 
 /**
@@ -164,6 +165,7 @@ function leave(): void {
   forgetUnsaved()
   again?.reject(signedOut())
   again = null
+  proving.value?.answer(false)
   change('out')
 }
 
