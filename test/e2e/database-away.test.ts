@@ -1,6 +1,6 @@
 // PostgreSQL goes away under load: who is known is served from memory for a minute, what they used stays in the
 // journal, and nobody else is let in. When it is back everything is written down, once.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createFakeKey, createFakePassword, randomText, rememberSecret } from '../fake-provider/fake-keys.ts'
 import { startFakeProvider, type FakeProvider } from '../fake-provider/fake-provider.ts'
 import { administer, createPostgresDatabase, describePostgres, dropPostgresDatabase } from '../support/databases.ts'
@@ -65,6 +65,11 @@ describePostgres('without PostgreSQL', () => {
   describe.each(ways)('that %s', (_name, breakLine) => {
     let known: Caller
     let unknown: Caller
+    // Whatever was seen, the next way begins with a database that answers.
+    afterEach(async () => {
+      await restore()
+      await vi.waitFor(async () => expect((await uniroute.call('GET', '/ready')).status).toBe(200), 20_000)
+    })
 
     test('those who are known are served on their own keys, others get 503, and no record is lost', async () => {
       known = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
