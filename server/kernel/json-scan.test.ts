@@ -218,7 +218,7 @@ describe('scanJsonObject', () => {
 function blankNested(text: string): string {
   let blank = ''
   let depth = 0
-  for (const [part] of text.matchAll(/"(?:[^"\\]|\\.)*"|[^]/g)) {
+  for (const [part] of text.matchAll(/"(?:[^"\\]|\\[^])*"|[^]/g)) {
     if (/^[}\]]$/.test(part)) depth--
     if (depth <= 1)
       blank +=

@@ -26,19 +26,21 @@ const DIALECTS = CHAT_DIALECTS.map((dialect) => [dialect.name, dialect] as const
 
 interface Open {
   readonly status: number
+  /** Held, for the body of an answer that nobody holds is given up when it is collected. */
+  readonly response: Response
   leave(): void
 }
 
 /** A stream that nobody reads to its end. */
 async function open(dialect: Dialect, apiKey: string): Promise<Open> {
   const leaving = new AbortController()
-  const { status } = await fetch(uniroute.url + dialect.path(dialect.model, true), {
+  const response = await fetch(uniroute.url + dialect.path(dialect.model, true), {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...dialect.auth(apiKey) },
     body: JSON.stringify(dialect.body('hello', dialect.model, true)),
     signal: leaving.signal,
   })
-  return { status, leave: () => leaving.abort() }
+  return { status: response.status, response, leave: () => leaving.abort() }
 }
 
 const ask = (dialect: Dialect, apiKey: string, body = dialect.body('hello', dialect.model, false)): Promise<Reply> =>
