@@ -107,27 +107,8 @@ export function sendAnswer(
   }
 }
 
-/** The same, headers of every answer included, with the least work: for answers that must not cost anything. */
-export function sendAnswerAtOnce(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer & { readonly body?: string | Buffer | undefined },
-  requestId: string,
-): void {
-  if (hasUnreadBody(request)) {
-    setBaseHeaders(response, requestId)
-    void sendAnswer(request, response, answer)
-    return
-  }
-  const { headers, body = '' } = answer
-  const fields = listBaseHeaders(requestId)
-  fields.push('content-length', String(Buffer.byteLength(body)))
-  for (const name in headers) fields.push(name, headers[name] as string)
-  response.writeHead(answer.status, fields)
-  response.end(body)
-}
-
-function hasUnreadBody(request: IncomingMessage): boolean {
+/** More of it than is read and thrown away without a word. */
+export function hasUnreadBody(request: IncomingMessage): boolean {
   if (request.complete || request.destroyed) return false
   if (request.headers['transfer-encoding'] !== undefined) return true
   return Number(request.headers['content-length'] ?? 0) > HARMLESS_BODY
@@ -149,17 +130,27 @@ function discardBody(request: IncomingMessage, done: () => void): void {
   request.on('data', onData).on('end', finish).on('close', finish).resume()
 }
 
-/** An answer as bytes, for sockets that have no response object: broken requests and CONNECT. */
-export function renderRawAnswer(answer: Answer, requestId: string): string {
-  const body = answer.body ?? ''
-  const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}`]
+/**
+ * An answer as bytes, past Node's response object: for broken requests and CONNECT, which have none, and for what must
+ * cost nothing. It ends the connection unless `further` says otherwise.
+ */
+export function renderRawAnswer(
+  answer: Answer,
+  requestId: string,
+  further: Readonly<Record<string, string>> = { connection: 'close' },
+): string {
+  const body = answer.body?.toString() ?? ''
   const base = listBaseHeaders(requestId)
-  for (let index = 0; index < base.length; index += 2) lines.push(`${base[index]!}: ${base[index + 1]!}`)
-  const headers = { ...answer.headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }
-  for (const [name, value] of Object.entries(headers)) {
-    for (const one of Array.isArray(value) ? (value as string[]) : [value as string]) lines.push(`${name}: ${one}`)
+  let text = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? 'Error'}\r\n`
+  for (let index = 0; index < base.length; index += 2) text += `${base[index]!}: ${base[index + 1]!}\r\n`
+  for (const fields of [answer.headers, further]) {
+    for (const name in fields) {
+      const value = fields[name]!
+      if (typeof value === 'string') text += `${name}: ${value}\r\n`
+      else for (const one of value) text += `${name}: ${one}\r\n`
+    }
   }
-  return `${lines.join('\r\n')}\r\n\r\n${body.toString()}`
+  return `${text}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
 /**

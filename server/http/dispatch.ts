@@ -22,7 +22,6 @@ import { scrubUrl } from './credentials.ts'
 import type { PeerReader } from './forwarded.ts'
 import type { DataRoute, RequestHeaders, Route, RouteMatch } from './route.ts'
 import type { FoundRoute, Router } from './router.ts'
-import type { Shedding } from './shedding.ts'
 import { type AcceptedHead, checkRequestHead } from './strictness.ts'
 
 /** What the counters are told when a response is over. */
@@ -39,7 +38,6 @@ export interface DispatchOptions {
   readonly clock: Clock
   readonly log: Log
   readonly control: ControlOptions
-  readonly shedding: Shedding
   readonly connections: Pick<Connections, 'vouchFor'>
   readonly encodeEarlyError?: EncodeEarlyError | undefined
   readonly onAnswered?: ((facts: AnsweredFacts) => void) | undefined
@@ -77,10 +75,10 @@ export function dispatchRequest(
   request: IncomingMessage,
   response: ServerResponse,
   expects: Expectation,
+  /** When it was met, by the monotonic clock, milliseconds. */
+  startedAt: number,
 ): void {
   const requestId = createUlid(options.clock.now())
-  const startedAt = options.clock.monotonic()
-  if (expects !== 'unknown' && options.shedding.shed({ request, response, requestId, metAt: startedAt })) return
   const scene: Scene = { request, response, requestId, path: pathOf(request.url), headers: NO_HEADERS, route: null }
   setBaseHeaders(response, requestId)
   response.once('close', () => {

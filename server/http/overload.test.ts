@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startTestHttp, type TestHttp } from '../../test/support/http-server.ts'
 import { readHeader } from '../../bench/peers/http-reader.ts'
 import { connectLean } from '../../test/support/drills/lean-client.ts'
-import { sendRaw } from '../../test/support/raw-http.ts'
+import { openSocket, sendRaw } from '../../test/support/raw-http.ts'
 import type { Log } from '../kernel/log.ts'
 import {
   createOverload,
@@ -238,5 +238,63 @@ describe('a server with more to do than it can', () => {
     const answer = await sendRaw(port, long)
     expect([answer.status, answer.headers['connection']]).toEqual([529, 'close'])
     expect(answer.text.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+  })
+
+  /** Statuses of the answers on one connection, in order, until so many are there or it is closed. */
+  async function statusesOf(port: number, count: number, parts: readonly string[]): Promise<string> {
+    const socket = await openSocket(port)
+    let text = ''
+    const over = new Promise<void>((resolve) => {
+      socket.on('close', () => resolve())
+      socket.on('data', (chunk) => {
+        text += chunk.toString('latin1')
+        if (text.match(/HTTP\/1\.1 /g)?.length === count) resolve()
+      })
+    })
+    for (const part of parts) {
+      socket.write(part)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await over
+    const rest = await new Promise<string>((resolve) => setTimeout(() => resolve(text), 20))
+    socket.destroy()
+    return Array.from(rest.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status).join(' ')
+  }
+
+  test('a connection serves and refuses in turn, however requests are cut and put together', async () => {
+    const port = await startLate(2)
+    const one = post('/v1/messages')
+    expect(await statusesOf(port, 5, [one, one, one + one + one])).toBe('200 200 529 529 529')
+    expect(await statusesOf(port, 3, [one.slice(0, -2), '{', `}${one.slice(0, 9)}`, one.slice(9) + one])).toBe(
+      '529 529 529',
+    )
+  })
+
+  test('whoever hangs up after the answer, or holds the body back, is refused and let go', async () => {
+    const port = await startLate(0)
+    const closing = await sendRaw(port, post('/v1/messages', 'Connection: close'))
+    expect([closing.status, closing.headers['connection'], closing.closed]).toEqual([529, 'close', true])
+    const old = await sendRaw(port, post('/v1/messages').replace('HTTP/1.1', 'HTTP/1.0'))
+    expect([old.status, old.closed]).toEqual([529, true])
+    const holding = post('/v1/messages', 'Expect: 100-continue').slice(0, -2)
+    expect(await statusesOf(port, 2, [holding])).toBe('529')
+  })
+
+  test('who reads nothing of it holds no more than a few answers', async () => {
+    const port = await startLate(0)
+    const socket = await openSocket(port)
+    socket.pause()
+    const many = post('/v1/messages').repeat(1_000)
+    // What the kernels hold of requests and answers, a few megabytes, and then nobody reads any more.
+    for (let sent = 0; sent < 200; sent++) {
+      if (socket.write(many)) continue
+      const drained = await Promise.race([
+        new Promise((resolve) => socket.once('drain', () => resolve(true))),
+        new Promise((resolve) => setTimeout(() => resolve(false), 500)),
+      ])
+      if (drained === false) break
+    }
+    expect(socket.writableLength).toBeGreaterThan(0)
+    socket.destroy()
   })
 })

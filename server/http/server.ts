@@ -109,10 +109,10 @@ export function createHttp(options: HttpOptions): Http {
     clock: options.clock,
     log: options.log,
     control: { ...options, bodyIdleMs: limits.bodyIdleMs, noteRefused: createRefusedActs(options.log) },
-    shedding: createShedding({ router, overload, encodeEarlyError: options.encodeEarlyError }),
     encodeEarlyError: options.encodeEarlyError,
     onAnswered: options.onAnswered,
   }
+  const shedding = createShedding({ ...options, router, overload, connections, keepAliveMs: limits.keepAliveMs })
   const server = createBareServer(limits)
   answerBrokenSockets(server, connections, dispatch)
   let drained: Promise<{ readonly cut: number }> | undefined
@@ -120,12 +120,15 @@ export function createHttp(options: HttpOptions): Http {
   for (const [event, expects] of EXPECTATIONS) {
     server.on(event, (request, response) => {
       if (isCondemned(request.socket)) return
+      const metAt = options.clock.monotonic()
+      const awaitsContinue = expects === 'continue'
+      if (!drained && expects !== 'unknown' && shedding.shed({ request, response, awaitsContinue, metAt })) return
       connections.begin({ request, response })
       if (drained) {
         response.shouldKeepAlive = false
         response.once('close', () => setImmediate(() => server.closeIdleConnections()))
       }
-      dispatchRequest(dispatch, request, response, expects)
+      dispatchRequest(dispatch, request, response, expects, metAt)
     })
   }
 

@@ -159,14 +159,28 @@ async function saturate(port: number, request: Buffer, lanes: number, ms: number
   return answered
 }
 
+/** Connections that have carried a request: those that are only open wait until the server takes them in. */
+async function openUsed(port: number, request: Buffer): Promise<LeanConnection[]> {
+  const opened: LeanConnection[] = []
+  await Promise.all(
+    Array.from({ length: LANES }, async () => {
+      while (opened.length < CONNECTIONS) {
+        const connection = await connectLean(port)
+        opened.push(connection)
+        await connection.ask(request)
+      }
+    }),
+  )
+  return opened
+}
+
 async function flood(
   port: number,
   request: Buffer,
   perSecond: number,
   ms: number,
 ): Promise<Pick<OverloadFigures, 'asked' | 'goodput' | 'givenUp' | 'answerMs' | RefusalFigures>> {
-  const idle: LeanConnection[] = []
-  while (idle.length < CONNECTIONS) idle.push(await connectLean(port))
+  const idle = await openUsed(port, request)
   const [answerTimes, refusalTimes]: number[][] = [[], []]
   const refusedWrongly: string[] = []
   const running = new Set<Promise<void>>()
