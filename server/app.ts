@@ -398,7 +398,7 @@ export function createApp(options: AppOptions): App {
     clock,
     log,
     isTrustedProxy: config.isTrustedProxy,
-    encodeEarlyError: gateway.encodeEarlyError,
+    chooseErrorEncoder: gateway.chooseErrorEncoder,
   })
   metrics.watchOverload(() => ({
     isOn: http.overload.isOn,

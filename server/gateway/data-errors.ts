@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { toPublicId } from '../kernel/ids.ts'
 import type { GatewayError } from '../kernel/errors.ts'
-import { sendAnswer } from '../http/answers.ts'
+import { type EncodeError, sendAnswer } from '../http/answers.ts'
 import type { RequestHeaders } from '../http/route.ts'
 import type { Protocol, ProtocolId } from '../protocols/protocol.ts'
 import { PROTOCOLS } from '../protocols/registry.ts'
@@ -67,6 +67,19 @@ export function sendDataError(
   const answer = encodeDataError(protocol, error, requestId)
   void sendAnswer(response.req, response, answer)
   return answer.status
+}
+
+const ENCODERS = new Map<Protocol, EncodeError>(
+  Object.values(PROTOCOLS).map((protocol) => [
+    protocol,
+    (error, requestId) => encodeDataError(protocol, error, requestId),
+  ]),
+)
+
+/** The same function for all addresses of one dialect; undefined outside the data plane. */
+export function errorEncoderOfPath(path: string, headers: RequestHeaders): EncodeError | undefined {
+  const protocol = dialectOfPath(path, headers)
+  return protocol === null ? undefined : ENCODERS.get(protocol)
 }
 
 /** The dialect an address belongs to, also where no route matches; null outside the data plane. */

@@ -11,7 +11,7 @@ import type { ExplainWithout } from '../features/provider-keys/impact.ts'
 import type { ReadHealth } from '../features/provider-keys/model-health.ts'
 import type { Routing } from '../features/routing/routing.ts'
 import type { Ledger } from '../features/usage/ledger.ts'
-import type { EncodeEarlyError } from '../http/answers.ts'
+import type { ChooseErrorEncoder } from '../http/answers.ts'
 import type { ByteBudget } from '../http/body.ts'
 import type { Credential, DataRoute } from '../http/route.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -24,7 +24,7 @@ import { createAdjustments } from './adjustments.ts'
 import { createBreakers, type OpenBreaker, type SharedGates } from './breaker.ts'
 import { createChoosing } from './choosing.ts'
 import { createConcurrency } from './concurrency.ts'
-import { dialectOfPath, encodeDataError } from './data-errors.ts'
+import { errorEncoderOfPath } from './data-errors.ts'
 import { createDataRoutes, type ServeEndpoint } from './endpoints.ts'
 import { explainRoute } from './explain-routes.ts'
 import { createExplainWithout } from './explain-without.ts'
@@ -98,7 +98,7 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly routes: readonly DataRoute[]
-  readonly encodeEarlyError: EncodeEarlyError
+  readonly chooseErrorEncoder: ChooseErrorEncoder
   /** What requests would get without one of a user's keys. */
   readonly explainWithout: ExplainWithout
   /** Models that one of the users' keys does not serve just now. */
@@ -152,10 +152,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     get callsInProgress() {
       return tools.watch.size
     },
-    encodeEarlyError(path, headers, error, requestId) {
-      const protocol = dialectOfPath(outsidePlayground(path), headers)
-      return protocol ? encodeDataError(protocol, error, requestId) : undefined
-    },
+    chooseErrorEncoder: (path, headers) => errorEncoderOfPath(outsidePlayground(path), headers),
     close() {
       gates?.stop()
       tools.watch.stop()

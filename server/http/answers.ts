@@ -15,14 +15,10 @@ export interface Answer {
   readonly stream?: AnswerStream | undefined
 }
 
-/** Puts an error into the dialect of the address; undefined leaves it to the control plane's shape. */
-export type EncodeEarlyError = (
-  path: string,
-  headers: RequestHeaders,
-  error: GatewayError,
-  /** Bare ULID. */
-  requestId: string,
-) => Answer | undefined
+/** Puts an error into a dialect; the id is a bare ULID. */
+export type EncodeError = (error: GatewayError, requestId: string) => Answer
+/** How errors are put into the dialect of an address; undefined leaves them to the control plane's shape. */
+export type ChooseErrorEncoder = (path: string, headers: RequestHeaders) => EncodeError | undefined
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 const HTML_POLICY = "default-src 'self'; base-uri 'self'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -69,15 +65,17 @@ export function withControlHeaders(answer: Answer): Answer {
 
 /** An error in the shape its address speaks. */
 export function encodeEarly(
-  encode: EncodeEarlyError | undefined,
+  choose: ChooseErrorEncoder | undefined,
   path: string,
   headers: RequestHeaders,
   error: GatewayError,
   requestId: string,
 ): Answer {
-  const answer = encode?.(path, headers, error, requestId)
-  return answer ?? withControlHeaders(encodeControlError(error))
+  const encode = choose?.(path, headers) ?? encodeEarlyControlError
+  return encode(error, requestId)
 }
+
+export const encodeEarlyControlError: EncodeError = (error) => withControlHeaders(encodeControlError(error))
 
 /** Sends a whole answer. `close` ends the connection after it. */
 export function sendAnswer(

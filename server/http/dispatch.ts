@@ -10,7 +10,7 @@ import {
   describeException,
   encodeControlError,
   encodeEarly,
-  type EncodeEarlyError,
+  type ChooseErrorEncoder,
   sendAnswer,
   setBaseHeaders,
   withControlHeaders,
@@ -39,7 +39,7 @@ export interface DispatchOptions {
   readonly log: Log
   readonly control: ControlOptions
   readonly connections: Pick<Connections, 'vouchFor'>
-  readonly encodeEarlyError?: EncodeEarlyError | undefined
+  readonly chooseErrorEncoder?: ChooseErrorEncoder | undefined
   readonly onAnswered?: ((facts: AnsweredFacts) => void) | undefined
 }
 
@@ -179,7 +179,7 @@ function refuse(
   const { request, response, requestId, path, headers } = scene
   logFailure(options.log, error, request, requestId)
   if (close) condemned.add(request.socket)
-  const answer = encodeEarly(options.encodeEarlyError, path, headers, error, requestId)
+  const answer = encodeEarly(options.chooseErrorEncoder, path, headers, error, requestId)
   void sendAnswer(request, response, { ...answer, headers: { ...answer.headers, ...extra } }, close)
 }
 

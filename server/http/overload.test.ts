@@ -6,6 +6,7 @@ import { readHeader } from '../../bench/peers/http-reader.ts'
 import { connectLean } from '../../test/support/drills/lean-client.ts'
 import { openSocket, sendRaw } from '../../test/support/raw-http.ts'
 import type { Log } from '../kernel/log.ts'
+import type { EncodeError } from './answers.ts'
 import {
   createOverload,
   ENDLESS_MS,
@@ -163,6 +164,15 @@ describe('a server with more to do than it can', () => {
   const post = (path: string, ...lines: string[]): string =>
     `POST ${path} HTTP/1.1\r\n${['Host: a', 'Content-Length: 2', ...lines].join('\r\n')}\r\n\r\n{}`
 
+  const encoderOf =
+    (overloaded: number): EncodeError =>
+    ({ code, status, retryAfter }, requestId) => ({
+      status: code === 'gateway_overloaded' ? overloaded : status,
+      headers: { 'retry-after': String(retryAfter), 'content-type': 'application/json' },
+      body: `${code} req_${requestId}`,
+    })
+  const ENCODERS = { 503: encoderOf(503), 529: encoderOf(529) }
+
   /** One that is late for good, after it took in so many more. */
   async function startLate(takesIn: number): Promise<number> {
     let left = takesIn
@@ -176,14 +186,8 @@ describe('a server with more to do than it can', () => {
     }
     started = await startTestHttp({
       overload,
-      encodeEarlyError: (path, _headers, { code, status, retryAfter }) =>
-        path.startsWith('/v1/')
-          ? {
-              status: path === '/v1/messages' && code === 'gateway_overloaded' ? 529 : status,
-              headers: { 'retry-after': String(retryAfter), 'content-type': 'application/json' },
-              body: code,
-            }
-          : undefined,
+      chooseErrorEncoder: (path) =>
+        path.startsWith('/v1/') ? ENCODERS[path === '/v1/messages' ? 529 : 503] : undefined,
       routes: [
         dataRoute('/v1/chat/completions'),
         dataRoute('/v1/messages'),
@@ -208,12 +212,18 @@ describe('a server with more to do than it can', () => {
   ])('refuses %s with %i, Retry-After and an id, and the connection stays', async (path, status) => {
     const port = await startLate(0)
     const connection = await connectLean(port)
+    const ids = new Set<string>()
     for (let time = 0; time < 3; time++) {
       const answer = await connection.ask(Buffer.from(post(path)))
-      expect([answer.status, answer.body.toString()]).toEqual([status, 'gateway_overloaded'])
+      const id = readHeader(answer.head, 'x-request-id')!
+      expect(id).toMatch(/^req_[0-9A-Z]{26}$/)
+      expect(ids.has(id)).toBe(false)
+      ids.add(id)
+      expect([answer.status, answer.body.toString()]).toEqual([status, `gateway_overloaded ${id}`])
+      expect(readHeader(answer.head, 'request-id')).toBe(id)
       expect(readHeader(answer.head, 'retry-after')).toBe('1')
-      expect(readHeader(answer.head, 'x-request-id')).toMatch(/^req_[0-9A-Z]{26}$/)
       expect(readHeader(answer.head, 'x-content-type-options')).toBe('nosniff')
+      expect(Math.abs(Date.parse(readHeader(answer.head, 'date')!) - Date.now())).toBeLessThan(60_000)
     }
     connection.destroy()
     expect(started!.logged).toEqual([])

@@ -7,7 +7,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { createUlid } from '../kernel/ids.ts'
 import type { Log } from '../kernel/log.ts'
-import { type EncodeEarlyError, encodeEarly, renderRawAnswer } from './answers.ts'
+import { type ChooseErrorEncoder, encodeEarly, renderRawAnswer } from './answers.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { ControlOptions } from './control.ts'
 import {
@@ -52,7 +52,7 @@ export interface HttpOptions extends ControlOptions {
   readonly log: Log
   /** Is this peer one of TRUST_PROXY? Nobody is, where absent. */
   readonly isTrustedProxy?: (ip: string) => boolean
-  readonly encodeEarlyError?: EncodeEarlyError
+  readonly chooseErrorEncoder?: ChooseErrorEncoder
   readonly limits?: Partial<HttpLimits>
   /** Whose connections are not counted: this machine's and trusted proxies', where absent. */
   readonly isUncounted?: (address: string) => boolean
@@ -109,7 +109,7 @@ export function createHttp(options: HttpOptions): Http {
     clock: options.clock,
     log: options.log,
     control: { ...options, bodyIdleMs: limits.bodyIdleMs, noteRefused: createRefusedActs(options.log) },
-    encodeEarlyError: options.encodeEarlyError,
+    chooseErrorEncoder: options.chooseErrorEncoder,
     onAnswered: options.onAnswered,
   }
   const shedding = createShedding({ ...options, router, overload, connections, keepAliveMs: limits.keepAliveMs })
@@ -175,12 +175,12 @@ function createBareServer(limits: HttpLimits): Server {
 
 /** CONNECT and bytes that are no request have no response object: they are answered on the bare socket, then closed. */
 function answerBrokenSockets(server: Server, connections: Connections, dispatch: DispatchOptions): void {
-  const { clock, encodeEarlyError } = dispatch
+  const { clock, chooseErrorEncoder } = dispatch
   server.on('connection', (socket) => connections.open(socket))
   server.on('connect', (_request, stream) => {
     const error = new GatewayError('method_not_allowed', { message: 'This is not a proxy: CONNECT is refused.' })
     const requestId = createUlid(clock.now())
-    const answer = encodeEarly(encodeEarlyError, '', NO_HEADERS, error, requestId)
+    const answer = encodeEarly(chooseErrorEncoder, '', NO_HEADERS, error, requestId)
     closeWith(
       stream as Socket,
       renderRawAnswer({ ...answer, headers: { ...answer.headers, allow: 'GET, POST' } }, requestId),
@@ -197,7 +197,7 @@ function answerBrokenSockets(server: Server, connections: Connections, dispatch:
     }
     const requestId = createUlid(clock.now())
     const path = pathOf(exchange?.request.url ?? readTarget(fault))
-    const answer = encodeEarly(encodeEarlyError, path, NO_HEADERS, describeClientError(fault), requestId)
+    const answer = encodeEarly(chooseErrorEncoder, path, NO_HEADERS, describeClientError(fault), requestId)
     closeWith(socket, renderRawAnswer(answer, requestId))
   })
 }

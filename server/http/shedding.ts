@@ -8,15 +8,18 @@ import type { Clock } from '../kernel/clock.ts'
 import { GatewayError } from '../kernel/errors.ts'
 import { createUlid } from '../kernel/ids.ts'
 import {
-  type EncodeEarlyError,
+  type ChooseErrorEncoder,
+  type EncodeError,
   encodeEarly,
+  encodeEarlyControlError,
   hasUnreadBody,
-  renderRawAnswer,
   sendAnswer,
   setBaseHeaders,
 } from './answers.ts'
 import type { Connections } from './connections.ts'
 import type { Overload } from './overload.ts'
+import { type PreparedAnswer, prepareAnswer } from './prepared-answer.ts'
+import type { RequestHeaders } from './route.ts'
 import type { Router } from './router.ts'
 import { checkRequestHead } from './strictness.ts'
 
@@ -40,15 +43,28 @@ export interface SheddingOptions {
   readonly connections: Pick<Connections, 'begin'>
   readonly clock: Clock
   readonly keepAliveMs: number
-  readonly encodeEarlyError?: EncodeEarlyError | undefined
+  readonly chooseErrorEncoder?: ChooseErrorEncoder | undefined
 }
 
 /** The same for all of them: there is no time to say more. */
 const NO_ROOM = new GatewayError('gateway_overloaded', { retryAfter: 1 })
 
 export function createShedding(options: SheddingOptions): Shedding {
-  const { router, overload, connections, clock, encodeEarlyError } = options
+  const { router, overload, connections, clock, chooseErrorEncoder } = options
   const stays = { connection: 'keep-alive', 'keep-alive': `timeout=${Math.floor(options.keepAliveMs / 1000)}` }
+
+  /** By the dialect's encoder. */
+  const answers = new Map<EncodeError, PreparedAnswer>()
+
+  function prepared(path: string, headers: RequestHeaders): PreparedAnswer {
+    const encode = chooseErrorEncoder?.(path, headers) ?? encodeEarlyControlError
+    let answer = answers.get(encode)
+    if (answer === undefined) {
+      answer = prepareAnswer((requestId) => encode(NO_ROOM, requestId), stays)
+      answers.set(encode, answer)
+    }
+    return answer
+  }
 
   return {
     shed(arrival) {
@@ -63,15 +79,14 @@ export function createShedding(options: SheddingOptions): Shedding {
       if (!overload.refuseOne(metAt)) return false
       const now = clock.now()
       const requestId = createUlid(now)
-      const answer = encodeEarly(encodeEarlyError, path, headers, NO_ROOM, requestId)
       if (isPlain(arrival)) {
-        response.socket!.write(renderRawAnswer(answer, requestId, { ...stays, date: readDate(now) }))
+        response.socket!.write(prepared(path, headers).render(requestId, now))
         // What else Node does when an answer is over: the connection is ready for the next request.
         response.emit('finish')
       } else {
         connections.begin({ request, response })
         setBaseHeaders(response, requestId)
-        void sendAnswer(request, response, answer)
+        void sendAnswer(request, response, encodeEarly(chooseErrorEncoder, path, headers, NO_ROOM, requestId))
       }
       return true
     },
@@ -86,13 +101,4 @@ function isPlain({ request, response, awaitsContinue }: Arrival): boolean {
   const { socket, shouldKeepAlive } = response
   if (socket === null || socket.writableLength > 0 || !shouldKeepAlive) return false
   return !awaitsContinue && request.method !== 'HEAD' && !hasUnreadBody(request)
-}
-
-let [date, dateOfSecond] = ['', 0]
-
-/** As in the Date header. */
-function readDate(now: number): string {
-  const second = Math.floor(now / 1000)
-  if (second !== dateOfSecond) [date, dateOfSecond] = [new Date(now).toUTCString(), second]
-  return date
 }
