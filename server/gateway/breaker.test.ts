@@ -167,6 +167,22 @@ describe('coming back', () => {
     expect(breakers.allows(KEY, ASKER)).toBe(true)
   })
 
+  test('a probe whose answer begins closes it at once, and an answer before its time does not', () => {
+    const { clock, breakers, fail } = opened()
+    clock.advance(9_999)
+    breakers.answered(KEY)
+    expect(breakers.openFor(KEY)).toBe(1)
+    clock.advance(1)
+    breakers.allows(KEY, ASKER)
+    breakers.answered(KEY)
+    expect([breakers.allows(KEY, ASKER), breakers.openFor(KEY)]).toEqual([true, null])
+    // An answer that breaks off later is one failed sample, as any other.
+    breakers.record(KEY, true)
+    expect(breakers.openFor(KEY)).toBeNull()
+    fail(19)
+    expect(breakers.openFor(KEY)).toBe(10_000)
+  })
+
   test('a probe that fails opens it for twice as long, up to two minutes', () => {
     const { clock, breakers } = opened()
     const lengths: (number | null)[] = []

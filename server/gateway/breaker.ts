@@ -27,6 +27,11 @@ export interface Breakers {
   wouldAllow(key: BreakerKey): boolean
   /** A call told nothing about the provider: if it was the probe, the next one may probe. */
   release(key: BreakerKey, asker: unknown): void
+  /**
+   * A stream has begun: it may go on for long, and others need not wait for its end to ask a provider that answers. What
+   * becomes of it is recorded all the same.
+   */
+  answered(key: BreakerKey): void
   /** One sample per request and side. */
   record(key: BreakerKey, failed: boolean): void
   /** Milliseconds until it may be tried again; null when closed. */
@@ -278,6 +283,9 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
       if (!gate?.probe || gate.probe.asker !== asker) return
       gate.probe = null
       shared?.releaseProbe(gateName(key))
+    },
+    answered(key) {
+      if (gateFor(key)) settleProbe(findOrCreate(key), key, false, clock.monotonic())
     },
     record(key, failed) {
       const breaker = findOrCreate(key)

@@ -122,8 +122,13 @@ async function askStep(tools: WalkTools, exchange: Exchange, step: NamedStep): P
     const found = taken instanceof Promise ? await taken : taken
     if (typeof found === 'string') return setAside(found)
     turn = found
-    // A stream may go on for long: its first event tells the others that the key works.
-    exchange.answered = exchange.streamed ? () => found.served() : null
+    // A stream may go on for long: its first event tells the others that the key works, and the provider.
+    exchange.answered = exchange.streamed
+      ? () => {
+          found.served()
+          tools.breakers.answered(breakerKeyOf(target))
+        }
+      : null
     const tried = await tryTarget(tools, exchange, target)
     if (typeof tried === 'string') return setAside(tried)
     const end = endOf(tools, exchange, target, tried, turn)
