@@ -294,6 +294,28 @@ describe('warnings', () => {
     expect(load({ HOST, ...(PUBLIC_URL ? { PUBLIC_URL } : {}) }).warnings).toHaveLength(count)
   })
 
+  test.each([
+    ['DATABASE_URL', 'postgres://u:canary@db.example.com/uniroute', 1],
+    ['DATABASE_URL', 'postgres://u:canary@db.example.com/uniroute?sslmode=prefer', 1],
+    ['DATABASE_URL', 'postgres://u:canary@203.0.113.9/uniroute', 1],
+    ['DATABASE_URL', 'postgres://u:canary@[2606:4700::1]/uniroute', 1],
+    ['DATABASE_URL', 'postgres://u:canary@db.example.com/uniroute?sslmode=verify-full', 0],
+    ['DATABASE_URL', 'postgres://u:canary@postgres/uniroute', 0],
+    ['DATABASE_URL', 'postgres://u:canary@db.prod.svc.cluster.local/uniroute', 0],
+    ['DATABASE_URL', 'postgres://u:canary@10.1.2.3/uniroute', 0],
+    ['DATABASE_URL', 'postgres://u:canary@172.16.0.1/uniroute', 0],
+    ['DATABASE_URL', 'postgres://u:canary@172.32.0.1/uniroute', 1],
+    ['DATABASE_URL', 'postgres://u:canary@[fd00::1]/uniroute', 0],
+    ['REDIS_URL', 'redis://:canary@cache.example.com', 1],
+    ['REDIS_URL', 'rediss://:canary@cache.example.com', 0],
+    ['REDIS_URL', 'redis://127.0.0.1:6379', 0],
+  ])('%s=%s gives %d warnings, without its password', (name, value, count) => {
+    const { warnings } = load({ [name]: value })
+    expect(warnings).toHaveLength(count)
+    expect(warnings.join()).not.toContain('canary')
+    for (const warning of warnings) expect(warning).toContain(name)
+  })
+
   test('trusting every proxy', () => {
     expect(load({ TRUST_PROXY: '0.0.0.0/0' }).warnings.join()).toContain('trusts everybody')
     expect(load({ TRUST_PROXY: '10.0.0.0/8' }).warnings).toEqual([])

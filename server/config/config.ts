@@ -10,6 +10,7 @@ import { StartRefused } from '../kernel/start-refused.ts'
 import { describeSettings } from './effective-settings.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type Environment, readEnvironment, readSecretText, readSetting } from './environment.ts'
+import { listExposures } from './exposure.ts'
 import { headerToken } from './kinds.ts'
 import { type ConfiguredProvider, readProvidersFile } from './providers-file.ts'
 import type { SmtpServer } from './smtp.ts'
@@ -164,7 +165,7 @@ export function loadConfig(environment: Environment, options: { cwd: string }): 
     warnings: reader.warnings,
   }
   reader.checkTheRest()
-  warnAboutExposure(config, reader)
+  reader.warnings.push(...listExposures(config))
   reader.refuseIfFaulty()
   return freezeDeep({ ...config, settings: describeSettings(environment, merged, cwd) })
 }
@@ -313,20 +314,6 @@ function readServerKeys(reader: Reader, providers: readonly ConfiguredProvider[]
     return [provider.id, key] as const
   })
   return withoutPrototype([...builtIn, ...further])
-}
-
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|::1|0:0:0:0:0:0:0:1)$/i
-
-function warnAboutExposure(config: Config, { warnings }: Reader): void {
-  if (!LOOPBACK.test(config.host) && !config.publicUrl?.startsWith('https:')) {
-    warnings.push(
-      `HOST=${config.host} can be reached from other machines, and nothing says that TLS stands in front: passwords and keys would travel readable. Put a TLS proxy in front and set PUBLIC_URL=https://…, or listen on 127.0.0.1.`,
-    )
-  }
-  // Two addresses of documentation networks, which no real proxy has: only a range of everybody holds them.
-  if (config.isTrustedProxy('192.0.2.1') || config.isTrustedProxy('2001:db8::1')) {
-    warnings.push('TRUST_PROXY trusts everybody: any client can then claim any address. Name the proxies only.')
-  }
 }
 
 function listUnknown(environment: Environment): string[] {

@@ -61,7 +61,7 @@ const DATA = {
     default: null,
     absent: 'SQLite in `DATA_DIR`',
     example: 'postgres://uniroute@127.0.0.1:5432/uniroute',
-    meaning: 'Switches from SQLite to PostgreSQL.',
+    meaning: 'Switches from SQLite to PostgreSQL; `?sslmode=verify-full` speaks TLS.',
     secret: true,
   },
   REDIS_URL: {
