@@ -47,6 +47,17 @@ describe('opening', () => {
     expect(names('bob', ['https://a.example'])).toEqual(['gpt-4o'])
   })
 
+  test('whoever asks for very many models opens no breaker of others', () => {
+    const { breakers, fail, record } = create()
+    record({ ...KEY, model: 'closed' }, true, 19)
+    fail(20)
+    for (let count = 0; count < 10_000; count++) breakers.record({ ...KEY, model: `model-${count}` }, true)
+    expect(breakers.openFor(KEY)).toBe(10_000)
+    // What was closed and the oldest is forgotten, samples and all.
+    record({ ...KEY, model: 'closed' }, true, 1)
+    expect([breakers.openCount, breakers.openFor({ ...KEY, model: 'closed' })]).toEqual([1, null])
+  })
+
   test.each([
     [20, 20, true],
     [20, 21, false],

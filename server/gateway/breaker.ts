@@ -153,8 +153,8 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
     if (known) return known
     const { provider, model, side, origin } = key
     const breaker: Breaker = { of: { provider, model, side, origin }, buckets: [], gate: null, owners: new Map() }
+    if (breakers.size >= MOST_BREAKERS) forgetOne(breakers)
     breakers.set(name, breaker)
-    if (breakers.size > MOST_BREAKERS) breakers.delete(breakers.keys().next().value!)
     return breaker
   }
 
@@ -324,6 +324,16 @@ export function createBreakers({ clock, shared = null }: { clock: Clock; shared?
     },
     openings,
   }
+}
+
+/** The oldest that is closed: whoever asks for many models must not open what keeps others from a provider that fails. */
+function forgetOne(breakers: Map<string, Breaker>): void {
+  let oldest: string | undefined
+  for (const [name, { gate, owners }] of breakers) {
+    oldest ??= name
+    if (gate === null && owners.size === 0) return void breakers.delete(name)
+  }
+  if (oldest !== undefined) breakers.delete(oldest)
 }
 
 function createGate(openUntil: number, openMs: number): Gate {
