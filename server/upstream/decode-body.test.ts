@@ -1,4 +1,5 @@
 // Answers that come compressed: what a few bytes of them may claim is bounded.
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { createDecoder } from './decode-body.ts'
 
@@ -9,11 +10,8 @@ const frame = (windowLog: number): Buffer =>
 function decode(bytes: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const decoder = createDecoder('zstd', {
-      data: (chunk) => (text += chunk.toString()),
-      end: () => resolve(text),
-      failed: reject,
-    })
+    const sink = { data: (chunk: Buffer) => (text += chunk.toString()), end: () => resolve(text), failed: reject }
+    const decoder = createDecoder('zstd', sink, { pause() {}, resume() {} })
     decoder?.write(bytes)
     decoder?.end()
   })
@@ -22,4 +20,46 @@ function decode(bytes: Buffer): Promise<string> {
 test('zstd may need a window of 8 MiB and no more', async () => {
   await expect(decode(frame(23))).resolves.toBe('{}')
   for (const windowLog of [24, 27]) await expect(decode(frame(windowLog))).rejects.toThrow(/too much memory/)
+})
+
+test('the source waits while more has come than is decoded, and as long as nobody takes what is', async () => {
+  const plain = Buffer.alloc(8 * 1024 * 1024, 'x')
+  const encoded = gzipSync(plain, { level: 0 })
+  let [at, taken, isPaused, inMemory] = [0, 0, false, 0]
+  await new Promise<void>((resolve, reject) => {
+    const feed = (): void => {
+      while (!isPaused && at < encoded.length) decoder.write(encoded.subarray(at, (at += 65_536)))
+      inMemory = Math.max(inMemory, Math.min(at, encoded.length) - taken)
+      if (at >= encoded.length && !isEnded) {
+        isEnded = true
+        decoder.end()
+      }
+    }
+    let isEnded = false
+    const sink = {
+      data(chunk: Buffer) {
+        taken += chunk.length
+        // Whoever takes it has enough for a moment, now and then.
+        if (taken % (1024 * 1024) !== 0) return
+        decoder.pause()
+        setTimeout(() => {
+          expect(isPaused).toBe(true)
+          decoder.resume()
+        }, 5)
+      },
+      end: resolve,
+      failed: reject,
+    }
+    const source = {
+      pause: () => void (isPaused = true),
+      resume() {
+        isPaused = false
+        setImmediate(feed)
+      },
+    }
+    const decoder = createDecoder('gzip', sink, source)!
+    feed()
+  })
+  expect(taken).toBe(plain.length)
+  expect(inMemory).toBeLessThan(512 * 1024)
 })

@@ -5,7 +5,9 @@ import { constants, createBrotliDecompress, createGunzip, createInflate, createZ
 export interface Decoder {
   write(chunk: Buffer): void
   end(): void
-  /** Nothing more comes out until `resume`: a little that came in may be a lot decoded. */
+  /**
+   * Nothing more comes out until `resume`, nor is taken from the source: a little that came in may be a lot decoded.
+   */
   pause(): void
   resume(): void
   destroy(): void
@@ -28,10 +30,17 @@ const DECODERS = {
   zstd: createBoundedZstd,
 }
 
+/** Where the encoded bytes come from: it waits while more of them have come than could be decoded yet. */
+export interface DecoderSource {
+  pause(): void
+  resume(): void
+}
+
 /** A decoder for one content-encoding; null for one that is not known. */
 export function createDecoder(
   encoding: string,
   sink: { data(chunk: Buffer): void; end(): void; failed(error: Error): void },
+  source: DecoderSource,
 ): Decoder | null {
   const name = encoding.trim().toLowerCase()
   if (!Object.hasOwn(DECODERS, name)) return null
@@ -39,11 +48,28 @@ export function createDecoder(
   stream.on('data', sink.data)
   stream.on('end', sink.end)
   stream.on('error', sink.failed)
+  let [isFull, isHeld] = [false, false]
+  stream.on('drain', () => {
+    isFull = false
+    if (!isHeld) source.resume()
+  })
   return {
-    write: (chunk) => void stream.write(chunk),
+    write(chunk) {
+      if (stream.write(chunk)) return
+      isFull = true
+      source.pause()
+    },
     end: () => void stream.end(),
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
+    pause() {
+      isHeld = true
+      stream.pause()
+      source.pause()
+    },
+    resume() {
+      isHeld = false
+      stream.resume()
+      if (!isFull) source.resume()
+    },
     destroy: () => void stream.destroy(),
   }
 }

@@ -110,11 +110,12 @@ class Call implements Dispatcher.DispatchHandler, UpstreamCall {
     if (this.#over || status < 200) return
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity' && encoding !== '') {
-      this.#decoder = createDecoder(String(encoding), {
-        data: (chunk) => this.#over || this.#sink.data(chunk),
+      const sink = {
+        data: (chunk: Buffer) => this.#over || this.#sink.data(chunk),
         end: () => this.#finish(),
-        failed: (error) => this.#fail(new UpstreamFailure('malformed', true, error)),
-      })
+        failed: (error: Error) => this.#fail(new UpstreamFailure('malformed', true, error)),
+      }
+      this.#decoder = createDecoder(String(encoding), sink, controller)
       if (!this.#decoder)
         return this.#fail(new UpstreamFailure('malformed', true, `content-encoding ${String(encoding)}`))
     }
@@ -156,13 +157,13 @@ class Call implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   pause(): void {
-    this.#controller?.pause()
-    this.#decoder?.pause()
+    if (this.#decoder) this.#decoder.pause()
+    else this.#controller?.pause()
   }
 
   resume(): void {
-    this.#decoder?.resume()
-    this.#controller?.resume()
+    if (this.#decoder) this.#decoder.resume()
+    else this.#controller?.resume()
   }
 
   #finish(): void {

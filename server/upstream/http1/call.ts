@@ -37,11 +37,13 @@ export class Call implements UpstreamCall {
     if (this.isOver) return
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity' && encoding !== '') {
-      this.#decoder = createDecoder(String(encoding), {
-        data: (chunk) => this.isOver || this.#sink.data(chunk),
+      const sink = {
+        data: (chunk: Buffer) => this.isOver || this.#sink.data(chunk),
         end: () => this.#finish(),
-        failed: (error) => this.#giveUp(new UpstreamFailure('malformed', true, error)),
-      })
+        failed: (error: Error) => this.#giveUp(new UpstreamFailure('malformed', true, error)),
+      }
+      const source = { pause: () => this.carriedBy?.pause(), resume: () => this.carriedBy?.resume() }
+      this.#decoder = createDecoder(String(encoding), sink, source)
       if (this.#decoder === null) {
         return this.#giveUp(new UpstreamFailure('malformed', true, `content-encoding ${String(encoding)}`))
       }
@@ -79,13 +81,13 @@ export class Call implements UpstreamCall {
   }
 
   pause(): void {
-    this.carriedBy?.pause()
-    this.#decoder?.pause()
+    if (this.#decoder) this.#decoder.pause()
+    else this.carriedBy?.pause()
   }
 
   resume(): void {
-    this.#decoder?.resume()
-    this.carriedBy?.resume()
+    if (this.#decoder) this.#decoder.resume()
+    else this.carriedBy?.resume()
   }
 
   /** The answer is of no use: no more of it is read. */
