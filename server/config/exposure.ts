@@ -1,7 +1,6 @@
 // What can be read on its way by others: passwords, keys and usage that travel without TLS beyond this machine and its own
 // network. Told at each start and by `uniroute doctor`; nothing is refused, for TLS may be somebody else's here.
 import { revealSecret, type Secret } from '../kernel/secret.ts'
-import type { Config } from './config.ts'
 
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|::1|0:0:0:0:0:0:0:1)$/i
 /** Addresses of private networks, and names that only resolve there. */
@@ -9,10 +8,17 @@ const NEAR_ADDRESS = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.
 const NEAR_NAME = /^[^.]*$|\.(?:local|localhost|internal|lan|svc|home\.arpa)$|\.svc\./i
 const ENCRYPTING = new Set(['require', 'verify-ca', 'verify-full', 'no-verify'])
 
-type Facts = Pick<Config, 'host' | 'publicUrl' | 'isTrustedProxy' | 'databaseUrl' | 'redisUrl'>
+/** The settings that decide it. */
+interface Reach {
+  readonly host: string
+  readonly publicUrl: string | null
+  readonly isTrustedProxy: (address: string) => boolean
+  readonly databaseUrl: Secret | null
+  readonly redisUrl: Secret | null
+}
 
 /** One sentence each, with what to do. */
-export function listExposures(config: Facts): string[] {
+export function listExposures(config: Reach): string[] {
   const { host, publicUrl, isTrustedProxy } = config
   const found = []
   if (!LOOPBACK.test(host) && !publicUrl?.startsWith('https:')) {
