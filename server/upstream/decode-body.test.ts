@@ -25,10 +25,11 @@ test('zstd may need a window of 8 MiB and no more', async () => {
 test('the source waits while more has come than is decoded, and as long as nobody takes what is', async () => {
   const plain = Buffer.alloc(8 * 1024 * 1024, 'x')
   const encoded = gzipSync(plain, { level: 0 })
-  let [at, taken, isPaused, inMemory] = [0, 0, false, 0]
+  const state = { isPaused: false }
+  let [at, taken, inMemory] = [0, 0, 0]
   await new Promise<void>((resolve, reject) => {
     const feed = (): void => {
-      while (!isPaused && at < encoded.length) decoder.write(encoded.subarray(at, (at += 65_536)))
+      while (!state.isPaused && at < encoded.length) decoder.write(encoded.subarray(at, (at += 65_536)))
       inMemory = Math.max(inMemory, Math.min(at, encoded.length) - taken)
       if (at >= encoded.length && !isEnded) {
         isEnded = true
@@ -43,7 +44,7 @@ test('the source waits while more has come than is decoded, and as long as nobod
         if (taken % (1024 * 1024) !== 0) return
         decoder.pause()
         setTimeout(() => {
-          expect(isPaused).toBe(true)
+          expect(state.isPaused).toBe(true)
           decoder.resume()
         }, 5)
       },
@@ -51,9 +52,9 @@ test('the source waits while more has come than is decoded, and as long as nobod
       failed: reject,
     }
     const source = {
-      pause: () => void (isPaused = true),
+      pause: () => void (state.isPaused = true),
       resume() {
-        isPaused = false
+        state.isPaused = false
         setImmediate(feed)
       },
     }
