@@ -34,7 +34,7 @@ export const MANY = 200
 /** After a turn that was later than this, another is no accident. */
 const LATE_BEFORE_MS = 25
 /** No burst keeps a turn busy with requests for so long. */
-export const ENDLESS_MS = 200
+export const ENDLESS_MS = 100
 /** A turn so much shorter than the one before it is a backlog that melts. */
 const SHRINKING = 0.8
 /** In each turn of an overloaded loop, what is met in this time is taken in. */

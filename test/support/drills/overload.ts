@@ -1,11 +1,12 @@
 // Twice what a server can do: it is found out what it can, then asked for twice as much at a fixed rate, by clients
-// that do not wait for one another. Then a provider that fails always: how often it is called for each request.
+// that do not wait for one another. Of the calls that cost it least, where refusing is dear beside serving, or of
+// streams. Then a provider that fails always: how often it is called for each request.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild } from '../../../bench/peers/child.ts'
 import { createFakeKey } from '../../fake-provider/fake-keys.ts'
 import { startUniRoute, type UniRoute } from '../uniroute-process.ts'
-import { Broken, connectLean, writeChatRequest, type LeanConnection } from './lean-client.ts'
+import { Broken, connectLean, writeChatRequest, type LeanAnswer, type LeanConnection } from './lean-client.ts'
 import { keepApart } from './pinning.ts'
 import type { ProviderFigures } from './provider-peer.ts'
 
@@ -40,6 +41,8 @@ export interface Times {
   readonly most: number
 }
 
+export type Traffic = 'whole' | 'streamed'
+
 type RefusalFigures = 'refused' | 'refusalMs' | 'refusedWrongly'
 
 export interface FailureFigures {
@@ -47,7 +50,11 @@ export interface FailureFigures {
   readonly calls: number
 }
 
-const LANES = 64
+/** How many at once may bring the most, from few to many; a stream takes longer. */
+const LANES = { whole: [64, 128, 256], streamed: [512, 1_024] } as const
+/** How the provider answers; a stream has three events more, and lasts for 220 ms. */
+const ANSWERS = { whole: { events: 8, gapMs: 0 }, streamed: { events: 8, gapMs: 20 } } as const
+const OPENERS = 64
 const PATIENCE_MS = 5_000
 /** Clients keep their connections, as a balancer does: Node takes in one new connection in each turn of its loop. */
 const CONNECTIONS = 2_000
@@ -74,31 +81,48 @@ async function useServer(stack: AsyncDisposableStack) {
 
 const portOf = ({ url }: UniRoute): number => Number(new URL(url).port)
 
-export async function runOverloadDrill(options: { readonly seconds: number }): Promise<OverloadFigures> {
+export async function runOverloadDrill(options: {
+  readonly seconds: number
+  readonly traffic: Traffic
+}): Promise<OverloadFigures> {
+  const { traffic } = options
   await using stack = new AsyncDisposableStack()
   const { provider, uniroute } = await useServer(stack)
   const { apiKey, token } = await uniroute.createCaller({ keys: { openai: createFakeKey('openai') } })
-  const request = writeChatRequest({ apiKey, model: 'gpt-4o', text: 'hello' })
+  const request = writeChatRequest({ apiKey, model: 'gpt-4o', text: 'hello', stream: traffic === 'streamed' })
   const ms = options.seconds * 1_000
-  await provider.ask('behave', { delayMs: 20, events: options.seconds * 4, gapMs: 250 })
+  await provider.ask('behave', { delayMs: 20, ...ANSWERS[traffic] })
   const port = portOf(uniroute)
   const isApart = keepApart(uniroute.child.pid!, [process.pid, provider.pid])
-  await saturate(port, request, LANES, ms / 2)
-  // Nobody knows how many at once bring the most.
+  const asking: Asking = { port, request, traffic }
+  await saturate(asking, LANES[traffic][0], ms / 2)
   let peak = 0
-  for (const lanes of [LANES, LANES * 2, LANES * 4]) {
-    peak = Math.max(peak, (await saturate(port, request, lanes, ms / 2)) / (options.seconds / 2))
+  for (const lanes of LANES[traffic]) {
+    peak = Math.max(peak, (await saturate(asking, lanes, ms / 2)) / (options.seconds / 2))
   }
   await sleep(CALM_MS)
+  await provider.ask('behave', { events: options.seconds * 4, gapMs: 250 })
   const streaming = runStreams(port, apiKey)
   await sleep(200)
+  await provider.ask('behave', ANSWERS[traffic])
   const probing = probe(port, token, ms)
   const ownDelay = monitorEventLoopDelay({ resolution: 1 })
   ownDelay.enable()
-  const flooded = await flood(port, request, peak * 2, ms)
+  const flooded = await flood(asking, peak * 2, ms)
   ownDelay.disable()
   const clientDelayMs = { p99: Math.round(ownDelay.percentile(99) / 1e6), most: Math.round(ownDelay.max / 1e6) }
   return { peak, ...flooded, clientDelayMs, ...(await streaming), ...(await probing), isApart }
+}
+
+interface Asking {
+  readonly port: number
+  readonly request: Buffer
+  readonly traffic: Traffic
+}
+
+/** Well, and whole. */
+function isServed({ status, body }: LeanAnswer, traffic: Traffic): boolean {
+  return status === 200 && (traffic === 'whole' || body.toString('latin1').endsWith('data: [DONE]\n\n'))
 }
 
 async function runStreams(port: number, apiKey: string): Promise<{ streams: number; wholeStreams: number }> {
@@ -107,8 +131,7 @@ async function runStreams(port: number, apiKey: string): Promise<{ streams: numb
     Array.from({ length: STREAMS }, async () => {
       const connection = await connectLean(port)
       try {
-        const { status, body } = await connection.ask(request)
-        return status === 200 && body.toString('utf8').trimEnd().endsWith('data: [DONE]')
+        return isServed(await connection.ask(request), 'streamed')
       } catch (error) {
         if (!(error instanceof Broken)) throw error
         return false
@@ -144,14 +167,14 @@ async function probe(
 }
 
 /** So many at once, each asking again as soon as it is answered; answers in that time. */
-async function saturate(port: number, request: Buffer, lanes: number, ms: number): Promise<number> {
+async function saturate({ port, request, traffic }: Asking, lanes: number, ms: number): Promise<number> {
   const until = performance.now() + ms
   let answered = 0
   await Promise.all(
     Array.from({ length: lanes }, async () => {
       const connection = await connectLean(port)
       while (performance.now() < until) {
-        if ((await connection.ask(request)).status === 200) answered++
+        if (isServed(await connection.ask(request), traffic)) answered++
       }
       connection.destroy()
     }),
@@ -163,7 +186,7 @@ async function saturate(port: number, request: Buffer, lanes: number, ms: number
 async function openUsed(port: number, request: Buffer): Promise<LeanConnection[]> {
   const opened: LeanConnection[] = []
   await Promise.all(
-    Array.from({ length: LANES }, async () => {
+    Array.from({ length: OPENERS }, async () => {
       while (opened.length < CONNECTIONS) {
         const connection = await connectLean(port)
         opened.push(connection)
@@ -175,8 +198,7 @@ async function openUsed(port: number, request: Buffer): Promise<LeanConnection[]
 }
 
 async function flood(
-  port: number,
-  request: Buffer,
+  { port, request, traffic }: Asking,
   perSecond: number,
   ms: number,
 ): Promise<Pick<OverloadFigures, 'asked' | 'goodput' | 'givenUp' | 'answerMs' | RefusalFigures>> {
@@ -191,12 +213,15 @@ async function flood(
     const begun = performance.now()
     const timer = setTimeout(() => connection.destroy(), PATIENCE_MS)
     try {
-      const { status, head } = await connection.ask(request)
+      const answer = await connection.ask(request)
       const took = performance.now() - begun
-      if (status === 200) answerTimes!.push(took)
-      else refusalTimes!.push(took)
-      if (status !== 200 && (status !== 503 || !RETRY_AFTER.test(head))) refusedWrongly.push(head)
-      if (status === 200 && performance.now() - from <= ms) inTime++
+      if (isServed(answer, traffic)) {
+        answerTimes!.push(took)
+        if (performance.now() - from <= ms) inTime++
+      } else {
+        refusalTimes!.push(took)
+        if (answer.status !== 503 || !RETRY_AFTER.test(answer.head)) refusedWrongly.push(answer.head)
+      }
       idle.push(connection)
     } catch (error) {
       if (!(error instanceof Broken)) throw error
@@ -251,7 +276,7 @@ export async function runFailureDrill(options: { readonly requests: number }): P
   })
   let requests = 0
   await Promise.all(
-    Array.from({ length: LANES }, async () => {
+    Array.from({ length: OPENERS }, async () => {
       const connection = await connectLean(portOf(uniroute))
       while (requests < options.requests) {
         const model = `gpt-${Math.floor(requests++ / 10)}`

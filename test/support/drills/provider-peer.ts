@@ -87,6 +87,7 @@ function speak(socket: Socket, events: readonly string[]): void {
   const chunks = events.map((event) => `${Buffer.byteLength(event).toString(16)}\r\n${event}\r\n`)
   if (manner.gapMs === 0 && !manner.hold) return void socket.write(STREAM_HEAD + chunks.join('') + STREAM_END)
   openStreams++
+  const { gapMs } = manner
   let next = 1
   let timer: NodeJS.Timeout | undefined
   const goOn = (): void => {
@@ -96,7 +97,7 @@ function speak(socket: Socket, events: readonly string[]): void {
       if (next < chunks.length) return
       socket.write(STREAM_END)
       end()
-    }, manner.gapMs)
+    }, gapMs)
   }
   const end = (): void => {
     clearInterval(timer)
