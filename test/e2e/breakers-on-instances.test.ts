@@ -55,10 +55,10 @@ describePostgres('breakers of two instances', () => {
       return { key, apiKey, calls: () => instances.fake.requestsOf(key).length }
     }
 
-    const askAt = (server: UniRoute, apiKey: string, model: string, stream = false): Promise<Reply> =>
+    const askAt = (server: UniRoute, apiKey: string, model: string): Promise<Reply> =>
       server.call('POST', '/v1/chat/completions', {
         headers: { ...DIALECT.auth(apiKey), ...ONCE },
-        body: DIALECT.body('say something', model, stream),
+        body: DIALECT.body('say something', model, false),
       })
 
     const billedTo = ({ headers }: Reply) => headers.get('x-uniroute-billed-to')
@@ -69,16 +69,16 @@ describePostgres('breakers of two instances', () => {
       for (let at = 0; at < 24; at++) await askAt(here, [ada, bob][at % 2]!.apiKey, model)
       const open = { provider: 'openai', model, side: 'user', one_owner: false, opens_in_ms: expect.any(Number) }
       await expect.poll(() => readBreakers(there, model)).toEqual([open])
-      const carol = await createCaller('slow1000', ['outage'])
+      const carol = await createCaller('drip5', ['outage'])
       const alone = await askAt(there, carol.apiKey, model)
       expect([alone.status, billedTo(alone), carol.calls()]).toEqual([200, 'server', 0])
 
-      // Whatever the probe is, it lasts longer than all others, which the server's key serves.
+      // The probe tells nothing before its end, and lasts longer than all others, which the server's key serves.
       const isHalfOpen = async (server: UniRoute) => (await readBreakers(server, model))[0].opens_in_ms === 0
       for (const server of [here, there]) await expect.poll(() => isHalfOpen(server), { timeout: 15_000 }).toBe(true)
       const payers: (string | null)[] = []
       const asked = Array.from({ length: 40 }, async (_, at) => {
-        payers.push(billedTo(await askAt([here, there][at % 2]!, carol.apiKey, model, true)))
+        payers.push(billedTo(await askAt([here, there][at % 2]!, carol.apiKey, model)))
       })
       await Promise.all(asked)
       // What Redis did not answer in time, each decided for itself.
