@@ -50,8 +50,8 @@ export interface FailureFigures {
   readonly calls: number
 }
 
-/** How many at once may bring the most, from few to many; a stream takes longer. */
-const LANES = { whole: [64, 128, 256], streamed: [512, 1_024] } as const
+/** How many at once may bring the most, from few to many, and not so many that they are refused: who is refused asks again. */
+const LANES = { whole: [64, 128, 256], streamed: [128, 192, 256, 384] } as const
 /** How the provider answers; a stream has three events more, and lasts for 220 ms. */
 const ANSWERS = { whole: { events: 8, gapMs: 0 }, streamed: { events: 8, gapMs: 20 } } as const
 const OPENERS = 64
